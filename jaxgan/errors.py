@@ -1,0 +1,22 @@
+"""The one exception that users see as a message instead of a traceback."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class JaxganError(Exception):
+    """Something the user can put right. Its text says what is wrong and what to do, in one or two lines."""
+
+
+def unknown(kind: str, name: object, known: Iterable[str]) -> JaxganError:
+    """Builds the error for a name that is not in a table: the nearest match, then everything that exists.
+
+    Args:
+      kind: what the name was meant to be, e.g. `"network"`.
+      name: what was asked for.
+      known: the names that exist.
+    """
+    names = sorted(known)
+    close = difflib.get_close_matches(str(name), names, n=1)
+    guess = f" Did you mean {close[0]!r}?" if close else ""
+    return JaxganError(f"unknown {kind} {name!r}.{guess} Known: {', '.join(names) or 'none'}.")
