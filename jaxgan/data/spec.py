@@ -28,6 +28,11 @@ class DataSpec(NamedTuple):
         """Number of classes; 0 where there are no labels."""
         return len(self.class_names)
 
+    def zeros(self, *batch_shape: int) -> dict[str, np.ndarray]:
+        """A batch of nothing, for its shapes: `image` [*batch_shape, *shape], `label` int32 if there are classes."""
+        batch = {"image": np.zeros((*batch_shape, *self.shape), self.dtype)}
+        return batch | ({"label": np.zeros(batch_shape, np.int32)} if self.class_names else {})
+
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "DataSpec":
         """Undoes `_asdict()` followed by JSON, which turns tuples into lists."""
@@ -40,7 +45,7 @@ class Source(Protocol):
     spec: DataSpec
 
     def __getitem__(self, index: int) -> Example:
-        """Example `index`: `{"image": [h, w, c] uint8 or [d] float32}`, and `"label"`, int32 [], if there are classes."""
+        """Example `index`: `"image"`, [h, w, c] uint8 or [d] float32; `"label"`, int32 [], if there are classes."""
         ...
 
     def arrays(self) -> Example:

@@ -1,0 +1,23 @@
+"""Class-conditional DCGAN on scikit-learn's handwritten digits, 32x32: the default recipe."""
+
+from jaxgan.config import recipe
+
+
+def get_config():
+    return recipe(
+        steps=1500,
+        batch_size=64,
+        steps_per_call=50,
+        log_every=50,
+        sample_every=250,
+        save_every=500,
+        samples=100,
+        metrics=("svm1k_digits",),
+        data=dict(name="digits", image_size=32),
+        system=dict(name="gan", latent_size=64, conditional=True, average_decay=0.995),
+        generator=dict(name="dcgan", width=32),
+        discriminator=dict(name="dcgan", width=32),
+        objective=dict(name="non_saturating"),
+        generator_optimizer=dict(name="adam", learning_rate=2e-4, b1=0.5),
+        discriminator_optimizer=dict(name="adam", learning_rate=2e-4, b1=0.5),
+    )

@@ -1,0 +1,201 @@
+"""The command line: `train`, `sample`, `summary`, `list`. Nothing else parses arguments."""
+
+import argparse
+import inspect
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from jaxgan.errors import JaxganError
+
+DEFAULT_RECIPE = "digits_cgan"
+CONFIG = "--config."
+
+FAILURE = 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a verb and returns the exit code: 0, 1 for what the user can put right, 2 for wrong usage, 128 + signal.
+
+    Args:
+      arguments: by default those of the process.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    parser = _parser()
+    overrides = [argument.removeprefix(CONFIG) for argument in arguments if argument.startswith(CONFIG)]
+    options = parser.parse_args([argument for argument in arguments if not argument.startswith(CONFIG)])
+    if overrides and options.verb not in ("train", "summary"):
+        parser.error(f"{CONFIG}... belongs to train and summary; {options.verb} takes the settings of the run")
+    try:
+        return options.run(options, overrides, shlex.join(["jaxgan", *arguments]))
+    except JaxganError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return FAILURE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="jaxgan", description="Train, resume, sample and measure GANs.", allow_abbrev=False
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    train = verbs.add_parser(
+        "train",
+        allow_abbrev=False,
+        help="train a recipe; the same command again continues the run",
+        description="Trains a recipe in a run directory. Running the same command again continues it; Ctrl-C saves "
+        "and stops. Settings are overridden with --config.GROUP.KEY=VALUE, e.g. --config.generator.width=64.",
+    )
+    _add_recipe(train)
+    train.add_argument("--workdir", help="run directory (default: runs/RECIPE)")
+    train.add_argument("--allow-changes", action="store_true", help="continue a run with other settings than it had")
+    train.set_defaults(run=_train)
+
+    sample = verbs.add_parser(
+        "sample",
+        help="draw samples from a run",
+        description="Draws samples from a run directory. Sample i depends on the seed and i only, not on --num.",
+    )
+    sample.add_argument("directory", metavar="DIR", help="run directory")
+    sample.add_argument("--num", type=int, default=64, help="how many (default: 64)")
+    sample.add_argument("--seed", type=int, default=0, help="of the latents (default: 0)")
+    sample.add_argument("--labels", help="class names or numbers, separated by commas, used in turn (default: all)")
+    sample.add_argument("--checkpoint", default="last", help="a step, or last (default)")
+    sample.add_argument(
+        "--out",
+        default="samples.png",
+        help="X.png: a sheet; X.npz: images, latents, labels; else a folder of PNG files (default: samples.png)",
+    )
+    _add_device(sample)
+    sample.set_defaults(run=_sample)
+
+    summary = verbs.add_parser(
+        "summary", allow_abbrev=False, help="print the layers, shapes and parameter counts of a recipe's networks"
+    )
+    _add_recipe(summary)
+    summary.set_defaults(run=_summary)
+
+    listing = verbs.add_parser("list", help="list recipes, data, networks, objectives, optimizers and their options")
+    listing.set_defaults(run=_list)
+    return parser
+
+
+def _add_recipe(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config",
+        default=DEFAULT_RECIPE,
+        help=f"recipe: a name from `jaxgan list`, or a file (default: {DEFAULT_RECIPE})",
+    )
+    _add_device(parser)
+
+
+def _add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "gpu", "tpu"), default="auto", help="where to compute (default: the best)"
+    )
+
+
+def _use(device: str) -> None:
+    """Settles what to compute on, before anything has."""
+    import jax  # here and below, so that --help and a mistyped command answer at once
+
+    if device == "cpu":
+        jax.config.update("jax_platforms", "cpu")
+    elif device != "auto":
+        try:
+            jax.devices(device)
+        except RuntimeError as error:
+            raise JaxganError(
+                f"--device {device}: JAX finds no {device.upper()} here, only {jax.devices()[0].platform}. "
+                f"Install jaxgan[{'cuda' if device == 'gpu' else device}] or leave --device out."
+            ) from error
+
+
+def _train(options: argparse.Namespace, overrides: list[str], command: str) -> int:
+    from jaxgan import config
+    from jaxgan.training.start import run
+
+    settings = config.resolve(config.override(config.load(options.config), overrides))
+    _use(options.device)
+    workdir = Path(options.workdir or Path("runs") / Path(options.config).stem)
+    result = run(settings, workdir, command, options.allow_changes)
+    if result.outcome.signal is not None:
+        print(f"stopped and saved at step {result.outcome.step} of {settings['steps']}; the same command continues.")
+        return 128 + result.outcome.signal
+    print(f"trained {result.outcome.step} steps. Pictures:")
+    for picture in result.pictures:
+        print(f"  {picture}")
+    print(f"More:  jaxgan sample {shlex.quote(str(workdir))} --num 100 --out samples.png")
+    return 0
+
+
+def _sample(options: argparse.Namespace, overrides: list[str], command: str) -> int:
+    from jaxgan import sampling
+
+    _use(options.device)
+    step = None if options.checkpoint == "last" else _number(options.checkpoint, "--checkpoint", "a step or last")
+    trained = sampling.load(options.directory, step)
+    labels = None
+    if options.labels:
+        names = trained.spec.class_names
+        labels = [
+            names.index(x) if x in names else _number(x, "--labels", "class names") for x in options.labels.split(",")
+        ]
+    samples = trained.sample(options.num, options.seed, labels)
+    sampling.save(Path(options.out), samples, trained)
+    print(f"{len(samples.images)} samples of step {trained.step}: {options.out}")
+    return 0
+
+
+def _number(text: str, flag: str, expected: str) -> int:
+    if not text.isdecimal():
+        raise JaxganError(f"{flag} takes {expected}, not {text!r}.")
+    return int(text)
+
+
+def _summary(options: argparse.Namespace, overrides: list[str], command: str) -> int:
+    from jaxgan import config
+    from jaxgan.data import open_source
+    from jaxgan.networks.summary import summarise
+    from jaxgan.systems import SYSTEMS
+
+    settings = config.resolve(config.override(config.load(options.config), overrides))
+    _use(options.device)
+    system = SYSTEMS[settings["system"]["name"]].from_config(settings, open_source(settings["data"], 0).spec)
+    print(summarise(system.networks()), end="")
+    return 0
+
+
+def _list(options: argparse.Namespace, overrides: list[str], command: str) -> int:
+    from jaxgan import config
+    from jaxgan.data import SOURCES
+    from jaxgan.evaluation import METRICS
+    from jaxgan.registry import Table, options_of
+    from jaxgan.systems import SYSTEMS
+
+    print("recipes (jaxgan train --config NAME)")
+    for name in config.recipe_names():
+        print(f"  {name:16} {config.description(name)}")
+    tables: dict[str, Table] = {"config.data": SOURCES, "config.system": SYSTEMS}
+    for system in SYSTEMS.values():
+        tables |= {f"config.{part}": table for part, table in system.PARTS.items()}
+    for path, table in tables.items():
+        print(f"\n{path}")
+        for name, factory in table.items():
+            defaults = ", ".join(f"{key}={option.default!r}" for key, option in options_of(factory).items())
+            print(f"  {name:16} {_first_line(factory)}\n{'':19}{defaults}")
+    print("\nconfig.metrics")
+    for name, metric in METRICS.items():
+        print(f"  {name:16} {_first_line(metric)}")
+    print("\nshared settings")
+    print("  " + ", ".join(f"{key}={value!r}" for key, value in config.SHARED.items()))
+    return 0
+
+
+def _first_line(thing: object) -> str:
+    return (inspect.getdoc(thing) or "").partition("\n")[0]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

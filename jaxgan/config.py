@@ -1,0 +1,205 @@
+"""Recipes and settings: loading, overriding, completing, checking.
+
+A recipe is a `ConfigDict` of shared settings and of named things (`registry.py`). `resolve` completes it, so that the
+run directory states every setting that had an effect, and refuses what it does not know before anything is compiled.
+"""
+
+import ast
+import importlib.util
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from jaxgan.data import SOURCES
+from jaxgan.errors import JaxganError, unknown
+from jaxgan.evaluation import METRICS
+from jaxgan.registry import Table, complete, describe, lookup, matches
+from jaxgan.systems import SYSTEMS
+
+Settings = dict[str, Any]
+"""A resolved recipe: nested dicts of plain values and tuples, complete and checked."""
+
+SHARED: Settings = dict(
+    seed=0,
+    steps=1000,  # one step = one update of the generator
+    batch_size=64,  # global: over all devices
+    steps_per_call=50,  # steps inside one compiled call; the host sees nothing in between
+    log_every=50,
+    sample_every=500,
+    save_every=500,
+    evaluate_every=0,  # 0: at the end only
+    metrics=(),  # what `evaluate_every` and the end of the run compute
+    samples=64,  # images on a sample sheet
+    keep_checkpoints=3,
+    device_limit_mib=2048,  # a set that is larger, decoded, streams from the host
+    precision="float32",  # of the networks' arithmetic: float32 or bfloat16
+)
+"""The settings that every recipe has, and their defaults."""
+
+PRECISIONS = ("float32", "bfloat16")
+
+
+def recipe(**settings: Any) -> ConfigDict:
+    """A recipe: the shared settings, with what this recipe says differently."""
+    return ConfigDict({**SHARED, "data": {"name": "digits"}, "system": {"name": "gan"}, **settings})
+
+
+def recipes_folder() -> Path:
+    """The folder of the recipes that come with jaxgan: inside an installed package, or beside it in a checkout."""
+    package = Path(__file__).parent
+    inside = package / "configs"
+    return inside if inside.is_dir() else package.parent / "configs"
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes that come with jaxgan."""
+    return sorted(path.stem for path in recipes_folder().glob("*.py") if path.stem != "__init__")
+
+
+def description(name: str) -> str:
+    """First line of the docstring of a recipe that comes with jaxgan."""
+    module = ast.parse((recipes_folder() / f"{name}.py").read_text())
+    return (ast.get_docstring(module) or "").partition("\n")[0]
+
+
+def load(name_or_path: str) -> ConfigDict:
+    """Loads a recipe by the name of one that comes with jaxgan, or by the path of a file with `get_config()`.
+
+    Raises:
+      JaxganError: there is no such recipe, or the file has no `get_config`.
+    """
+    path = Path(name_or_path)
+    if path.suffix != ".py":
+        path = recipes_folder() / f"{name_or_path}.py"
+    if not path.is_file():
+        raise unknown("recipe", name_or_path, recipe_names())
+    spec = importlib.util.spec_from_file_location(f"jaxgan_recipe_{path.stem}", path)
+    assert spec is not None  # a path that ends in .py always has one
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    if not hasattr(module, "get_config"):
+        raise JaxganError(f"{path} has no function get_config().")
+    return module.get_config()
+
+
+def parts(config: Mapping[str, Any]) -> dict[str, Table]:
+    """The named things of a recipe and the tables they are looked up in; the system says which ones it is made of."""
+    system = lookup(config["system"], SYSTEMS, "config.system")
+    return {"data": SOURCES, "system": SYSTEMS, **system.PARTS}  # type: ignore[attr-defined]
+
+
+def override(config: ConfigDict, assignments: Sequence[str]) -> ConfigDict:
+    """Applies `a.b=value` assignments in order. Naming another thing drops the options of the one before it.
+
+    Args:
+      config: a recipe.
+      assignments: `"generator.width=32"`; values are Python literals, anything else is a string.
+
+    Raises:
+      JaxganError: an assignment without `=`, or one into something that is not a group of settings.
+    """
+    result = _plain(config)
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals:
+            raise JaxganError(f"--config.{assignment} needs a value: --config.{key}=VALUE.")
+        *groups, last = key.split(".")
+        target = result
+        for group in groups:
+            target = target.setdefault(group, {})
+            if not isinstance(target, dict):
+                raise JaxganError(f"--config.{key}: config.{group} is a value, not a group of settings.")
+        if last == "name":
+            target.clear()
+        if isinstance(target.get(last), dict):
+            raise JaxganError(f"--config.{key} names a group of settings; set config.{key}.name or one of its options.")
+        target[last] = _literal(text)
+    return ConfigDict(result)
+
+
+def _literal(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):  # a bare word is a string
+        return {"true": True, "false": False}.get(text, text)
+
+
+def resolve(config: ConfigDict) -> Settings:
+    """Checks a recipe and completes it, so that it states every setting that has an effect.
+
+    Raises:
+      JaxganError: an unknown setting, name or option, a value of the wrong type or out of range, a part not given.
+    """
+    plain = _plain(config)
+    tables = parts(plain)
+    for key in plain:
+        if key not in SHARED and key not in tables:
+            raise unknown("setting", f"config.{key}", [f"config.{known}" for known in (*SHARED, *tables)])
+    for key, table in tables.items():
+        if key not in plain:
+            raise JaxganError(f'the system {plain["system"]["name"]!r} needs config.{key} = dict(name="...").')
+        plain[key] = complete(plain[key], table, f"config.{key}")
+    for key, default in SHARED.items():
+        plain.setdefault(key, default)
+        expected = tuple[str, ...] if key == "metrics" else type(default)
+        if not matches(plain[key], expected):
+            raise JaxganError(f"config.{key} is {plain[key]!r}, but must be {describe(expected)}.")
+    _check_ranges(plain)
+    return plain
+
+
+def _check_ranges(plain: Mapping[str, Any]) -> None:
+    for key in ("steps", "batch_size", "steps_per_call", "log_every", "samples", "keep_checkpoints"):
+        if plain[key] < 1:
+            raise JaxganError(f"config.{key} is {plain[key]}, but must be at least 1.")
+    for key in ("seed", "sample_every", "save_every", "evaluate_every", "device_limit_mib"):
+        if plain[key] < 0:
+            raise JaxganError(f"config.{key} is {plain[key]}, but must not be negative.")
+    if plain["precision"] not in PRECISIONS:
+        raise unknown("config.precision", plain["precision"], PRECISIONS)
+    for metric in plain["metrics"]:
+        if metric not in METRICS:
+            raise unknown("metric", metric, METRICS)
+
+
+def _plain(config: Any) -> Any:
+    """Nested dicts and tuples, whatever mixture of ConfigDict, dict and list came in."""
+    if isinstance(config, ConfigDict):
+        config = config.to_dict()
+    if isinstance(config, Mapping):
+        return {key: _plain(value) for key, value in config.items()}
+    if isinstance(config, list | tuple):
+        return tuple(_plain(item) for item in config)
+    return config
+
+
+def to_json(config: Settings) -> str:
+    """The text of a run's `config.json`."""
+    return json.dumps(_plain(config), indent=2, sort_keys=True) + "\n"
+
+
+def from_json(text: str) -> Settings:
+    """Undoes `to_json`."""
+    return _plain(json.loads(text))
+
+
+def differences(old: Settings, new: Settings) -> list[str]:
+    """One line a setting that differs: `config.batch_size: 64 -> 128`."""
+    before, after = dict(_flat(_plain(old))), dict(_flat(_plain(new)))
+    return [
+        f"config.{key}: {before.get(key, '(none)')!r} -> {after.get(key, '(none)')!r}"
+        for key in sorted(before.keys() | after.keys())
+        if before.get(key, "(none)") != after.get(key, "(none)")
+    ]
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value

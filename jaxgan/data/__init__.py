@@ -1,0 +1,52 @@
+"""Data: sources that are read by position, the exact order of batches, and feeding the compiled step."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from jaxgan.data import digits, folder, tfds, toys
+from jaxgan.data.feed import Feed, ResidentFeed, StreamingFeed, make_feed
+from jaxgan.data.spec import DataSpec, Example, Source
+from jaxgan.errors import JaxganError
+from jaxgan.registry import build, lookup
+
+__all__ = [
+    "SOURCES",
+    "DataSpec",
+    "Example",
+    "Feed",
+    "ResidentFeed",
+    "Source",
+    "StreamingFeed",
+    "make_feed",
+    "open_source",
+]
+
+SOURCES: dict[str, Callable[..., Source]] = {
+    "digits": digits.digits,
+    "tfds": tfds.tfds,
+    "folder": folder.folder,
+    "gaussian": toys.gaussian,
+    "ring": toys.ring,
+    "grid": toys.grid,
+}
+
+
+def open_source(options: Mapping[str, Any], seed: int) -> Source:
+    """Opens the source that a recipe's `config.data` names.
+
+    Args:
+      options: `{"name": ..., option: value}`; `"tfds:mnist"` names the data set `"mnist"` of the source `"tfds"`.
+      seed: the run's; sets that are drawn (gaussian, ring, grid) are drawn from it.
+
+    Raises:
+      JaxganError: an unknown name or option, or data that is missing or unusable.
+    """
+    factory = lookup(options, SOURCES, "config.data")
+    name, _, dataset = options["name"].partition(":")
+    of_many = "dataset" in inspect.signature(factory).parameters
+    if of_many != bool(dataset):
+        form = f"{name}:NAME" if of_many else name
+        raise JaxganError(f"config.data.name is {options['name']!r}, but must have the form {form!r}.")
+    given = {"dataset": dataset} if of_many else {}
+    return build(options, SOURCES, "config.data", seed=seed, **given)

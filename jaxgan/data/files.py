@@ -1,0 +1,105 @@
+"""The image files of a directory or of a zip archive, read by name."""
+
+import os
+import threading
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+from typing import NoReturn, Protocol
+
+from jaxgan.errors import JaxganError, unknown
+
+SUFFIXES = frozenset(
+    (".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+)
+"""Other files are no images and are passed over."""
+
+
+class Files(Protocol):
+    """Image files that threads may read at the same time.
+
+    Attributes:
+      names: paths relative to the folder that was opened, with forward slashes, sorted.
+    """
+
+    names: list[str]
+
+    def read(self, name: str) -> bytes:
+        """The bytes of one file."""
+        ...
+
+
+def open_files(data_dir: str, split: str) -> Files:
+    """Lists the images at any depth in a directory or zip archive; hidden files and other suffixes are passed over.
+
+    Args:
+      data_dir: the directory, or a file that ends in `.zip`, which is read without being unpacked.
+      split: sub-folder to start from, e.g. `"train"`; `""` for all.
+
+    Raises:
+      JaxganError: there is nothing there, no such sub-folder, no image in it, or an archive that cannot be read.
+    """
+    if not data_dir:
+        raise JaxganError("config.data.data_dir is empty; set it to a directory or .zip of images.")
+    path = Path(data_dir).expanduser()
+    if path.is_dir():
+        files: Files = _Directory(path, split)
+    elif path.is_file() and path.suffix.lower() == ".zip":
+        files = _Archive(path, split)
+    else:
+        raise JaxganError(f"config.data.data_dir: there is no directory or .zip at {path.absolute()}.")
+    if not files.names:
+        raise JaxganError(f"no images in {path / split} (looked for {', '.join(sorted(SUFFIXES))}).")
+    return files
+
+
+class _Directory:
+    def __init__(self, path: Path, split: str) -> None:
+        self._root = path / split
+        if not self._root.is_dir():
+            raise unknown(f"split in {path}", split, (child.name for child in path.iterdir() if child.is_dir()))
+        # Links are followed: sets are often put together from linked class folders.
+        walk = os.walk(self._root, onerror=_refuse, followlinks=True)
+        self.names = _image_names(
+            (Path(folder) / name).relative_to(self._root).as_posix() for folder, _, names in walk for name in names
+        )
+
+    def read(self, name: str) -> bytes:
+        return (self._root / name).read_bytes()
+
+
+class _Archive:
+    def __init__(self, path: Path, split: str) -> None:
+        try:
+            self._archive = zipfile.ZipFile(path)
+        except (OSError, zipfile.BadZipFile) as error:
+            raise JaxganError(f"{path} cannot be read as a zip archive: {error}.") from error
+        infos = self._archive.infolist()
+        if any(info.flag_bits & 1 for info in infos):
+            raise JaxganError(f"{path} is encrypted; unpack it and set config.data.data_dir to the directory.")
+        self._prefix = f"{split.strip('/')}/" if split else ""
+        inside = [info.filename for info in infos if info.filename.startswith(self._prefix)]
+        if split and not inside:
+            raise unknown(
+                f"split in {path}", split, {info.filename.split("/")[0] for info in infos if "/" in info.filename}
+            )
+        self.names = _image_names(name.removeprefix(self._prefix) for name in inside)
+        # ZipFile locks its reads, but not its count of open members, which closes the file at zero.
+        self._lock = threading.Lock()
+
+    def read(self, name: str) -> bytes:
+        with self._lock:
+            return self._archive.read(self._prefix + name)
+
+
+def _image_names(names: Iterable[str]) -> list[str]:
+    return sorted(name for name in names if _is_image(PurePosixPath(name)))
+
+
+def _is_image(path: PurePosixPath) -> bool:
+    hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+    return path.suffix.lower() in SUFFIXES and not hidden
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise JaxganError(f"cannot list {error.filename}: {error.strerror}.") from error

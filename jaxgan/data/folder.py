@@ -1,0 +1,187 @@
+"""A user's own images, checked before training starts."""
+
+import math
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal, TypeVar
+
+import numpy as np
+
+from jaxgan.data import images
+from jaxgan.data.files import Files, open_files
+from jaxgan.data.memory import ArraySource
+from jaxgan.data.spec import DataSpec, Example, Source
+from jaxgan.errors import JaxganError
+
+T = TypeVar("T")
+
+_SHOWN = 10  # names in a message, then a count
+_SPLITS = frozenset(("test", "train", "val", "valid", "validation"))
+
+
+def folder(
+    seed: int,
+    *,
+    data_dir: str = "",
+    split: str = "",
+    image_size: images.ImageSize = 0,
+    resize: images.Resize = "crop",
+    channels: Literal[0, 1, 3] = 0,
+    broken: Literal["refuse", "skip"] = "refuse",
+    memory_gib: float = 4.0,
+) -> Source:
+    """A directory or `.zip` of images at any depth, sorted by path; the first-level folder of an image is its class.
+
+    Every file is decoded once here, so that no broken one is met in the middle of training.
+
+    Args:
+      seed: not used; the set is fixed.
+      data_dir: the directory, or the `.zip`, which is read without being unpacked.
+      split: sub-folder that holds the images or the class folders, e.g. "train"; "" = `data_dir` itself.
+      image_size: 0 = as they are, all of one size; n = n x n; or (height, width).
+      resize: how an image is fitted to `image_size`: "crop", "stretch", "pad" or "exact"; see `images.fit`.
+      channels: 1 or 3; 0 = 3 if any image is stored with colour, otherwise 1.
+      broken: "refuse" to train with unreadable images, or "skip" them; both list them.
+      memory_gib: a decoded set up to this size, in GiB, stays in memory; a larger one is decoded again when read.
+
+    Raises:
+      JaxganError: no images, unreadable ones, images beside class folders, or sizes that differ without a policy.
+    """
+    files = open_files(data_dir, split)
+    headers, failures = _try_each(lambda name: images.probe(files.read(name)), files.names, "reading headers")
+    if not headers:
+        _report(failures, readable=0, broken=broken)  # raises
+    shape = _common_shape(headers, image_size, resize, channels)
+    fits = len(headers) * math.prod(shape) <= memory_gib * 2**30
+    pixels = np.empty((len(headers) if fits else 0, *shape), np.uint8)
+    rows = {name: row for row, name in enumerate(headers)}
+
+    def check(name: str) -> None:
+        image = images.decode(files.read(name), shape, resize)
+        if fits:
+            pixels[rows[name]] = image
+
+    checked, damaged = _try_each(check, list(headers), "checking images")
+    _report(failures | damaged, len(checked), broken)
+    names = list(checked)
+    class_names, labels = _classes(names)
+    if not fits:
+        return _FolderSource(files, names, labels, DataSpec(shape, "uint8", class_names, len(names)), resize)
+    return ArraySource(pixels[[rows[name] for name in names]] if damaged else pixels, labels, class_names)
+
+
+class _FolderSource:
+    """Images that are decoded whenever they are read."""
+
+    def __init__(
+        self, files: Files, names: Sequence[str], labels: np.ndarray | None, spec: DataSpec, resize: images.Resize
+    ) -> None:
+        self.spec = spec
+        self._files, self._names, self._labels, self._resize = files, names, labels, resize
+
+    def __getitem__(self, index: int) -> Example:
+        image = {"image": self._decode(self._names[index])}
+        return image if self._labels is None else image | {"label": self._labels[index]}
+
+    def arrays(self) -> Example:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            image = {"image": np.stack(list(pool.map(self._decode, self._names)))}
+        return image if self._labels is None else image | {"label": self._labels}
+
+    def _decode(self, name: str) -> np.ndarray:
+        try:
+            return images.decode(self._files.read(name), self.spec.shape, self._resize)
+        except images.UNREADABLE as error:
+            raise JaxganError(f"{name} was readable when the run started and is not now: {error}.") from error
+
+
+def _try_each(work: Callable[[str], T], names: Sequence[str], title: str) -> tuple[dict[str, T], dict[str, str]]:
+    """Applies `work` to every name, in threads, with a progress bar on a terminal.
+
+    Returns:
+      what it gave, by name, in the order of `names`; and why it could not, for the others.
+    """
+    from tqdm import tqdm
+
+    def attempt(name: str) -> tuple[bool, T | str]:
+        try:
+            return True, work(name)
+        except images.UNREADABLE as error:
+            return False, str(error) or type(error).__name__
+
+    results: dict[str, T] = {}
+    failures: dict[str, str] = {}
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
+        outcomes = tqdm(pool.map(attempt, names), title, len(names), disable=None)
+        for name, (worked, outcome) in zip(names, outcomes, strict=True):
+            (results if worked else failures)[name] = outcome
+    finally:
+        pool.shutdown(cancel_futures=True)  # Ctrl-C need not wait for the files that are left
+    return results, failures
+
+
+def _common_shape(
+    headers: Mapping[str, images.Header], image_size: images.ImageSize, resize: images.Resize, channels: int
+) -> images.Shape:
+    """The shape that all images get; refuses sizes that differ where no setting says what to do about it."""
+    first, header = next(iter(headers.items()))
+    size = images.target_size(image_size, native=header.size)
+    if image_size == 0 or resize == "exact":
+        others = [f"{name} ({_text(other.size)})" for name, other in headers.items() if other.size != size]
+        if others and image_size == 0:
+            raise JaxganError(
+                f"images differ in size: {first} ({_text(size)}) and {_listing(others, shown=1)}.\n"
+                "Set config.data.image_size, and config.data.resize to crop, stretch or pad."
+            )
+        if others:
+            raise JaxganError(
+                f"{len(others)} images are not {_text(size)}: {_listing(others)}.\n"
+                "Set config.data.resize to crop, stretch or pad, or another config.data.image_size."
+            )
+    colour = any(header.colour for header in headers.values())
+    return (*size, channels or (3 if colour else 1))
+
+
+def _report(failures: Mapping[str, str], readable: int, broken: Literal["refuse", "skip"]) -> None:
+    """Lists unreadable files: as an error, or on stderr where they are to be skipped and something is left."""
+    if not failures:
+        return
+    reasons = [f"{name} ({reason})" for name, reason in sorted(failures.items())]
+    text = f"{len(failures)} of {len(failures) + readable} images cannot be read: {_listing(reasons)}."
+    if not readable:
+        raise JaxganError(text)
+    if broken == "refuse":
+        raise JaxganError(f'{text}\nRepair or remove them, or set config.data.broken="skip".')
+    print(f"Skipped: {text}", file=sys.stderr)
+
+
+def _classes(names: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray | None]:
+    """Class names, sorted, and the label of each image, int32 `[n]`; nothing where no image is in a folder."""
+    loose = [name for name in names if "/" not in name]
+    if len(loose) == len(names):
+        return (), None
+    if loose:
+        raise JaxganError(
+            f"{len(loose)} images lie beside the class folders: {_listing(loose)}.\n"
+            "Move them into a folder each class, or move all images out of the folders for a set without classes."
+        )
+    folders = [name.partition("/")[0] for name in names]
+    class_names, labels = np.unique(folders, return_inverse=True)
+    if _SPLITS.issuperset(class_names):
+        raise JaxganError(
+            f"the folders {', '.join(class_names)} look like splits, not classes.\n"
+            f'Choose one, e.g. config.data.split="{class_names[-1]}".'
+        )
+    return tuple(class_names.tolist()), labels.astype(np.int32)
+
+
+def _listing(items: Sequence[str], shown: int = _SHOWN) -> str:
+    more = len(items) - shown
+    return ", ".join(items[:shown]) + (f" and {more} more" if more > 0 else "")
+
+
+def _text(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"

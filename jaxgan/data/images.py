@@ -1,0 +1,163 @@
+"""One policy for every picture that comes in: orientation, channels, depth, size. The result is uint8 `[h, w, c]`."""
+
+import io
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from jaxgan.errors import JaxganError
+
+ImageSize = int | tuple[int, int]
+Resize = Literal["crop", "stretch", "pad", "exact"]
+Shape = tuple[int, ...]  # height, width, channels
+
+# Windowed sinc; PIL widens its support when it reduces, so it does not alias.
+FILTER = Image.Resampling.LANCZOS
+
+# What Pillow and zipfile raise for a file that is damaged, truncated, too large to be honest, or no picture at all.
+UNREADABLE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    NotImplementedError,  # a compression method of a zip
+    struct.error,
+    zlib.error,
+    zipfile.BadZipFile,
+    Image.DecompressionBombError,
+)
+
+_GREY_MODES = ("1", "L", "LA", "I", "I;16", "I;16L", "I;16B")
+_ORIENTATION = 0x0112  # the EXIF tag
+_TURNED = (5, 6, 7, 8)  # its values that exchange height and width
+
+
+class Header(NamedTuple):
+    """What is known of a picture before it is decoded.
+
+    Attributes:
+      size: (height, width) as seen, after EXIF orientation.
+      colour: whether it is stored with colour; a palette counts as colour.
+    """
+
+    size: tuple[int, int]
+    colour: bool
+
+
+def target_size(image_size: ImageSize, native: tuple[int, int]) -> tuple[int, int]:
+    """The (height, width) that the setting `image_size` asks for: 0 = `native`, n = n x n, or a pair.
+
+    Raises:
+      JaxganError: a negative size, or a zero in a pair.
+    """
+    if image_size == 0:
+        return native
+    height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
+    if height < 1 or width < 1:
+        raise JaxganError(f"config.data.image_size is {image_size}, but must be 0, a size, or (height, width).")
+    return height, width
+
+
+def probe(data: bytes) -> Header:
+    """Reads the header of an image file.
+
+    Raises:
+      one of UNREADABLE: it is not an image file.
+    """
+    with Image.open(io.BytesIO(data)) as image:
+        width, height = image.size
+        turned = image.getexif().get(_ORIENTATION) in _TURNED
+        return Header((width, height) if turned else (height, width), image.mode not in _GREY_MODES)
+
+
+def decode(data: bytes, shape: Shape, resize: Resize) -> np.ndarray:
+    """Decodes an image file, turns it upright and fits it to `shape`; of an animation, the first frame.
+
+    Args:
+      data: the file's bytes.
+      shape: (height, width, channels) of the result; 1 or 3 channels.
+      resize: see `fit`.
+
+    Returns:
+      uint8 `[height, width, channels]`.
+
+    Raises:
+      one of UNREADABLE: it is damaged, or has no defined range of values.
+      JaxganError: another size under "exact".
+    """
+    with Image.open(io.BytesIO(data)) as image:
+        return fit(ImageOps.exif_transpose(image), shape, resize)
+
+
+def fit(image: Image.Image, shape: Shape, resize: Resize) -> np.ndarray:
+    """Converts an image to `shape`: first the channels, then the size, with PIL's antialiased Lanczos filter.
+
+    Transparency is laid on white; 16 bits become 8 by scaling; colour becomes grey by the luma weights of Rec. 601.
+
+    Args:
+      image: of any mode.
+      shape: (height, width, channels) of the result; 1 or 3 channels.
+      resize: "crop" scales until the shorter side fits and cuts the rest off evenly; "pad" scales until the longer
+        side fits and fills up with white; "stretch" changes the proportions; "exact" refuses another size.
+
+    Returns:
+      uint8 `[height, width, channels]`.
+
+    Raises:
+      JaxganError: another size under "exact".
+      ValueError: a mode without a defined range of values.
+    """
+    height, width, channels = shape
+    image = _to_channels(image, channels)
+    if image.size != (width, height):
+        image = RESIZERS[resize](image, (width, height))
+    return np.asarray(image).reshape(shape)
+
+
+def _crop(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    return ImageOps.fit(image, size, FILTER)
+
+
+def _stretch(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    return image.resize(size, FILTER)
+
+
+def _pad(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    return ImageOps.pad(image, size, FILTER, color="white")
+
+
+def _exact(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    raise JaxganError(
+        f"an image is {image.height}x{image.width}, not {size[1]}x{size[0]}; "
+        "set config.data.resize to crop, stretch or pad."
+    )
+
+
+RESIZERS: dict[Resize, Callable[[Image.Image, tuple[int, int]], Image.Image]] = {
+    "crop": _crop,
+    "stretch": _stretch,
+    "pad": _pad,
+    "exact": _exact,
+}
+
+
+def _to_channels(image: Image.Image, channels: int) -> Image.Image:
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        image = _to_8_bit(image)
+    if image.mode == "F":  # PIL would clip it to 0..255, whatever its range
+        raise ValueError("floating-point pixels have no defined range; save it with 8 or 16 bits")
+    if image.has_transparency_data:
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
+    return image.convert("L" if channels == 1 else "RGB")
+
+
+def _to_8_bit(image: Image.Image) -> Image.Image:
+    values = np.asarray(image)
+    if values.min() < 0 or values.max() > 65535:  # mode "I" can hold 32 bits
+        raise ValueError("32-bit pixels have no defined range; save it with 8 or 16 bits")
+    return Image.fromarray(np.rint(values / 257).astype(np.uint8))

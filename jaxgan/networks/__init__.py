@@ -1,0 +1,17 @@
+"""Generators and discriminators: Flax Linen modules from arrays to arrays.
+
+Generator: `(z [b, d], labels=None, *, train) -> examples [b, *shape]`, images in [-1, 1].
+Discriminator: `(x [b, *shape], labels=None, *, train) -> logits [b]` float32.
+Fields without a default (`shape`, `num_classes`, `dtype`) come from the data and the recipe; the others are options.
+"""
+
+import flax.linen as nn
+
+from jaxgan.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from jaxgan.networks.mlp import MLPDiscriminator, MLPGenerator
+from jaxgan.networks.presets import PRESETS
+
+GENERATORS: dict[str, type[nn.Module]] = {"dcgan": DCGANGenerator, "mlp": MLPGenerator}
+DISCRIMINATORS: dict[str, type[nn.Module]] = {"dcgan": DCGANDiscriminator, "mlp": MLPDiscriminator}
+
+__all__ = ["DISCRIMINATORS", "GENERATORS", "PRESETS"]

@@ -1,0 +1,221 @@
+"""Convolutional generator and discriminator of DCGAN, for any height, width and number of channels.
+
+Source: Radford, Metz & Chintala 2016. A transposed convolution is the adjoint of a strided one, so it can produce every
+size that the strided one maps to its input's; hence odd and non-square images need no special case.
+"""
+
+import math
+from typing import Any, Literal
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxgan.errors import JaxganError
+from jaxgan.networks.layers import (
+    INITIALISERS,
+    Conv,
+    ConvTranspose,
+    Head,
+    InitName,
+    batch_norm,
+    join_labels,
+    leaky_relu,
+)
+from jaxgan.ops.conv import conv_output_size
+
+Size = tuple[int, int]
+
+
+def default_multipliers(height: int, width: int) -> tuple[int, ...]:
+    """Channels of the layers from the image inwards, in units of the network's width: (1, 2, 4, ...).
+
+    The image is halved while its short side has at least 8 pixels, so 64 gives (1, 2, 4, 8) and 28 gives (1, 2).
+    """
+    halvings, side = 0, min(height, width)
+    while side >= 8:
+        halvings, side = halvings + 1, -(-side // 2)
+    return tuple(2**i for i in range(max(halvings, 1)))
+
+
+def _per_layer(value: int | tuple[int, ...], layers: int, name: str) -> tuple[int, ...]:
+    values = (value,) * layers if isinstance(value, int) else tuple(value)
+    if len(values) != layers:
+        raise JaxganError(f"dcgan: {name} has {len(values)} entries for {layers} layers; give one number or {layers}.")
+    if min(values) < 1:
+        raise JaxganError(f"dcgan: {name} is {value}, but must be at least 1.")
+    return values
+
+
+def _check_image(shape: tuple[int, ...]) -> None:
+    if len(shape) != 3 or min(shape) < 1:
+        raise JaxganError(f"dcgan makes images of (height, width, channels), not examples of shape {tuple(shape)}.")
+
+
+def _generator_layers(net: "DCGANGenerator") -> tuple[Size, int, list[tuple[int, int, int, Size]]]:
+    """Size and channels of the projection, then `(features, kernel, stride, output size)` of each layer above it.
+
+    Raises:
+      JaxganError: the shape is no image's, or a list has not one entry a layer.
+    """
+    _check_image(net.shape)
+    height, width, channels = net.shape
+    multipliers = net.multipliers or default_multipliers(height, width)[::-1]
+    count = len(multipliers)
+    kernels, strides = _per_layer(net.kernel, count, "kernel"), _per_layer(net.stride, count, "stride")
+    sizes = [(height, width)]
+    for stride in reversed(strides):  # from the image down; SAME maps a side n to ceil(n / stride)
+        sizes.insert(0, (-(-sizes[0][0] // stride), -(-sizes[0][1] // stride)))
+    features = [net.width * m for m in multipliers[1:]] + [channels]
+    return sizes[0], net.width * multipliers[0], list(zip(features, kernels, strides, sizes[1:], strict=True))
+
+
+def _discriminator_layers(net: "DCGANDiscriminator") -> list[tuple[int, int, int, str]]:
+    """`(features, kernel, stride, padding)` of each layer.
+
+    Raises:
+      JaxganError: the shape is no image's, or a list has not one entry a layer.
+    """
+    _check_image(net.shape)
+    multipliers = net.multipliers or default_multipliers(*net.shape[:2])
+    count = len(multipliers)
+    kernels, strides = _per_layer(net.kernel, count, "kernel"), _per_layer(net.stride, count, "stride")
+    paddings = (net.padding,) * count if isinstance(net.padding, str) else net.padding
+    if len(paddings) != count:
+        raise JaxganError(f"dcgan: padding has {len(paddings)} entries for {count} layers; give one or {count}.")
+    return list(zip([net.width * m for m in multipliers], kernels, strides, paddings, strict=True))
+
+
+class DCGANGenerator(nn.Module):
+    """Projection of the latents to a small map, then transposed convolutions up to the image.
+
+    Attributes:
+      shape: (height, width, channels) of an image.
+      num_classes: 0 without labels; otherwise the label's one-hot code is appended to the latents.
+      dtype: of the arithmetic.
+      width: channels of the last hidden layer.
+      multipliers: channels of the projection and of each hidden layer, in units of `width`, from the smallest map up;
+        () doubles them from the image inwards until the map's short side is under 8.
+      kernel: side of the kernels, one number or one a layer.
+      stride: of the transposed convolutions, one number or one a layer.
+      slope: of the leaky ReLU; 0 is ReLU.
+      normalise_projection: batch normalisation and activation also after the projection.
+      use_bias: a bias in every layer.
+      momentum: of the running statistics, Flax's and Keras' sense (PyTorch's is one minus it).
+      epsilon: of batch normalisation.
+      kernel_init: of the kernels.
+    """
+
+    shape: tuple[int, ...]
+    num_classes: int
+    dtype: Any
+    width: int = 64
+    multipliers: tuple[int, ...] = ()
+    kernel: int | tuple[int, ...] = 4
+    stride: int | tuple[int, ...] = 2
+    slope: float = 0.0
+    normalise_projection: bool = True
+    use_bias: bool = False
+    momentum: float = 0.9
+    epsilon: float = 1e-5
+    kernel_init: InitName = "normal"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _generator_layers(self)
+
+    @nn.compact
+    def __call__(self, z: jax.Array, labels: jax.Array | None = None, *, train: bool) -> jax.Array:
+        """Latents [b, d] (and labels int32 [b]) -> images [b, *shape] float32 in [-1, 1]."""
+        init = INITIALISERS[self.kernel_init]
+        base, features, layers = _generator_layers(self)
+
+        def activate(x: jax.Array) -> jax.Array:
+            return leaky_relu(batch_norm(train, self.momentum, self.epsilon, self.dtype)(x), self.slope)
+
+        x = join_labels(z, labels, self.num_classes)
+        # A transposed convolution from one pixel to the whole map (PyTorch's first layer) is this dense layer.
+        x = nn.Dense(math.prod(base) * features, self.use_bias, dtype=self.dtype, kernel_init=init)(x)
+        x = x.reshape(-1, *base, features)
+        if self.normalise_projection:
+            x = activate(x)
+        for index, (features, kernel, stride, size) in enumerate(layers):
+            x = ConvTranspose(features, kernel, stride, size, self.use_bias, init, self.dtype)(x)
+            if index < len(layers) - 1:
+                x = activate(x)
+        return jnp.tanh(x.astype(jnp.float32))
+
+
+class DCGANDiscriminator(nn.Module):
+    """Strided convolutions down from the image, then one logit.
+
+    Attributes:
+      shape: (height, width, channels) of an image.
+      num_classes: 0 without labels; otherwise the head projects on the class.
+      dtype: of the arithmetic; the head and its logits are float32.
+      width: channels of the first layer.
+      multipliers: channels of each layer in units of `width`, from the image inwards; () doubles them until the map's
+        short side is under 8.
+      kernel: side of the kernels, one number or one a layer.
+      stride: of the convolutions, one number or one a layer.
+      padding: "SAME" or "VALID", for all layers or one a layer.
+      slope: of the leaky ReLU.
+      normalise: batch normalisation in every layer but the first.
+      normalise_first: batch normalisation in the first layer as well.
+      pool: what the head sees: "flatten" every position (PyTorch's last, whole-map convolution), or their "mean".
+      use_bias: a bias in every convolution.
+      head_bias: a bias in the head.
+      momentum: of the running statistics, Flax's and Keras' sense (PyTorch's is one minus it).
+      epsilon: of batch normalisation.
+      kernel_init: of the kernels.
+    """
+
+    shape: tuple[int, ...]
+    num_classes: int
+    dtype: Any
+    width: int = 64
+    multipliers: tuple[int, ...] = ()
+    kernel: int | tuple[int, ...] = 4
+    stride: int | tuple[int, ...] = 2
+    padding: Literal["SAME", "VALID"] | tuple[Literal["SAME", "VALID"], ...] = "SAME"
+    slope: float = 0.2
+    normalise: bool = True
+    normalise_first: bool = False
+    pool: Literal["flatten", "mean"] = "flatten"
+    use_bias: bool = False
+    head_bias: bool = False
+    momentum: float = 0.9
+    epsilon: float = 1e-5
+    kernel_init: InitName = "normal"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        layers = _discriminator_layers(self)
+        height, width, _ = self.shape
+        if min(_side_after(height, layers), _side_after(width, layers)) < 1:
+            least = next(n for n in range(1, 100_000) if _side_after(n, layers) >= 1)
+            raise JaxganError(
+                f"dcgan: an image of {height}x{width} is used up before the last of D's {len(layers)} layers; "
+                f"the nearest legal size is {max(height, least)}x{max(width, least)}."
+            )
+
+    @nn.compact
+    def __call__(self, x: jax.Array, labels: jax.Array | None = None, *, train: bool) -> jax.Array:
+        """Images [b, *shape] in [-1, 1] (and labels int32 [b]) -> logits [b] float32."""
+        init = INITIALISERS[self.kernel_init]
+        for index, (features, kernel, stride, padding) in enumerate(_discriminator_layers(self)):
+            x = Conv(features, kernel, stride, padding, self.use_bias, init, self.dtype)(x)
+            if self.normalise and (index > 0 or self.normalise_first):
+                x = batch_norm(train, self.momentum, self.epsilon, self.dtype)(x)
+            x = leaky_relu(x, self.slope)
+        x = x.mean(axis=(1, 2)) if self.pool == "mean" else x.reshape(x.shape[0], -1)
+        return Head(self.num_classes, self.head_bias, init)(x, labels)
+
+
+def _side_after(side: int, layers: list[tuple[int, int, int, str]]) -> int:
+    """What is left of an image's side after D's layers; below 1 if it is used up."""
+    for _, kernel, stride, padding in layers:
+        if side < 1:
+            return side
+        side = conv_output_size(side, kernel, stride, padding)
+    return side

@@ -1,0 +1,97 @@
+"""Fully connected generator and discriminator, for images and for points."""
+
+import math
+from typing import Any, Literal
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxgan.networks.layers import ACTIVATIONS, INITIALISERS, Head, InitName, batch_norm, join_labels, leaky_relu
+
+Activation = Literal["leaky_relu", "tanh"]
+
+
+class _Trunk(nn.Module):
+    """Dense layers, each followed by its activation: [b, d] -> [b, hidden[-1]]."""
+
+    hidden: tuple[int, ...]
+    activation: Activation
+    slope: float
+    normalise: bool
+    kernel_init: InitName
+    dtype: Any
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        for width in self.hidden:
+            x = nn.Dense(width, dtype=self.dtype, kernel_init=INITIALISERS[self.kernel_init])(x)
+            if self.normalise:
+                x = batch_norm(train, 0.9, 1e-5, self.dtype)(x)
+            x = jnp.tanh(x) if self.activation == "tanh" else leaky_relu(x, self.slope)
+        return x
+
+
+class MLPGenerator(nn.Module):
+    """Dense layers from latents to an example of any shape.
+
+    Attributes:
+      shape: of one example, `(h, w, c)` or `(d,)`.
+      num_classes: 0 without labels; otherwise the label's one-hot code is appended to the latents.
+      dtype: of the arithmetic.
+      hidden: widths of the hidden layers; () makes G linear.
+      activation: of the hidden layers.
+      slope: of leaky_relu; 0 is ReLU.
+      output: "tanh" for images, "none" for points.
+      normalise: batch normalisation before each hidden activation.
+      kernel_init: of the kernels.
+    """
+
+    shape: tuple[int, ...]
+    num_classes: int
+    dtype: Any
+    hidden: tuple[int, ...] = (128,)
+    activation: Activation = "leaky_relu"
+    slope: float = 0.01
+    output: Literal["tanh", "none"] = "tanh"
+    normalise: bool = False
+    kernel_init: InitName = "glorot_uniform"
+
+    @nn.compact
+    def __call__(self, z: jax.Array, labels: jax.Array | None = None, *, train: bool) -> jax.Array:
+        """Latents [b, d] (and labels int32 [b]) -> examples [b, *shape] float32, in [-1, 1] under tanh."""
+        x = join_labels(z, labels, self.num_classes)
+        x = _Trunk(self.hidden, self.activation, self.slope, self.normalise, self.kernel_init, self.dtype)(x, train)
+        x = nn.Dense(math.prod(self.shape), dtype=self.dtype, kernel_init=INITIALISERS[self.kernel_init])(x)
+        return ACTIVATIONS[self.output](x.astype(jnp.float32)).reshape(-1, *self.shape)
+
+
+class MLPDiscriminator(nn.Module):
+    """Dense layers from an example of any shape to a logit.
+
+    Attributes:
+      shape: of one example.
+      num_classes: 0 without labels; otherwise the head projects on the class.
+      dtype: of the arithmetic; the head and its logits are float32.
+      hidden: widths of the hidden layers.
+      activation: of the hidden layers.
+      slope: of leaky_relu; 0 is ReLU.
+      normalise: batch normalisation before each hidden activation.
+      kernel_init: of the kernels.
+    """
+
+    shape: tuple[int, ...]
+    num_classes: int
+    dtype: Any
+    hidden: tuple[int, ...] = (128,)
+    activation: Activation = "leaky_relu"
+    slope: float = 0.01
+    normalise: bool = False
+    kernel_init: InitName = "glorot_uniform"
+
+    @nn.compact
+    def __call__(self, x: jax.Array, labels: jax.Array | None = None, *, train: bool) -> jax.Array:
+        """Examples [b, *shape] (and labels int32 [b]) -> logits [b] float32."""
+        x = x.reshape(x.shape[0], -1)
+        x = _Trunk(self.hidden, self.activation, self.slope, self.normalise, self.kernel_init, self.dtype)(x, train)
+        return Head(self.num_classes, True, INITIALISERS[self.kernel_init])(x, labels)

@@ -1,0 +1,44 @@
+"""The networks of published sources, as options of the general ones.
+
+Each entry is a generator and a discriminator, ready for `recipe(**PRESETS[name])`. The tests compare layer shapes and
+parameter counts with numbers worked out by hand from the sources.
+"""
+
+from typing import Any
+
+_KERAS_NORM = dict(momentum=0.99, epsilon=1e-3)  # the defaults of Keras' BatchNormalization
+
+_PYTORCH_GENERATOR = dict(name="dcgan", width=64, multipliers=(8, 4, 2, 1))
+
+PRESETS: dict[str, dict[str, dict[str, Any]]] = {
+    # GANs in Action, chapter 3: listings 3.3 and 3.4.
+    "gans_in_action_mlp": dict(
+        generator=dict(name="mlp", hidden=(128,), slope=0.01, output="tanh"),
+        discriminator=dict(name="mlp", hidden=(128,), slope=0.01),
+    ),
+    # GANs in Action, chapter 4: listings 4.3 and 4.4. The listing pads every layer of D "same", so that its last map is
+    # 4x4x128; the prose says 3x3x128, which is padding=("SAME", "SAME", "VALID").
+    "gans_in_action_dcgan": dict(
+        generator=dict(
+            name="dcgan", width=64, multipliers=(4, 2, 1), kernel=3, stride=(2, 1, 2), slope=0.01,
+            normalise_projection=False, use_bias=True, kernel_init="glorot_uniform", **_KERAS_NORM,
+        ),
+        discriminator=dict(
+            name="dcgan", width=32, multipliers=(1, 2, 4), kernel=3, slope=0.01,
+            use_bias=True, head_bias=True, kernel_init="glorot_uniform", **_KERAS_NORM,
+        ),
+    ),
+    # The PyTorch DCGAN for 64x64 images. Its first and last layers are whole-map convolutions, that is, dense ones.
+    "pytorch_dcgan": dict(
+        generator=_PYTORCH_GENERATOR,
+        discriminator=dict(name="dcgan", width=64, multipliers=(1, 2, 4, 8)),
+    ),
+    # The TensorFlow DCGAN for 64x64 cartoon avatars: the same generator, a discriminator without padding.
+    "tensorflow_avatar_dcgan": dict(
+        generator=_PYTORCH_GENERATOR | _KERAS_NORM | dict(kernel_init="glorot_uniform"),
+        discriminator=dict(
+            name="dcgan", width=64, multipliers=(1, 2, 4, 8, 16), kernel=(4, 4, 4, 3, 3), stride=(2, 2, 2, 1, 1),
+            padding="VALID", normalise_first=True, pool="mean", head_bias=True, kernel_init="glorot_uniform", **_KERAS_NORM,
+        ),
+    ),
+}  # fmt: skip

@@ -1,0 +1,101 @@
+"""Adversarial objectives: pairs of pure functions of logits.
+
+A logit is D's output before any sigmoid; D(x) = sigmoid(logit). Losses come back unreduced, one number an example;
+the system takes the mean. Both halves receive both logits, so that losses on pairs are ordinary members of the table;
+XLA removes what a half does not use.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+Half = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
+Range = tuple[float, float]
+
+
+class Objective(NamedTuple):
+    """What the players minimise.
+
+    Attributes:
+      discriminator: `(real_logits [b], fake_logits [b], key) -> loss [b]`.
+      generator: the same for G. The key is for losses that draw something, such as soft labels.
+    """
+
+    discriminator: Half
+    generator: Half
+
+
+def cross_entropy(logits: jax.Array, labels: Range, key: jax.Array) -> jax.Array:
+    """Binary cross-entropy of sigmoid(logits) against labels drawn uniformly from a range.
+
+    Args:
+      logits: [b] float32.
+      labels: (low, high); equal ends give every example the same label.
+      key: draws the labels.
+
+    Returns:
+      -y log sigmoid(logits) - (1 - y) log(1 - sigmoid(logits)), [b], in nats.
+    """
+    low, high = labels
+    targets = jax.random.uniform(key, logits.shape, logits.dtype, low, high) if low < high else low
+    return optax.sigmoid_binary_cross_entropy(logits, jnp.asarray(targets, logits.dtype))
+
+
+def _check(real_logits: jax.Array, fake_logits: jax.Array) -> None:
+    """A [b, 1] logit against a [b] one would broadcast to [b, b] and train on nonsense."""
+    for logits in (real_logits, fake_logits):
+        if logits.ndim != 1 or logits.dtype not in (jnp.float32, jnp.float64):
+            raise ValueError(f"logits must be float32 [b], got {logits.dtype} {logits.shape}")
+    if real_logits.shape != fake_logits.shape:
+        raise ValueError(f"real and fake logits differ in number: {real_logits.shape} and {fake_logits.shape}")
+
+
+def minimax(real_labels: Range = (1.0, 1.0), fake_labels: Range = (0.0, 0.0)) -> Objective:
+    """The game of the original paper: min over G, max over D of E log D(x) + E log(1 - D(G(z))).
+
+    L_D = -log D(x) - log(1 - D(G(z)));  L_G = log(1 - D(G(z))), whose gradient vanishes where D wins.
+
+    Args:
+      real_labels: range of the labels D is given for real examples. (0.9, 0.9) is one-sided smoothing
+        (Salimans et al. 2016), (0.8, 1.0) random soft labels.
+      fake_labels: the same for generated examples.
+
+    Source: Goodfellow et al. 2014, equation 1.
+    """
+
+    def discriminator(real_logits: jax.Array, fake_logits: jax.Array, key: jax.Array) -> jax.Array:
+        _check(real_logits, fake_logits)
+        real_key, fake_key = jax.random.split(key)
+        return cross_entropy(real_logits, real_labels, real_key) + cross_entropy(fake_logits, fake_labels, fake_key)
+
+    def generator(real_logits: jax.Array, fake_logits: jax.Array, key: jax.Array) -> jax.Array:
+        _check(real_logits, fake_logits)
+        return -cross_entropy(fake_logits, (0.0, 0.0), key)
+
+    return Objective(discriminator, generator)
+
+
+def non_saturating(
+    real_labels: Range = (1.0, 1.0), fake_labels: Range = (0.0, 0.0), generator_labels: Range = (1.0, 1.0)
+) -> Objective:
+    """The objective used in practice: D as in `minimax`, G minimises L_G = -log D(G(z)).
+
+    Args:
+      real_labels: as in `minimax`.
+      fake_labels: as in `minimax`.
+      generator_labels: range of the labels that G wants D to give to generated examples.
+
+    Source: Goodfellow et al. 2014, section 3.
+    """
+
+    def generator(real_logits: jax.Array, fake_logits: jax.Array, key: jax.Array) -> jax.Array:
+        _check(real_logits, fake_logits)
+        return cross_entropy(fake_logits, generator_labels, key)
+
+    return Objective(minimax(real_labels, fake_labels).discriminator, generator)
+
+
+OBJECTIVES: dict[str, Callable[..., Objective]] = {"minimax": minimax, "non_saturating": non_saturating}

@@ -1,0 +1,1 @@
+"""Numerical primitives without parameters."""

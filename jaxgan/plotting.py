@@ -1,0 +1,115 @@
+"""Pictures: sheets of images, scatters of points, curves of metrics. No display, no global state."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+GAP = 2  # pixels between the images of a sheet
+SMALLEST = 56  # images under this many pixels are enlarged on sheets, by whole factors, so that they can be seen
+
+
+def to_uint8(images: np.ndarray) -> np.ndarray:
+    """Images from the networks' [-1, 1] to uint8 0..255, rounded to the nearest level."""
+    return np.clip(np.rint((np.asarray(images, np.float32) + 1) * 127.5), 0, 255).astype(np.uint8)
+
+
+def sheet(images: np.ndarray, columns: int, gap: int = GAP) -> np.ndarray:
+    """Lays images out in rows of `columns`, left to right, on white.
+
+    Args:
+      images: uint8 [n, h, w, c]. One channel is grey, three are RGB; of any other number the first is shown.
+      columns: images a row.
+      gap: pixels around each image.
+
+    Returns:
+      uint8 [H, W] or [H, W, 3].
+    """
+    if images.shape[-1] != 3:
+        images = images[..., :1]
+    n, height, width, channels = images.shape
+    rows = -(-n // columns)
+    canvas = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, channels), 255, np.uint8)
+    for index, image in enumerate(images):
+        top, left = gap + (index // columns) * (height + gap), gap + (index % columns) * (width + gap)
+        canvas[top : top + height, left : left + width] = image
+    return canvas[..., 0] if channels == 1 else canvas
+
+
+def save_sheet(path: Path, images: np.ndarray, columns: int) -> None:
+    """Writes a sheet of uint8 [n, h, w, c] images as PNG, small images enlarged."""
+    factor = max(1, SMALLEST // min(images.shape[1:3]))
+    enlarged = images.repeat(factor, axis=1).repeat(factor, axis=2)
+    Image.fromarray(sheet(enlarged, columns)).save(path)
+
+
+def save_scatter(path: Path, groups: Mapping[str, np.ndarray]) -> None:
+    """Draws groups of points [n, d], the first two dimensions, one colour a group."""
+    figure = Figure(figsize=(5, 5), layout="constrained")
+    axes = figure.add_subplot()
+    for name, points in groups.items():
+        axes.scatter(points[:, 0], points[:, 1], s=8, alpha=0.5, label=f"{name} ({len(points)})")
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.legend(loc="upper left")
+    figure.savefig(path, dpi=100)
+
+
+def save_samples(path: Path, samples: np.ndarray, real: np.ndarray | None, num_classes: int) -> None:
+    """Draws samples as what they are: a sheet of images, one column a class, or a scatter of points over real ones.
+
+    Args:
+      path: of the PNG.
+      samples: float32 [n, h, w, c] in [-1, 1], or [n, d].
+      real: examples for the scatter, float32 [m, d], or None; not looked at for images.
+      num_classes: 0 without labels.
+    """
+    if samples.ndim == 4:
+        save_sheet(path, to_uint8(samples), sheet_columns(len(samples), num_classes))
+    else:
+        save_scatter(path, {"generated": samples} if real is None else {"real": real, "generated": samples})
+
+
+def sheet_columns(count: int, num_classes: int) -> int:
+    """Columns of a sheet: one a class where that makes a sensible sheet, else as many as make it square."""
+    return num_classes if 2 <= num_classes <= 16 and count >= num_classes else math.ceil(math.sqrt(count))
+
+
+def save_curves(path: Path, lines: Sequence[dict[str, Any]], names: Sequence[str], label: str) -> None:
+    """Draws metrics over steps.
+
+    Args:
+      path: of the PNG.
+      lines: of `metrics.jsonl`.
+      names: keys to draw; those that the lines do not have are left out.
+      label: of the vertical axis.
+    """
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    axes = figure.add_subplot()
+    for name in names:
+        axes.plot([line["step"] for line in lines], [line[name] for line in lines], label=name.replace("_", " "))
+    axes.set_xlabel("step")
+    axes.set_ylabel(label)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(path, dpi=100)
+
+
+def save_metric_figures(folder: Path, lines: Sequence[dict[str, Any]]) -> list[Path]:
+    """Draws every metric of a run, one figure a kind: losses, accuracies, logits.
+
+    The kind is the last word of a metric's name, so that a system's own terms are drawn without being listed here.
+
+    Returns:
+      the figures written.
+    """
+    paths = []
+    for ending, label in (("loss", "loss"), ("accuracy", "accuracy"), ("logit", "mean logit")):
+        names = [name for name in (lines[-1] if lines else {}) if name.rpartition("_")[2] == ending]
+        if names:
+            paths.append(folder / f"{label.replace(' ', '_')}.png")
+            save_curves(paths[-1], lines, names, label)
+    return paths

@@ -1,0 +1,100 @@
+"""Things that are named and given options: how a recipe's words become objects.
+
+`dict(name="dcgan", width=32)` is looked up in a plain dict of callables. One rule says which parameters are settings:
+**those with a default are the user's options, those without one are supplied by the program**. So a new option is a new
+keyword, and nothing else has to learn of it.
+"""
+
+import inspect
+import types
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from jaxgan.errors import JaxganError, unknown
+
+Table = Mapping[str, Callable[..., Any]]
+
+
+def options_of(factory: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """The parameters of `factory` that are the user's: those with a default."""
+    parameters = inspect.signature(factory).parameters
+    # Linen adds `parent` and `name` to every module; they are not settings.
+    return {
+        key: value
+        for key, value in parameters.items()
+        if value.default is not inspect.Parameter.empty and key not in ("parent", "name")
+    }
+
+
+def matches(value: Any, annotation: Any) -> bool:
+    """Whether a setting's value fits the annotation of the parameter that takes it."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (typing.Union, types.UnionType):
+        return any(matches(value, choice) for choice in arguments)
+    if origin is typing.Literal:
+        return value in arguments
+    if origin is tuple:
+        if not isinstance(value, tuple | list):
+            return False
+        if len(arguments) == 2 and arguments[1] is Ellipsis:
+            return all(matches(item, arguments[0]) for item in value)
+        return len(value) == len(arguments) and all(map(matches, value, arguments))
+    if annotation is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if annotation is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, annotation)
+
+
+def describe(annotation: Any) -> str:
+    """An annotation as a message names it: `int`, `one of 'SAME', 'VALID'`."""
+    if typing.get_origin(annotation) is typing.Literal:
+        return "one of " + ", ".join(map(repr, typing.get_args(annotation)))
+    return getattr(annotation, "__name__", None) if isinstance(annotation, type) else str(annotation)  # type: ignore[return-value]
+
+
+def lookup(thing: Mapping[str, Any], table: Table, path: str) -> Callable[..., Any]:
+    """The callable that a named thing stands for. `"tfds:mnist"` stands for `"tfds"`.
+
+    Raises:
+      JaxganError: the thing has no name, or one that is not in the table.
+    """
+    if not isinstance(thing, Mapping) or "name" not in thing:
+        raise JaxganError(f'{path} must be given as dict(name="...", option=value).')
+    name = thing["name"].partition(":")[0]
+    if name not in table:
+        raise unknown(path, thing["name"], table)
+    return table[name]
+
+
+def complete(thing: Mapping[str, Any], table: Table, path: str) -> dict[str, Any]:
+    """A named thing with every option it did not state at its default, each one checked.
+
+    Args:
+      thing: `{"name": ..., option: value}`.
+      table: name -> callable.
+      path: how the user names the thing, for messages, e.g. `"config.generator"`.
+
+    Raises:
+      JaxganError: unknown name, unknown option, or a value of the wrong type.
+    """
+    factory = lookup(thing, table, path)
+    options = options_of(factory)
+    hints = typing.get_type_hints(factory if inspect.isfunction(factory) else factory.__init__)  # type: ignore[misc]
+    completed = {"name": thing["name"]} | {key: option.default for key, option in options.items()}
+    for key, value in thing.items():
+        if key == "name":
+            continue
+        if key not in options:
+            raise unknown(f"option of {path}={thing['name']}", key, options)
+        if not matches(value, hints[key]):
+            raise JaxganError(f"{path}.{key} is {value!r}, but must be {describe(hints[key])}.")
+        completed[key] = value
+    return completed
+
+
+def build(thing: Mapping[str, Any], table: Table, path: str, **given: Any) -> Any:
+    """Makes a named thing: its callable, called with the user's options and with what the program supplies."""
+    options = {key: value for key, value in complete(thing, table, path).items() if key != "name"}
+    return lookup(thing, table, path)(**given, **options)

@@ -1,0 +1,172 @@
+"""Drawing samples from a run. Needs the run directory only: no data set, no recipe file, no accelerator."""
+
+import dataclasses
+import functools
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from PIL import Image
+
+from jaxgan import plotting
+from jaxgan.data.spec import DataSpec
+from jaxgan.errors import JaxganError
+from jaxgan.systems import SYSTEMS, System
+from jaxgan.training.checkpoints import Checkpoints
+from jaxgan.training.run_directory import RunDirectory
+
+CHUNK = 64
+"""Samples are computed this many at a time, whatever number is asked for, and sample i always at place i % CHUNK. So
+the same program computes it every time, and the same seed gives the same bits whether 1 or 10,000 are drawn."""
+
+
+class Samples(NamedTuple):
+    """Generated examples and what they were made from.
+
+    Attributes:
+      images: float32 [n, *shape], images in [-1, 1].
+      latents: float32 [n, ...].
+      labels: int32 [n]; zeros where there are no classes.
+    """
+
+    images: np.ndarray
+    latents: np.ndarray
+    labels: np.ndarray
+
+
+class Sampler:
+    """Draws from a state of a system; compiled once, on first use."""
+
+    def __init__(self, system: System):
+        self._num_classes = system.num_classes
+
+        def draw(state: Any, key: jax.Array, first: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
+            latents = system.latents(key, first + jnp.arange(CHUNK, dtype=jnp.int32))
+            return system.generate(state, latents, labels), latents
+
+        self._draw = jax.jit(draw)
+
+    def __call__(self, state: Any, key: jax.Array, num: int, labels: Sequence[int] | None = None) -> Samples:
+        """Draws `num` samples.
+
+        Args:
+          state: of the system.
+          key: sample i depends on (key, i) and its label only.
+          num: at least 1.
+          labels: sample i gets `labels[i % len(labels)]`; by default the classes in turn.
+        """
+        cycle = np.asarray(labels if labels is not None else range(max(self._num_classes, 1)), np.int32)
+        wanted = np.resize(cycle, -(-num // CHUNK) * CHUNK)
+        images, latents = [], []
+        for first in range(0, num, CHUNK):
+            chunk = self._draw(state, key, jnp.int32(first), wanted[first : first + CHUNK])
+            images.append(np.asarray(chunk[0]))
+            latents.append(np.asarray(chunk[1]))
+        return Samples(np.concatenate(images)[:num], np.concatenate(latents)[:num], wanted[:num])
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A run's system with the state of one of its checkpoints.
+
+    Attributes:
+      system: built from the run's own settings.
+      state: of the checkpoint.
+      step: of the checkpoint.
+      spec: what the data looked like.
+      config: the run's settings.
+    """
+
+    system: System
+    state: Any
+    step: int
+    spec: DataSpec
+    config: Mapping[str, Any]
+
+    @functools.cached_property
+    def _sampler(self) -> Sampler:
+        return Sampler(self.system)
+
+    def sample(self, num: int, seed: int = 0, labels: Sequence[int] | None = None) -> Samples:
+        """Draws `num` samples; sample i depends on (seed, i) and its label, never on `num`.
+
+        Args:
+          num: how many.
+          seed: of the latents.
+          labels: class numbers, used in turn; by default all classes in turn.
+
+        Raises:
+          JaxganError: labels for a run without classes, or a class that does not exist.
+        """
+        if num < 1:
+            raise JaxganError(f"cannot draw {num} samples; ask for at least 1.")
+        classes = self.system.num_classes
+        if labels is not None and not classes:
+            raise JaxganError("this run was trained without labels, so samples cannot be asked for by class.")
+        if labels is not None and not all(0 <= label < classes for label in labels):
+            raise JaxganError(f"labels must be in 0..{classes - 1} ({', '.join(self.spec.class_names)}).")
+        return self._sampler(self.state, jax.random.key(seed), num, labels)
+
+
+def load(directory: str | Path, step: int | None = None) -> Trained:
+    """Loads a run for sampling: `jaxgan.sampling.load("runs/digits_cgan").sample(64)`.
+
+    Args:
+      directory: a run directory.
+      step: of the checkpoint; by default the newest one that is whole.
+
+    Raises:
+      JaxganError: no run there, no such checkpoint, or none that is whole.
+    """
+    run = RunDirectory(directory)
+    config, spec = run.config(), run.spec()
+    system = SYSTEMS[config["system"]["name"]].from_config(config, spec)
+    checkpoints = Checkpoints(run.checkpoints)
+    abstract = {"state": jax.eval_shape(system.init, jax.random.key(0), spec.zeros(1))}
+    if step is None:
+        found = checkpoints.restore_newest(abstract, lambda message: print(message, file=sys.stderr))
+        if found is None:
+            raise JaxganError(f"{directory} has no checkpoint yet.")
+        step, trees = found
+    elif step in checkpoints.steps():
+        trees = checkpoints.restore(step, abstract)
+    else:
+        raise JaxganError(f"{directory} has no checkpoint of step {step}; it has {checkpoints.steps()}.")
+    checkpoints.close()
+    return Trained(system, trees["state"], step, spec, config)
+
+
+def save(path: Path, samples: Samples, trained: Trained) -> None:
+    """Writes samples in the form that the path asks for.
+
+    Args:
+      path: `.png` for a sheet (or a scatter of points); `.npz` for `images` uint8 [n, h, w, c] (points stay float32
+        [n, d]), `latents` and `labels`; anything else is a folder of PNG files,
+        of a run with labels in a sub-folder a class.
+      samples: what to write.
+      trained: what they were drawn from.
+
+    Raises:
+      JaxganError: the place cannot be written, or points are to go into a folder of images.
+    """
+    points = samples.images.ndim == 2
+    images = samples.images if points else plotting.to_uint8(samples.images)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".png":
+            plotting.save_samples(path, samples.images, None, len(np.unique(samples.labels)))
+        elif path.suffix == ".npz":
+            np.savez(path, images=images, latents=samples.latents, labels=samples.labels)
+        elif points:
+            raise JaxganError(f"points are not images: write them to a .npz or a .png instead of {path}.")
+        else:
+            for index, (image, label) in enumerate(zip(images, samples.labels, strict=True)):
+                folder = path / trained.spec.class_names[label] if trained.system.num_classes else path
+                folder.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(plotting.sheet(image[None], 1, gap=0)).save(folder / f"{index:06d}.png")
+    except OSError as error:
+        raise JaxganError(f"cannot write {path}: {error.strerror or error}.") from error

@@ -1,0 +1,314 @@
+"""Two players: a generator and a discriminator (or critic), each moved by its own optimizer.
+
+One step is `critic_steps` updates of D and one of G:
+
+    D <- D - grad_D mean L_D(D(x), D(G(z)))
+    G <- G - grad_G mean L_G(D(x), D(G(z)))
+
+D sees real and generated examples in two passes, so that batch normalisation never mixes their statistics. The last
+batch that D learnt from is also the one G learns from, and G's forward pass, kept as a pullback, serves both players;
+`fresh_latents` draws new latents for G instead, as Goodfellow's algorithm 1 does, at the cost of a second forward pass.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple
+
+import flax
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxgan.data.spec import DataSpec
+from jaxgan.errors import JaxganError
+from jaxgan.networks import DISCRIMINATORS, GENERATORS
+from jaxgan.objectives import OBJECTIVES, Objective
+from jaxgan.optim import OPTIMIZERS, exponential_average
+from jaxgan.registry import build
+
+Batch = Mapping[str, jax.Array]
+Metrics = dict[str, jax.Array]
+Variables = dict[str, Any]
+
+
+@flax.struct.dataclass
+class Player:
+    """One network's arrays: `params`, `batch_stats` (running statistics, possibly empty) and its optimizer's state."""
+
+    params: Any
+    batch_stats: Any
+    opt_state: Any
+
+    @property
+    def variables(self) -> Variables:
+        """What Linen's `apply` takes."""
+        return {"params": self.params, "batch_stats": self.batch_stats}
+
+
+@flax.struct.dataclass
+class GanState:
+    """Everything that training changes.
+
+    `average` is the exponential average of G's params and running statistics, the generator that is sampled from.
+    """
+
+    step: jax.Array  # int32 []
+    generator: Player
+    discriminator: Player
+    average: Variables
+
+
+class _Fakes(NamedTuple):
+    """Generated examples, the way back to G's parameters, and G's running statistics after the pass."""
+
+    images: jax.Array
+    pullback: Any
+    batch_stats: Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Gan:
+    """The two-player system: modules and functions, no arrays.
+
+    Attributes:
+      generator: Linen module, latents (and labels) to examples.
+      discriminator: Linen module, examples (and labels) to logits.
+      objective: what each player minimises.
+      generator_optimizer: moves G, and nothing else.
+      discriminator_optimizer: moves D, and nothing else.
+      shape: of one example.
+      num_classes: 0 when training without labels.
+      latent_size: number of latents, z ~ N(0, I).
+      conditional: give both players the labels.
+      critic_steps: updates of D a step; a batch then carries a leading axis of that many micro-batches.
+      fresh_latents: new latents for G's update instead of those D has just learnt from.
+      average_decay: of the parameter average, in [0, 1).
+    """
+
+    PARTS: ClassVar[dict[str, Any]] = {
+        "generator": GENERATORS,
+        "discriminator": DISCRIMINATORS,
+        "objective": OBJECTIVES,
+        "generator_optimizer": OPTIMIZERS,
+        "discriminator_optimizer": OPTIMIZERS,
+    }
+
+    generator: nn.Module
+    discriminator: nn.Module
+    objective: Objective
+    generator_optimizer: optax.GradientTransformation
+    discriminator_optimizer: optax.GradientTransformation
+    shape: tuple[int, ...]
+    num_classes: int
+    latent_size: int = 100
+    conditional: bool = False
+    critic_steps: int = 1
+    fresh_latents: bool = False
+    average_decay: float = 0.999
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], spec: DataSpec) -> "Gan":
+        """Builds the system that a resolved recipe describes, for data of this kind.
+
+        Raises:
+          JaxganError: labels are asked for and the data has none, a number is out of range, or a network refuses the
+            shape of the data.
+        """
+        options = {key: value for key, value in config["system"].items() if key != "name"}
+        if options["conditional"] and not spec.num_classes:
+            raise JaxganError(
+                "config.system.conditional needs labels, and this data has none. Put the images into one sub-folder "
+                "a class, or set --config.system.conditional=False."
+            )
+        for key in ("latent_size", "critic_steps"):
+            if options[key] < 1:
+                raise JaxganError(f"config.system.{key} is {options[key]}, but must be at least 1.")
+        if not 0 <= options["average_decay"] < 1:
+            raise JaxganError(f"config.system.average_decay is {options['average_decay']}, but must be in [0, 1).")
+        num_classes = spec.num_classes if options["conditional"] else 0
+        seen = dict(shape=spec.shape, num_classes=num_classes, dtype=jnp.dtype(config["precision"]))
+        given = {"generator": seen, "discriminator": seen}
+        parts = {
+            key: build(config[key], table, f"config.{key}", **given.get(key, {})) for key, table in cls.PARTS.items()
+        }
+        return cls(**parts, shape=spec.shape, num_classes=num_classes, **options)
+
+    @property
+    def micro_batches(self) -> int:
+        """Batches that one step consumes."""
+        return self.critic_steps
+
+    def networks(self) -> dict[str, tuple[nn.Module, tuple[Any, ...]]]:
+        """Each player's module with example arguments, for initialisation and for tables of layers."""
+        labels = self._labels(jnp.zeros((1,), jnp.int32))
+        return {
+            "generator": (self.generator, (jnp.zeros((1, self.latent_size)), labels)),
+            "discriminator": (self.discriminator, (jnp.zeros((1, *self.shape)), labels)),
+        }
+
+    def init(self, key: jax.Array, batch: Batch) -> GanState:
+        """A state at step 0; the shapes of the parameters follow from the recipe, the batch is not looked at."""
+        generator, discriminator = (
+            module.init(player_key, *arguments, train=False)
+            for player_key, (module, arguments) in zip(jax.random.split(key), self.networks().values(), strict=True)
+        )
+        g_player = _player(generator, self.generator_optimizer)
+        return GanState(
+            step=jnp.zeros((), jnp.int32),
+            generator=g_player,
+            discriminator=_player(discriminator, self.discriminator_optimizer),
+            # a copy: a buffer that stands in the state twice cannot be donated
+            average=jax.tree.map(jnp.copy, g_player.variables),
+        )
+
+    def update(self, state: GanState, batch: Batch, key: jax.Array, *, stage: Any = 0) -> tuple[GanState, Metrics]:
+        """One step: `critic_steps` updates of D, then one of G.
+
+        Args:
+          state: before the step.
+          batch: `image` [b, *shape], uint8 in 0..255 or float32 as the networks take it, and `label` int32 [b]; with
+            more than one critic step both with a leading axis of that size.
+          key: of this step.
+          stage: unused; this system has one.
+
+        Returns:
+          the state after the step, and one float32 number a metric, in the order in which they are computed.
+        """
+        keys = jax.random.split(key, self.critic_steps + 1)
+        if self.critic_steps > 1:
+            earlier = jax.tree.map(lambda x: x[:-1], (dict(batch), keys[:-1]))
+            batch = jax.tree.map(lambda x: x[-1], dict(batch))
+
+            def critic_step(player: Player, item: tuple[Batch, jax.Array]) -> tuple[Player, None]:
+                real, labels = self._prepare(item[0])
+                fakes = self._generate(state.generator, labels, len(real), item[1])
+                return self._update_discriminator(player, real, fakes.images, labels, item[1])[0], None
+
+            discriminator, _ = jax.lax.scan(critic_step, state.discriminator, earlier)
+        else:
+            discriminator = state.discriminator
+
+        real, labels = self._prepare(batch)
+        fakes = self._generate(state.generator, labels, len(real), keys[-2])
+        discriminator, d_metrics = self._update_discriminator(discriminator, real, fakes.images, labels, keys[-2])
+        if self.fresh_latents:
+            fakes = self._generate(state.generator, labels, len(real), keys[-1])
+        generator, g_metrics = self._update_generator(state.generator, discriminator, real, fakes, labels, keys[-1])
+        average = exponential_average(state.average, generator.variables, state.step, self.average_decay)
+        return GanState(state.step + 1, generator, discriminator, average), d_metrics | g_metrics
+
+    def latents(self, key: jax.Array, indices: jax.Array) -> jax.Array:
+        """Latents of the samples with these indices, int32 [n] -> [n, latent_size]; each depends on (key, index) only."""
+        return jax.vmap(lambda i: jax.random.normal(jax.random.fold_in(key, i), (self.latent_size,)))(indices)
+
+    def generate(self, state: GanState, latents: jax.Array, labels: jax.Array) -> jax.Array:
+        """Examples [n, *shape] float32 from latents [n, latent_size] and labels int32 [n], by the averaged generator."""
+        return self.generator.apply(state.average, latents, self._labels(labels), train=False)
+
+    def sample(
+        self, state: GanState, key: jax.Array, labels_or_count: jax.Array | int, *, first: jax.Array | int = 0
+    ) -> jax.Array:
+        """Draws examples by the averaged generator with its running statistics.
+
+        Args:
+          state: at any step.
+          key: sample i depends on (key, i) and on its label, never on how many are drawn together.
+          labels_or_count: labels int32 [n], or n; by default sample i has the label i mod number of classes.
+          first: index of the first sample.
+
+        Returns:
+          [n, *shape] float32, images in [-1, 1].
+        """
+        count = labels_or_count if isinstance(labels_or_count, int) else len(labels_or_count)
+        indices = first + jnp.arange(count, dtype=jnp.int32)
+        labels = indices % max(self.num_classes, 1) if isinstance(labels_or_count, int) else labels_or_count
+        return self.generate(state, self.latents(key, indices), labels)
+
+    def _labels(self, labels: jax.Array | None) -> jax.Array | None:
+        return labels if self.num_classes else None
+
+    def _prepare(self, batch: Batch) -> tuple[jax.Array, jax.Array | None]:
+        """Images as the networks take them, and labels if they are used."""
+        images = batch["image"]
+        if images.dtype == jnp.uint8:
+            images = images.astype(jnp.float32) / 127.5 - 1
+        return images, self._labels(batch.get("label"))
+
+    def _generate(self, player: Player, labels: jax.Array | None, count: int, key: jax.Array) -> _Fakes:
+        z = jax.random.normal(jax.random.fold_in(key, 0), (count, self.latent_size))
+
+        def forward(params: Any) -> tuple[jax.Array, Any]:
+            variables = {"params": params, "batch_stats": player.batch_stats}
+            images, moved = self.generator.apply(variables, z, labels, train=True, mutable=["batch_stats"])
+            return images, moved.get("batch_stats", {})
+
+        images, pullback, batch_stats = jax.vjp(forward, player.params, has_aux=True)
+        return _Fakes(images, pullback, batch_stats)
+
+    def _logits(
+        self, params: Any, batch_stats: Any, real: jax.Array, fake: jax.Array, labels: jax.Array | None
+    ) -> tuple[jax.Array, jax.Array, Any]:
+        """D's logits on real and on generated examples, [b] each, and its running statistics after both passes."""
+        logits = []
+        for images in (real, fake):
+            variables = {"params": params, "batch_stats": batch_stats}
+            y, moved = self.discriminator.apply(variables, images, labels, train=True, mutable=["batch_stats"])
+            logits.append(y)
+            batch_stats = moved.get("batch_stats", {})
+        return logits[0], logits[1], batch_stats
+
+    def _update_discriminator(
+        self, player: Player, real: jax.Array, fake: jax.Array, labels: jax.Array | None, key: jax.Array
+    ) -> tuple[Player, Metrics]:
+        def loss_of(params: Any) -> tuple[jax.Array, tuple[Metrics, Any]]:
+            on_real, on_fake, batch_stats = self._logits(params, player.batch_stats, real, fake, labels)
+            loss = jnp.mean(self.objective.discriminator(on_real, on_fake, jax.random.fold_in(key, 1)))
+            return loss, ({"discriminator_loss": loss, **_judgement(on_real, on_fake)}, batch_stats)
+
+        grads, (metrics, batch_stats) = jax.grad(loss_of, has_aux=True)(player.params)
+        return _step(player, grads, batch_stats, self.discriminator_optimizer), metrics
+
+    def _update_generator(
+        self,
+        player: Player,
+        discriminator: Player,
+        real: jax.Array,
+        fakes: _Fakes,
+        labels: jax.Array | None,
+        key: jax.Array,
+    ) -> tuple[Player, Metrics]:
+        def loss_of(images: jax.Array) -> jax.Array:
+            # D's statistics move in D's updates only: here they are computed and dropped.
+            on_real, on_fake, _ = self._logits(discriminator.params, discriminator.batch_stats, real, images, labels)
+            return jnp.mean(self.objective.generator(on_real, on_fake, jax.random.fold_in(key, 2)))
+
+        loss, cotangent = jax.value_and_grad(loss_of)(fakes.images)
+        (grads,) = fakes.pullback(cotangent)
+        return _step(player, grads, fakes.batch_stats, self.generator_optimizer), {"generator_loss": loss}
+
+
+def _player(variables: Variables, optimizer: optax.GradientTransformation) -> Player:
+    params = variables["params"]
+    return Player(params, variables.get("batch_stats", {}), optimizer.init(params))
+
+
+def _step(player: Player, grads: Any, batch_stats: Any, optimizer: optax.GradientTransformation) -> Player:
+    updates, opt_state = optimizer.update(grads, player.opt_state, player.params)
+    return Player(optax.apply_updates(player.params, updates), batch_stats, opt_state)
+
+
+def _judgement(on_real: jax.Array, on_fake: jax.Array) -> Metrics:
+    """How D judged a batch: mean logits, accuracies, and the four counts of the confusion matrix."""
+    real_right, fake_right = jnp.sum(on_real > 0).astype(jnp.float32), jnp.sum(on_fake < 0).astype(jnp.float32)
+    count = len(on_real)
+    return {
+        "real_logit": jnp.mean(on_real),
+        "fake_logit": jnp.mean(on_fake),
+        "real_accuracy": real_right / count,
+        "fake_accuracy": fake_right / count,
+        "real_called_real": real_right,
+        "real_called_fake": count - real_right,
+        "fake_called_real": count - fake_right,
+        "fake_called_fake": fake_right,
+    }

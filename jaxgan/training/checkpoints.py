@@ -1,0 +1,153 @@
+"""Checkpoints: orbax's atomic directories, with a digest of the arrays, so that damage is noticed and stepped over."""
+
+import hashlib
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+from flax import serialization
+
+from jaxgan.errors import JaxganError
+
+Trees = dict[str, Any]
+
+
+def digest(arrays: Any) -> str:
+    """SHA-256 over the path, dtype, shape and bytes of every array of a tree."""
+    total = hashlib.sha256()
+    for path, leaf in jax.tree_util.tree_leaves_with_path(arrays):
+        total.update(f"{jax.tree_util.keystr(path)} {leaf.dtype} {leaf.shape}".encode())
+        total.update(np.ascontiguousarray(leaf).tobytes())
+    return total.hexdigest()
+
+
+class Checkpoints:
+    """The checkpoints of one run, `directory/<step>/`.
+
+    Args:
+      directory: exists.
+      keep: how many of the newest stay; None opens them for reading only.
+    """
+
+    def __init__(self, directory: Path, keep: int | None = None):
+        self._directory = directory.absolute()
+        self._manager = ocp.CheckpointManager(
+            self._directory, options=ocp.CheckpointManagerOptions(max_to_keep=keep, read_only=keep is None)
+        )
+
+    def steps(self) -> list[int]:
+        """Steps that have a complete checkpoint, ascending."""
+        return sorted(self._manager.all_steps())
+
+    def save(self, step: int, trees: Mapping[str, Any]) -> None:
+        """Copies the arrays of some trees and writes them in the background.
+
+        Args:
+          step: names the checkpoint.
+          trees: name -> tree of arrays; `restore` can ask for some of them.
+
+        Raises:
+          JaxganError: the disk is full or fails; earlier checkpoints are untouched.
+        """
+        # Copies, because the next call of the training program overwrites these buffers while orbax still writes.
+        arrays = {
+            name: jax.tree.map(lambda x: np.array(x, copy=True), serialization.to_state_dict(tree))
+            for name, tree in trees.items()
+        }
+        size = sum(leaf.nbytes for leaf in jax.tree.leaves(arrays))
+        free = shutil.disk_usage(self._directory).free
+        if free < size + 2**20:
+            raise self._failure(step, f"the disk is full: {free / 2**20:.1f} MiB free, {size / 2**20:.1f} needed")
+        try:
+            self._manager.save(
+                step,
+                args=ocp.args.Composite(
+                    **{name: ocp.args.StandardSave(tree) for name, tree in arrays.items()},
+                    sha256=ocp.args.JsonSave({name: digest(tree) for name, tree in arrays.items()}),
+                ),
+            )
+        except (OSError, ValueError) as error:  # tensorstore reports a failing disk as ValueError
+            raise self._failure(step, str(error).splitlines()[0]) from error
+
+    def wait(self) -> None:
+        """Returns when what was saved is on disk.
+
+        Raises:
+          JaxganError: as `save`.
+        """
+        try:
+            self._manager.wait_until_finished()
+        except (OSError, ValueError) as error:
+            raise self._failure(None, str(error).splitlines()[0]) from error
+
+    def _failure(self, step: int | None, reason: str) -> JaxganError:
+        good = [known for known in self.steps() if known != step]
+        left = f"the checkpoint of step {good[-1]} is intact" if good else "there is no earlier checkpoint"
+        return JaxganError(f"could not save a checkpoint: {reason}.\n{left}; make room and run the same command again.")
+
+    def restore(self, step: int, abstract: Trees) -> Trees:
+        """The trees saved at `step`.
+
+        Args:
+          step: one of `steps()`.
+          abstract: name -> tree of the structure that was saved, with shapes and dtypes.
+
+        Raises:
+          JaxganError: the files are damaged, or hold a state of another structure.
+        """
+        targets = {
+            name: jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), serialization.to_state_dict(tree))
+            for name, tree in abstract.items()
+        }
+        try:
+            saved = self._manager.restore(
+                step,
+                args=ocp.args.Composite(
+                    **{name: ocp.args.StandardRestore(target) for name, target in targets.items()},
+                    sha256=ocp.args.JsonRestore(),
+                ),
+            )
+        # Damage surfaces as whatever the reader of the damaged part raises; each becomes a message of its own.
+        except Exception as error:
+            raise JaxganError(f"checkpoint {step} cannot be read ({str(error).splitlines()[0][:200]})") from error
+        if any(digest(saved[name]) != saved.sha256[name] for name in abstract):
+            raise JaxganError(f"checkpoint {step} is damaged (its arrays do not match their SHA-256)")
+        return {name: serialization.from_state_dict(tree, saved[name]) for name, tree in abstract.items()}
+
+    def restore_newest(self, abstract: Trees, report: Callable[[str], None]) -> tuple[int, Trees] | None:
+        """The newest checkpoint that is whole; None if there never was one.
+
+        Args:
+          abstract: as in `restore`.
+          report: told of each checkpoint that had to be stepped over.
+
+        Raises:
+          JaxganError: there are checkpoints and none is whole.
+        """
+        steps = self.steps()
+        for step in reversed(steps):
+            try:
+                return step, self.restore(step, abstract)
+            except JaxganError as error:
+                report(f"{error}; falling back to the one before it.")
+        if steps:
+            raise JaxganError(f"none of the checkpoints in {self._directory} can be restored: {steps}.")
+        return None
+
+    def set_aside(self, after: int) -> None:
+        """Moves checkpoints later than `after`, which are damaged, out of the way of those to come; deletes nothing."""
+        for step in self.steps():
+            if step > after:
+                aside = self._directory.parent / "damaged_checkpoints" / str(step)
+                shutil.rmtree(aside, ignore_errors=True)
+                aside.parent.mkdir(exist_ok=True)
+                (self._directory / str(step)).rename(aside)
+        self._manager.reload()
+
+    def close(self) -> None:
+        """Ends the background writer."""
+        self._manager.close()

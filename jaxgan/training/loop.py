@@ -1,0 +1,117 @@
+"""The loop: compiled calls of many steps, and at four intervals a line, a picture, a score, a checkpoint.
+
+It names no player and no system. What it computes depends on the settings and the step alone, so that a run that was
+killed goes on from its last checkpoint to the same bits as one that was not.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxgan.data import Feed, Source, make_feed
+from jaxgan.systems import System
+from jaxgan.training import tally
+from jaxgan.training.checkpoints import Checkpoints
+from jaxgan.training.recorder import Recorder
+from jaxgan.training.stopping import Stop
+from jaxgan.training.tally import Tally
+
+Call = Callable[[Any, Tally, Any, Any], tuple[Any, Tally, jax.Array]]
+
+
+class Outcome(NamedTuple):
+    """How training ended: the step it reached, and the signal that stopped it before the last one, if any."""
+
+    step: int
+    signal: int | None
+
+
+def due(step: int, every: int, last: int) -> bool:
+    """Whether what happens every so many steps happens after `step`: at multiples, and at the last step. 0: only there."""
+    return step == last or (every > 0 and step % every == 0)
+
+
+def steps_per_call(config: Mapping[str, Any]) -> int:
+    """Steps in one compiled call: the most, up to the setting, with which every interval and the end can be met.
+
+    One length for the whole run means one compilation, and a resumed run executes the very program of the first.
+    """
+    intervals = [config[name] for name in ("steps", "log_every", "sample_every", "save_every", "evaluate_every")]
+    common = math.gcd(*intervals)  # an interval of 0 does not bind: gcd(n, 0) = n
+    return max(n for n in range(1, min(config["steps_per_call"], common) + 1) if common % n == 0)
+
+
+def make_call(system: System, feed: Feed, step_key: jax.Array) -> Call:
+    """The compiled program: (state, tally, resident data, one item of the feed) -> (state, tally, step).
+
+    State and tally are donated: their memory is reused. The step comes back once more, as something to wait for.
+    """
+
+    def call(state: Any, sums: Tally, constants: Any, items: Any) -> tuple[Any, Tally, jax.Array]:
+        def one_step(carry: tuple[Any, Tally], item: Any) -> tuple[tuple[Any, Tally], None]:
+            state, sums = carry
+            batch = feed.batch(constants, item)
+            state, metrics = system.update(state, batch, jax.random.fold_in(step_key, state.step))
+            return (state, tally.add(sums, metrics, state.step)), None
+
+        (state, sums), _ = jax.lax.scan(one_step, (state, sums), items)
+        return state, sums, state.step + 0
+
+    return jax.jit(call, donate_argnums=(0, 1))
+
+
+def train(
+    config: Mapping[str, Any], source: Source, system: System, checkpoints: Checkpoints, recorder: Recorder
+) -> Outcome:
+    """Trains from the newest whole checkpoint, or from the start, to the last step or to a signal.
+
+    Args:
+      config: resolved settings.
+      source: of the real examples.
+      system: what is trained.
+      checkpoints: of this run.
+      recorder: writes what the run leaves, and tells the user.
+
+    Raises:
+      JaxganError: a metric was not finite, the data failed, or a checkpoint could not be written.
+    """
+    init_key, step_key, sample_key = jax.random.split(jax.random.key(config["seed"]), 3)
+    micro, last, length = system.micro_batches, config["steps"], steps_per_call(config)
+    batch = source.spec.zeros(*([micro] if micro > 1 else []), config["batch_size"])
+    feed = make_feed(source, config["batch_size"], micro, config["seed"], config["device_limit_mib"] * 2**20)
+    init = jax.jit(lambda: system.init(init_key, batch))
+    names = tally.metric_names(system.update, jax.eval_shape(init), batch, step_key)
+
+    abstract = {"state": jax.eval_shape(init), "tally": jax.eval_shape(lambda: tally.empty(len(names)))}
+    step, trees = checkpoints.restore_newest(abstract, recorder.report) or (0, {})
+    state, sums = jax.device_put((trees["state"], trees["tally"])) if trees else (init(), tally.empty(len(names)))
+    checkpoints.set_aside(after=step)
+    recorder.begin(step, sample_key)
+
+    call, items, running = make_call(system, feed, step_key), feed.items(step, length), None
+    with Stop() as stop, recorder.progress(step, last) as bar:
+        while step < last and stop.signal is None:
+            item = recorder.waiting(lambda: next(items))
+            jax.block_until_ready(running)  # keeps two calls in flight: one runs while the next is prepared
+            state, sums, running = call(state, sums, feed.constants, item)
+            step += length
+            bar.update(length)
+
+            logging = due(step, config["log_every"], last)
+            saving = due(step, config["save_every"], last) or stop.signal is not None
+            if logging or saving:
+                means = tally.means(sums, names)  # refuses what is not finite, so that no broken state is ever saved
+            if logging:
+                recorder.log(step, means)
+                sums = tally.empty(len(names))
+            if due(step, config["sample_every"], last):
+                recorder.draw(step, state)
+            if due(step, config["evaluate_every"], last):
+                recorder.evaluate(step, state)
+            if saving:
+                checkpoints.save(step, {"state": state, "tally": sums})
+    checkpoints.wait()
+    return Outcome(step, stop.signal)

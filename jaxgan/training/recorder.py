@@ -1,0 +1,130 @@
+"""What a run leaves behind while it trains, and what it tells the user: lines, pictures, scores, a progress bar."""
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import jax
+import numpy as np
+from tqdm import tqdm
+
+from jaxgan import plotting
+from jaxgan.data import Source
+from jaxgan.data.order import indices
+from jaxgan.evaluation import Metric
+from jaxgan.sampling import Sampler
+from jaxgan.systems import System
+from jaxgan.training.run_directory import RunDirectory, append_line, read_lines
+
+Result = TypeVar("Result")
+
+
+class Recorder:
+    """Writes the metrics, pictures and scores of one run.
+
+    Args:
+      config: resolved settings.
+      run: where to write.
+      source: of the real examples.
+      system: what is trained.
+      scorers: name -> metric with its reference loaded.
+    """
+
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        run: RunDirectory,
+        source: Source,
+        system: System,
+        scorers: Mapping[str, Metric],
+    ):
+        self._config, self._run, self._source, self._system, self._scorers = config, run, source, system, scorers
+        self._sampler = Sampler(system)
+        self._images_per_step = config["batch_size"] * system.micro_batches
+
+    def report(self, message: str) -> None:
+        """Tells the user something, above the progress bar."""
+        tqdm.write(message)
+
+    def begin(self, step: int, sample_key: jax.Array) -> None:
+        """Starts the clock. At step 0 real examples are drawn as the model sees them; later, what a killed run wrote
+        after its last checkpoint is dropped, so that no line is ever doubled.
+        """
+        self._sample_key = sample_key
+        self._run.cut(step)
+        lines = read_lines(self._run.metrics)
+        self._seconds = lines[-1]["seconds"] if lines else 0.0
+        self._mark, self._mark_step, self._waited = time.perf_counter(), step, 0.0
+        if step:
+            self.report(f"continuing at step {step}")
+        order = indices(self._config["seed"], 0, self._config["samples"], self._source.spec.size)
+        self._real = np.stack([self._source[int(i)]["image"] for i in order])
+        path = self._run.samples / "real.png"
+        if self._real.ndim == 4:
+            plotting.save_sheet(path, self._real, plotting.sheet_columns(len(self._real), 0))
+        else:
+            plotting.save_scatter(path, {"real": self._real})
+
+    def progress(self, step: int, last: int) -> tqdm:
+        """A progress bar with steps, time left and speed; silent where the output is not a terminal."""
+        self._last = last
+        self._bar = tqdm(total=last, initial=step, unit="step", disable=None, dynamic_ncols=True)
+        return self._bar
+
+    def waiting(self, supply: Callable[[], Result]) -> Result:
+        """Calls `supply` and counts the time it takes as time spent waiting for data."""
+        before = time.perf_counter()
+        result = supply()
+        self._waited += time.perf_counter() - before
+        return result
+
+    def log(self, step: int, means: Mapping[str, float]) -> None:
+        """Adds a line to `metrics.jsonl`: means since the last line, and how fast and how fed the run has been."""
+        now = time.perf_counter()
+        elapsed, images = now - self._mark, (step - self._mark_step) * self._images_per_step
+        self._seconds += elapsed
+        line = {
+            "step": step,
+            "images_seen": step * self._images_per_step,
+            "seconds": round(self._seconds, 3),
+            "images_per_second": round(images / elapsed, 1),
+            "data_wait": round(self._waited / elapsed, 4),
+            **means,
+        }
+        append_line(self._run.metrics, line)
+        self._mark, self._mark_step, self._waited = now, step, 0.0
+        losses = {name: f"{value:.3f}" for name, value in means.items() if name.endswith("loss")}
+        self._bar.set_postfix({"images/s": f"{line['images_per_second']:.0f}", **losses})
+        if self._bar.disable:  # not a terminal: a plain line instead
+            text = " ".join(f"{name}={value}" for name, value in losses.items())
+            self.report(
+                f"step {step}/{self._last} {line['seconds']:.0f}s {line['images_per_second']:.0f} images/s {text}"
+            )
+
+    def draw(self, step: int, state: Any) -> None:
+        """Draws the same latents and labels at every step: `samples/<step>.png`."""
+        samples = self._sampler(state, self._sample_key, self._config["samples"])
+        path = self._run.samples / f"{step:07d}.png"
+        plotting.save_samples(path, samples.images, self._real, self._system.num_classes)
+
+    def evaluate(self, step: int, state: Any) -> None:
+        """Scores the state by every metric of the recipe: a line each in `evaluations.jsonl`, with its protocol."""
+        for name, metric in self._scorers.items():
+            samples = self._sampler(state, self._sample_key, metric.num)
+            figures = metric.score(plotting.to_uint8(samples.images), samples.labels)
+            facts = {"num": metric.num, "seed": self._config["seed"], "precision": self._config["precision"]}
+            average = dict(self._config["system"]).get("average_decay")
+            line = {
+                "step": step,
+                "metric": name,
+                **figures,
+                "protocol": {**facts, "average": average, **metric.protocol},
+            }
+            append_line(self._run.evaluations, line)
+            self.report(f"{name} at step {step}: " + ", ".join(f"{key} {value:.3f}" for key, value in figures.items()))
+
+    def finish(self) -> list[Path]:
+        """Draws the curves of the run's metrics; returns every picture there now is."""
+        plotting.save_metric_figures(self._run.figures, read_lines(self._run.metrics))
+        return sorted([*self._run.samples.glob("*.png"), *self._run.figures.glob("*.png")])

@@ -1,0 +1,143 @@
+"""The run directory: plain files, and the whole interface between the verbs.
+
+`config.json`, `run.json`, `networks.txt`, `checkpoints/<step>/`, `metrics.jsonl`, `evaluations.jsonl`,
+`samples/real.png`, `samples/<step, 7 digits>.png`, `figures/*.png`.
+"""
+
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from jaxgan.config import differences, from_json, to_json
+from jaxgan.data.spec import DataSpec
+from jaxgan.errors import JaxganError
+
+PACKAGES = ("jaxgan", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+
+
+class RunDirectory:
+    """Reads and writes the files of one run.
+
+    Args:
+      path: the directory; nothing is created before `create`.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self.checkpoints = self.path / "checkpoints"
+        self.samples = self.path / "samples"
+        self.figures = self.path / "figures"
+        self.metrics = self.path / "metrics.jsonl"
+        self.evaluations = self.path / "evaluations.jsonl"
+        self._config = self.path / "config.json"
+        self._run = self.path / "run.json"
+
+    def create(self, config: Mapping[str, Any], allow_changes: bool) -> None:
+        """Makes the directory, or opens the one of an earlier start of the same run.
+
+        Raises:
+          JaxganError: it cannot be written, or holds a run with other settings and `allow_changes` is not set.
+        """
+        try:
+            for folder in (self.path, self.checkpoints, self.samples, self.figures):
+                folder.mkdir(parents=True, exist_ok=True)
+            changed = differences(self.config(), config) if self._config.exists() else []
+            if changed and not allow_changes:
+                raise JaxganError(
+                    f"{self.path} holds a run with other settings: {'; '.join(changed)}.\n"
+                    "Choose another --workdir, or add --allow-changes to continue that run with the new settings."
+                )
+            write_text(self._config, to_json(config))
+        except OSError as error:
+            raise JaxganError(f"cannot write the run directory {self.path}: {error.strerror or error}.") from error
+
+    def config(self) -> Mapping[str, Any]:
+        """The settings of the run, complete.
+
+        Raises:
+          JaxganError: there is no run here, or its config.json cannot be read.
+        """
+        return from_json(self._read(self._config))
+
+    def spec(self) -> DataSpec:
+        """What the run's data looked like.
+
+        Raises:
+          JaxganError: as `config`.
+        """
+        return DataSpec.from_json(json.loads(self._read(self._run))["data"])
+
+    def _read(self, path: Path) -> str:
+        try:
+            text = path.read_text()
+            json.loads(text)
+        except FileNotFoundError as error:
+            raise JaxganError(f"{self.path} is not a run directory: it has no {path.name}.") from error
+        except (OSError, ValueError) as error:
+            raise JaxganError(f"cannot read {path}: {error}.") from error
+        return text
+
+    def describe(self, spec: DataSpec, config: Mapping[str, Any], command: str, parameters: Mapping[str, int]) -> None:
+        """Writes run.json: where, with what and on what the run was made; each start of it is a line of its history."""
+        history = json.loads(self._run.read_text())["starts"] if self._run.exists() else []
+        device = jax.devices()[0]
+        start = {
+            "command": command,
+            "started": _now(),
+            "stopped": None,
+            "devices": f"{jax.device_count()} x {device.device_kind} ({device.platform})",
+            "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+            "python": platform.python_version(),
+            "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+        }
+        facts = {"data": spec._asdict(), "seed": config["seed"], "parameters": parameters, "starts": [*history, start]}
+        write_text(self._run, json.dumps(facts, indent=2) + "\n")
+
+    def close(self, step: int, reason: str) -> None:
+        """Notes when and why training stopped."""
+        facts = json.loads(self._run.read_text())
+        facts["starts"][-1] |= {"stopped": _now(), "step": step, "reason": reason}
+        write_text(self._run, json.dumps(facts, indent=2) + "\n")
+
+    def cut(self, step: int) -> None:
+        """Drops what a killed run wrote after the checkpoint it goes on from, so that no line is ever doubled."""
+        for path in (self.metrics, self.evaluations):
+            kept = [line for line in read_lines(path) if line["step"] <= step]
+            write_text(path, "".join(json.dumps(line) + "\n" for line in kept))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replaces a file as a whole: a kill leaves the old one or the new one, never a part."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(text)
+    temporary.replace(path)
+
+
+def append_line(path: Path, values: Mapping[str, Any]) -> None:
+    """Adds one JSON object a line."""
+    with path.open("a") as file:
+        file.write(json.dumps(values) + "\n")
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The objects of a `.jsonl` file, none if there is no file; a last line that a kill cut short is left out.
+
+    Raises:
+      JaxganError: a line before the last is damaged.
+    """
+    complete = path.read_text().split("\n")[:-1] if path.exists() else []
+    try:
+        return [json.loads(line) for line in complete]
+    except ValueError as error:
+        raise JaxganError(f"{path} is damaged: {error}. Remove the damaged line.") from error
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

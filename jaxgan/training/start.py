@@ -1,0 +1,76 @@
+"""From a resolved recipe to a trained run directory: what comes before the loop and after it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+
+from jaxgan.data import open_source
+from jaxgan.errors import JaxganError
+from jaxgan.evaluation import METRICS
+from jaxgan.networks.summary import parameter_counts, summarise
+from jaxgan.systems import SYSTEMS
+from jaxgan.training.checkpoints import Checkpoints
+from jaxgan.training.loop import Outcome, steps_per_call, train
+from jaxgan.training.recorder import Recorder
+from jaxgan.training.run_directory import RunDirectory, write_text
+
+
+class Result(NamedTuple):
+    """What training came to.
+
+    Attributes:
+      outcome: last step and stopping signal.
+      pictures: every picture of the run.
+    """
+
+    outcome: Outcome
+    pictures: list[Path]
+
+
+def run(config: Mapping[str, Any], workdir: Path, command: str, allow_changes: bool = False) -> Result:
+    """Trains the recipe in its run directory, going on where an earlier start left off.
+
+    Args:
+      config: resolved settings.
+      workdir: the run directory; made if it is not there.
+      command: that the user typed, for `run.json`.
+      allow_changes: go on although the directory holds a run with other settings.
+
+    Raises:
+      JaxganError: anything the user can put right; what was on disk before is still there.
+    """
+    source = open_source(config["data"], config["seed"])
+    spec = source.spec
+    system = SYSTEMS[config["system"]["name"]].from_config(config, spec)
+    scorers = {name: METRICS[name](spec, system.num_classes) for name in config["metrics"]}
+    counts = parameter_counts(system.networks())
+
+    directory = RunDirectory(workdir)
+    directory.create(config, allow_changes)
+    directory.describe(spec, config, command, counts)
+    write_text(directory.path / "networks.txt", summarise(system.networks()))
+    recorder = Recorder(config, directory, source, system, scorers)
+    device = jax.devices()[0]
+    recorder.report(
+        f"data      {config['data']['name']}: {spec.size} examples of {spec.shape} {spec.dtype}, "
+        f"{spec.num_classes or 'no'} classes\n"
+        f"networks  {', '.join(f'{name} {count:,} parameters' for name, count in counts.items())}\n"
+        f"device    {jax.device_count()} x {device.device_kind} ({device.platform}), {config['precision']}, "
+        f"{steps_per_call(config)} steps a call\n"
+        f"run       {workdir}"
+    )
+    checkpoints = Checkpoints(directory.checkpoints, config["keep_checkpoints"])
+    try:
+        outcome = train(config, source, system, checkpoints, recorder)
+    except OSError as error:
+        raise JaxganError(
+            f"cannot write to {workdir}: {error.strerror or error}. Put that right and run the same command again; "
+            "it continues from the last checkpoint."
+        ) from error
+    finally:
+        checkpoints.close()
+    pictures = recorder.finish()
+    directory.close(outcome.step, "signal" if outcome.signal else "finished")
+    return Result(outcome, pictures)

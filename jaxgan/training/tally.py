@@ -1,0 +1,67 @@
+"""Metrics between two log points: summed on the device, fetched once, and watched for the first non-finite term."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import flax
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgan.errors import JaxganError
+
+NEVER = np.iinfo(np.int32).max
+
+
+@flax.struct.dataclass
+class Tally:
+    """What has gathered since the last log point; part of a checkpoint, so that a resumed run logs the same means."""
+
+    count: jax.Array  # int32 [], steps
+    sums: jax.Array  # float32 [m], one a metric
+    broke_at: jax.Array  # int32 [m], first step with a non-finite value, NEVER if there was none
+
+
+def empty(size: int) -> Tally:
+    """A tally of `size` metrics at a log point."""
+    return Tally(jnp.zeros((), jnp.int32), jnp.zeros(size), jnp.full(size, NEVER, jnp.int32))
+
+
+def add(tally: Tally, metrics: Mapping[str, jax.Array], step: jax.Array) -> Tally:
+    """Adds one step's metrics, m numbers in the system's order; `step` counts that step, int32 []."""
+    values = jnp.stack([value.astype(jnp.float32) for value in metrics.values()])
+    newly = ~jnp.isfinite(values) & (tally.broke_at == NEVER)
+    return Tally(tally.count + 1, tally.sums + values, jnp.where(newly, step, tally.broke_at))
+
+
+def means(tally: Tally, names: Sequence[str]) -> dict[str, float]:
+    """Means over the steps of a tally.
+
+    Args:
+      tally: on the host or the device; this is the only transfer of a log interval.
+      names: of the metrics, in the order in which a step computes them.
+
+    Raises:
+      JaxganError: a metric was not finite; it names the step and the term that went first.
+    """
+    count, sums, broke_at = jax.device_get((tally.count, tally.sums, tally.broke_at))
+    first = broke_at.min()
+    if first != NEVER:
+        went = [name for name, step in zip(names, broke_at, strict=True) if step == first]
+        also = f" (with it: {', '.join(went[1:])})" if went[1:] else ""
+        raise JaxganError(
+            f"training diverged: {went[0]} was not finite at step {first}{also}. The last checkpoint from before is "
+            "kept.\nLower the learning rate of the player it belongs to, or clip or smooth its objective."
+        )
+    return {name: float(total / max(count, 1)) for name, total in zip(names, sums, strict=True)}
+
+
+def metric_names(update: Callable[..., tuple[Any, dict[str, jax.Array]]], *arguments: Any) -> list[str]:
+    """Names of the metrics that an update returns, in its own order (a dict that leaves a trace comes back sorted)."""
+    names: list[str] = []
+
+    def trace(*args: Any) -> None:
+        names.extend(update(*args)[1])
+
+    jax.eval_shape(trace, *arguments)
+    return names
