@@ -50,6 +50,7 @@ def folder(
       JaxganError: no images, unreadable ones, images beside class folders, or sizes that differ without a policy.
     """
     files = open_files(data_dir, split)
+    class_names, label_of = _classes(files.names)
     headers, failures = _try_each(lambda name: images.probe(files.read(name)), files.names, "reading headers")
     if not headers:
         _report(failures, readable=0, broken=broken)  # raises
@@ -66,7 +67,7 @@ def folder(
     checked, damaged = _try_each(check, list(headers), "checking images")
     _report(failures | damaged, len(checked), broken)
     names = list(checked)
-    class_names, labels = _classes(names)
+    labels = np.array([label_of[name] for name in names], np.int32) if label_of else None
     if not fits:
         return _FolderSource(files, names, labels, DataSpec(shape, "uint8", class_names, len(names)), resize)
     return ArraySource(pixels[[rows[name] for name in names]] if damaged else pixels, labels, class_names)
@@ -129,18 +130,17 @@ def _common_shape(
     """The shape that all images get; refuses sizes that differ where no setting says what to do about it."""
     first, header = next(iter(headers.items()))
     size = images.target_size(image_size, native=header.size)
-    if image_size == 0 or resize == "exact":
-        others = [f"{name} ({_text(other.size)})" for name, other in headers.items() if other.size != size]
-        if others and image_size == 0:
-            raise JaxganError(
-                f"images differ in size: {first} ({_text(size)}) and {_listing(others, shown=1)}.\n"
-                "Set config.data.image_size, and config.data.resize to crop, stretch or pad."
-            )
-        if others:
-            raise JaxganError(
-                f"{len(others)} images are not {_text(size)}: {_listing(others)}.\n"
-                "Set config.data.resize to crop, stretch or pad, or another config.data.image_size."
-            )
+    others = [f"{name} ({_text(other.size)})" for name, other in headers.items() if other.size != size]
+    if others and image_size == 0:
+        raise JaxganError(
+            f"images differ in size: {first} ({_text(size)}) and {_listing(others, shown=1)}.\n"
+            "Set config.data.image_size, and config.data.resize to crop, stretch or pad."
+        )
+    if others and resize == "exact":
+        raise JaxganError(
+            f"{len(others)} of {len(headers)} images are not {_text(size)}: {_listing(others)}.\n"
+            "Set config.data.resize to crop, stretch or pad, or another config.data.image_size."
+        )
     colour = any(header.colour for header in headers.values())
     return (*size, channels or (3 if colour else 1))
 
@@ -158,24 +158,25 @@ def _report(failures: Mapping[str, str], readable: int, broken: Literal["refuse"
     print(f"Skipped: {text}", file=sys.stderr)
 
 
-def _classes(names: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray | None]:
-    """Class names, sorted, and the label of each image, int32 `[n]`; nothing where no image is in a folder."""
+def _classes(names: Sequence[str]) -> tuple[tuple[str, ...], dict[str, int]]:
+    """Class names, sorted, and the label of each image; both empty where no image is in a folder."""
     loose = [name for name in names if "/" not in name]
     if len(loose) == len(names):
-        return (), None
+        return (), {}
     if loose:
         raise JaxganError(
-            f"{len(loose)} images lie beside the class folders: {_listing(loose)}.\n"
+            f"{len(loose)} of {len(names)} images lie beside the class folders: {_listing(loose)}.\n"
             "Move them into a folder each class, or move all images out of the folders for a set without classes."
         )
-    folders = [name.partition("/")[0] for name in names]
-    class_names, labels = np.unique(folders, return_inverse=True)
+    class_of = {name: name.partition("/")[0] for name in names}
+    class_names = tuple(sorted(set(class_of.values())))
     if _SPLITS.issuperset(class_names):
         raise JaxganError(
             f"the folders {', '.join(class_names)} look like splits, not classes.\n"
             f'Choose one, e.g. config.data.split="{class_names[-1]}".'
         )
-    return tuple(class_names.tolist()), labels.astype(np.int32)
+    label = {class_name: index for index, class_name in enumerate(class_names)}
+    return class_names, {name: label[class_name] for name, class_name in class_of.items()}
 
 
 def _listing(items: Sequence[str], shown: int = _SHOWN) -> str:

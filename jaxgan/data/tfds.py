@@ -103,7 +103,7 @@ def _unprepared(dataset: str, builder: Any) -> JaxganError:
 
 
 def _describe(library: ModuleType, builder: Any, image_size: images.ImageSize) -> tuple[images.Shape, tuple[str, ...]]:
-    """Shape of an example and class names, from the features of a data set."""
+    """Shape of an example and class names, from the features of a data set; a label that is no class is left out."""
     features = dict(builder.info.features.items())
     image, label = features.get("image"), features.get("label")
     if not isinstance(image, library.features.Image) or image.np_dtype != np.uint8:
@@ -111,6 +111,7 @@ def _describe(library: ModuleType, builder: Any, image_size: images.ImageSize) -
     height, width, channels = image.shape
     if image_size == 0 and None in (height, width):
         raise JaxganError(f"the images of tfds:{builder.name} differ in size; set config.data.image_size.")
-    classes = range(label.num_classes) if isinstance(label, library.features.ClassLabel) else ()
     shape = (*images.target_size(image_size, native=(height, width)), 1 if channels == 1 else 3)
-    return shape, tuple(label.int2str(index) for index in classes)
+    if not isinstance(label, library.features.ClassLabel):
+        return shape, ()
+    return shape, tuple(label.int2str(index) for index in range(label.num_classes))

@@ -131,7 +131,7 @@ class TestSize:
     def test_exact_names_the_others(self, tmp_path):
         save(tmp_path / "a.png", solid(1))
         save(tmp_path / "b.png", solid(1, (4, 5)))
-        with pytest.raises(JaxganError, match=r"1 images are not 4x4: b\.png \(4x5\)"):
+        with pytest.raises(JaxganError, match=r"1 of 2 images are not 4x4: b\.png \(4x5\)"):
             open_folder(tmp_path, image_size=4, resize="exact")
 
     def test_sizes_that_differ_need_a_setting(self, tmp_path):
@@ -193,7 +193,7 @@ class TestLayout:
 
     def test_loose_images_beside_classes_are_refused(self, pets):
         save(pets / "stray.png", solid(1))
-        with pytest.raises(JaxganError, match=r"1 images lie beside the class folders: stray\.png"):
+        with pytest.raises(JaxganError, match=r"1 of 6 images lie beside the class folders: stray\.png"):
             open_folder(pets)
 
     def test_hidden_files_and_other_files_are_passed_over(self, pets):

@@ -1,5 +1,6 @@
 """Sets that tensorflow-datasets prepared: read without TensorFlow, and never downloaded."""
 
+import json
 import socket
 import sys
 
@@ -79,3 +80,15 @@ def test_an_unprepared_set_is_told_how_to_prepare_it(tmp_path):
     assert str(tmp_path / "mnist") in where
     assert f"tfds.builder('mnist', data_dir='{tmp_path}').download_and_prepare(file_format='array_record')" in how
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_set_without_images_lists_its_features(shared_data, tmp_path):
+    from tensorflow_datasets.core.features import FeaturesDict, Scalar
+
+    info = json.loads((shared_data / "tfds" / "mnist" / "3.0.1" / "dataset_info.json").read_text())
+    folder = tmp_path / "sounds" / "1.0.0"
+    folder.mkdir(parents=True)
+    (folder / "dataset_info.json").write_text(json.dumps(info | {"name": "sounds", "version": "1.0.0"}))
+    FeaturesDict({"pitch": Scalar(np.int64), "length": Scalar(np.int64)}).save_config(str(folder))
+    with pytest.raises(JaxganError, match="sounds has no 8-bit feature 'image'; it has length, pitch"):
+        open_source({"name": "tfds:sounds", "data_dir": str(tmp_path)}, seed=0)
