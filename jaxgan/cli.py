@@ -158,11 +158,11 @@ def _summary(options: argparse.Namespace, overrides: list[str], command: str) ->
     from jaxgan import config
     from jaxgan.data import open_source
     from jaxgan.networks.summary import summarise
-    from jaxgan.systems import SYSTEMS
+    from jaxgan.systems import build_system
 
     settings = config.resolve(config.override(config.load(options.config), overrides))
     _use(options.device)
-    system = SYSTEMS[settings["system"]["name"]].from_config(settings, open_source(settings["data"], 0).spec)
+    system = build_system(settings, open_source(settings["data"], 0).spec)
     print(summarise(system.networks()), end="")
     return 0
 

@@ -93,7 +93,7 @@ def parts(config: Mapping[str, Any]) -> dict[str, Table]:
 
 
 def override(config: ConfigDict, assignments: Sequence[str]) -> ConfigDict:
-    """Applies `a.b=value` assignments in order. Naming another thing drops the options of the one before it.
+    """Applies `a.b=value` assignments, names first: naming another thing drops the options of the one before it.
 
     Args:
       config: a recipe.
@@ -103,7 +103,7 @@ def override(config: ConfigDict, assignments: Sequence[str]) -> ConfigDict:
       JaxganError: an assignment without `=`, or one into something that is not a group of settings.
     """
     result = _plain(config)
-    for assignment in assignments:
+    for assignment in sorted(assignments, key=lambda text: not text.partition("=")[0].endswith(".name")):
         key, equals, text = assignment.partition("=")
         if not equals:
             raise JaxganError(f"--config.{assignment} needs a value: --config.{key}=VALUE.")
@@ -177,7 +177,7 @@ def _plain(config: Any) -> Any:
     return config
 
 
-def to_json(config: Settings) -> str:
+def to_json(config: Mapping[str, Any]) -> str:
     """The text of a run's `config.json`."""
     return json.dumps(_plain(config), indent=2, sort_keys=True) + "\n"
 
@@ -187,7 +187,7 @@ def from_json(text: str) -> Settings:
     return _plain(json.loads(text))
 
 
-def differences(old: Settings, new: Settings) -> list[str]:
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """One line a setting that differs: `config.batch_size: 64 -> 128`."""
     before, after = dict(_flat(_plain(old))), dict(_flat(_plain(new)))
     return [

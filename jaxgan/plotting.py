@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 GAP = 2  # pixels between the images of a sheet
-SMALLEST = 56  # images under this many pixels are enlarged on sheets, by whole factors, so that they can be seen
+SMALLEST = 64  # images under this many pixels are enlarged on sheets, by whole factors, so that they can be seen
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:

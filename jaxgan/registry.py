@@ -81,7 +81,7 @@ def complete(thing: Mapping[str, Any], table: Table, path: str) -> dict[str, Any
     """
     factory = lookup(thing, table, path)
     options = options_of(factory)
-    hints = typing.get_type_hints(factory if inspect.isfunction(factory) else factory.__init__)  # type: ignore[misc]
+    hints = typing.get_type_hints(factory if inspect.isfunction(factory) else factory.__init__)
     completed = {"name": thing["name"]} | {key: option.default for key, option in options.items()}
     for key, value in thing.items():
         if key == "name":

@@ -15,7 +15,7 @@ from PIL import Image
 from jaxgan import plotting
 from jaxgan.data.spec import DataSpec
 from jaxgan.errors import JaxganError
-from jaxgan.systems import SYSTEMS, System
+from jaxgan.systems import System, build_system
 from jaxgan.training.checkpoints import Checkpoints
 from jaxgan.training.run_directory import RunDirectory
 
@@ -124,7 +124,7 @@ def load(directory: str | Path, step: int | None = None) -> Trained:
     """
     run = RunDirectory(directory)
     config, spec = run.config(), run.spec()
-    system = SYSTEMS[config["system"]["name"]].from_config(config, spec)
+    system = build_system(config, spec)
     checkpoints = Checkpoints(run.checkpoints)
     abstract = {"state": jax.eval_shape(system.init, jax.random.key(0), spec.zeros(1))}
     if step is None:

@@ -38,7 +38,8 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         generator=_PYTORCH_GENERATOR | _KERAS_NORM | dict(kernel_init="glorot_uniform"),
         discriminator=dict(
             name="dcgan", width=64, multipliers=(1, 2, 4, 8, 16), kernel=(4, 4, 4, 3, 3), stride=(2, 2, 2, 1, 1),
-            padding="VALID", normalise_first=True, pool="mean", head_bias=True, kernel_init="glorot_uniform", **_KERAS_NORM,
+            padding="VALID", normalise_first=True, pool="mean", head_bias=True,
+            kernel_init="glorot_uniform", **_KERAS_NORM,
         ),
     ),
 }  # fmt: skip

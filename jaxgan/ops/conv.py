@@ -37,7 +37,7 @@ _NHWC = ("NHWC", "HWIO", "NHWC")
 
 @dataclasses.dataclass(frozen=True)
 class Geometry:
-    """Sizes of one forward convolution, each (height, width); padding ((top, bottom), (left, right)), cropping if < 0."""
+    """One forward convolution: sizes as (height, width), padding ((top, bottom), (left, right)), which crops if < 0."""
 
     size: Pair
     kernel: Pair
@@ -76,23 +76,23 @@ def C(geometry: Geometry, x: jax.Array, w: jax.Array) -> jax.Array:
     """Convolution: y[b, p, q, o] = sum_{i, j, c} x[b, p s + i - top, q s + j - left, c] w[i, j, c, o]."""
     if geometry.is_matrix:
         return (_rows(geometry, x) @ w.reshape(-1, w.shape[3])).reshape(-1, *geometry.output_size, w.shape[3])
-    return _by_backend(cpu_C(geometry), _C_direct)(geometry, x, w)
+    return _by_backend(cpu_C(geometry), _C_direct, geometry, x, w)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def X(geometry: Geometry, g: jax.Array, w: jax.Array) -> jax.Array:
-    """Adjoint of C with respect to x: <C(x, w), g> = <x, X(g, w)>."""
+    """The adjoint of C with respect to x: <C(x, w), g> = <x, X(g, w)>."""
     if geometry.is_matrix:
         return (g.reshape(-1, w.shape[3]) @ w.reshape(-1, w.shape[3]).T).reshape(-1, *geometry.size, w.shape[2])
-    return _by_backend(cpu_X(geometry, w.shape[2]), _X_direct)(geometry, g, w)
+    return _by_backend(cpu_X(geometry, w.shape[2]), _X_direct, geometry, g, w)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def W(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
-    """Adjoint of C with respect to w: <C(x, w), g> = <w, W(x, g)>."""
+    """The adjoint of C with respect to w: <C(x, w), g> = <w, W(x, g)>."""
     if geometry.is_matrix:
         return (_rows(geometry, x).T @ g.reshape(-1, g.shape[3])).reshape(*geometry.kernel, x.shape[3], g.shape[3])
-    return _by_backend(cpu_W(geometry, x.shape[3], g.shape[3]), _W_direct)(geometry, x, g)
+    return _by_backend(cpu_W(geometry, x.shape[3], g.shape[3]), _W_direct, geometry, x, g)
 
 
 C.defvjp(lambda geo, x, w: (C(geo, x, w), (x, w)), lambda geo, xw, g: (X(geo, g, xw[1]), W(geo, xw[0], g)))
@@ -131,15 +131,11 @@ def cpu_W(geometry: Geometry, channels: int, features: int) -> Lowering:
     return _W_offsets if channels >= 128 or not geometry.padded else _W_transposed
 
 
-def _by_backend(cpu: Lowering, default: Lowering) -> Lowering:
+def _by_backend(cpu: Lowering, default: Lowering, geometry: Geometry, a: jax.Array, b: jax.Array) -> jax.Array:
     if cpu is default:
-        return default
-
-    def lowered(geometry: Geometry, a: jax.Array, b: jax.Array) -> jax.Array:
-        choices = {name: functools.partial(f, geometry) for name, f in (("cpu", cpu), ("default", default))}
-        return lax.platform_dependent(a, b, **choices)
-
-    return lowered
+        return default(geometry, a, b)
+    choices = {"cpu": functools.partial(cpu, geometry), "default": functools.partial(default, geometry)}
+    return lax.platform_dependent(a, b, **choices)
 
 
 # Lowerings of C.
@@ -218,7 +214,7 @@ def _W_direct(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
 
 
 def _W_transposed(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
-    """`_W_direct` with explicit transposes: XLA:CPU makes these itself, but not inside a loop (then 200 times slower)."""
+    """The same with explicit transposes, which XLA:CPU makes itself, but not inside a loop: 200 times slower there."""
     x, g, padding = x.transpose(3, 1, 2, 0), g.transpose(1, 2, 0, 3), _kernel_padding(geometry)
     w = lax.conv_general_dilated(x, g, (1, 1), padding, rhs_dilation=geometry.strides, dimension_numbers=_NHWC)
     return w.transpose(1, 2, 0, 3)
@@ -312,7 +308,7 @@ def conv(x: jax.Array, kernel: jax.Array, strides: int | Pair = 1, padding: Padd
       JaxganError: shapes that do not fit together, an unknown padding, a kernel larger than the padded image.
     """
     _check_channels("conv", x, kernel, kernel.shape[-2:-1])
-    geometry = _geometry(x.shape[1:3], kernel.shape[:2], _pair(strides), padding)
+    geometry = _geometry(_pair(x.shape[1:3]), _pair(kernel.shape), _pair(strides), padding)
     return C(geometry, *_promoted(x, kernel))
 
 
@@ -351,10 +347,10 @@ def conv_transpose(
     if output_size[0] not in legal[0] or output_size[1] not in legal[1]:
         heights, widths = (f"{sizes[0]} to {sizes[-1]}" for sizes in legal)
         raise JaxganError(
-            f"conv_transpose cannot make {tuple(output_size)} of {x.shape[1:3]} with kernel {kernel.shape[:2]}, strides "
-            f"{strides}, padding {padding!r}. Legal heights: {heights}; widths: {widths}."
+            f"conv_transpose of images {x.shape} with kernel {kernel.shape}, strides {strides} and padding {padding!r} "
+            f"cannot make size {tuple(output_size)}: legal heights are {heights}, widths {widths}."
         )
-    geometry = _geometry(output_size, kernel.shape[:2], _pair(strides), padding)
+    geometry = _geometry(_pair(output_size), _pair(kernel.shape), _pair(strides), padding)
     return X(geometry, *_promoted(x, kernel))
 
 
@@ -382,13 +378,14 @@ def conv_output_size(
 
 def _geometry(size: Pair, kernel: Pair, strides: Pair, padding: Padding) -> Geometry:
     top_bottom, left_right = map(_axis_padding, size, kernel, strides, _sides(padding))
-    geometry = Geometry(tuple(size), kernel, strides, (top_bottom, left_right))
+    geometry = Geometry(size, kernel, strides, (top_bottom, left_right))
     if min(geometry.output_size) < 1:
         raise JaxganError(f"a kernel of {kernel} does not fit into an image of {size} with padding {padding!r}.")
     return geometry
 
 
-def _pair(value: int | Pair) -> Pair:
+def _pair(value: int | tuple[int, ...]) -> Pair:
+    """(value, value), or the first two of several."""
     return (value, value) if isinstance(value, int) else (value[0], value[1])
 
 

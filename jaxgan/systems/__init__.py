@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Protocol
 import flax.linen as nn
 import jax
 
+from jaxgan.data.spec import DataSpec
 from jaxgan.systems.gan import Gan
 
 
@@ -27,12 +28,12 @@ class System(Protocol):
         """Each network with example arguments, for tables of layers."""
         ...
 
-    def init(self, key: jax.Array, batch: Mapping[str, jax.Array]) -> Any:
+    def init(self, key: jax.Array, batch: Mapping[str, Any]) -> Any:
         """State at step 0; arrays only, with a field `step`."""
         ...
 
     def update(
-        self, state: Any, batch: Mapping[str, jax.Array], key: jax.Array, *, stage: Any = 0
+        self, state: Any, batch: Mapping[str, Any], key: jax.Array, *, stage: Any = 0
     ) -> tuple[Any, dict[str, jax.Array]]:
         """One step: the next state and float32 [] metrics, in the order in which they are computed."""
         ...
@@ -52,4 +53,14 @@ class System(Protocol):
 
 SYSTEMS: dict[str, Any] = {"gan": Gan}
 
-__all__ = ["SYSTEMS", "Gan", "System"]
+
+def build_system(config: Mapping[str, Any], spec: DataSpec) -> System:
+    """The system of a resolved recipe, for data of this kind.
+
+    Raises:
+      JaxganError: the recipe asks for what this data does not allow.
+    """
+    return SYSTEMS[config["system"]["name"]].from_config(config, spec)
+
+
+__all__ = ["SYSTEMS", "Gan", "System", "build_system"]

@@ -27,9 +27,9 @@ from jaxgan.objectives import OBJECTIVES, Objective
 from jaxgan.optim import OPTIMIZERS, exponential_average
 from jaxgan.registry import build
 
-Batch = Mapping[str, jax.Array]
+Batch = Mapping[str, Any]
 Metrics = dict[str, jax.Array]
-Variables = dict[str, Any]
+Variables = Mapping[str, Any]
 
 
 @flax.struct.dataclass
@@ -199,12 +199,13 @@ class Gan:
         return GanState(state.step + 1, generator, discriminator, average), d_metrics | g_metrics
 
     def latents(self, key: jax.Array, indices: jax.Array) -> jax.Array:
-        """Latents of the samples with these indices, int32 [n] -> [n, latent_size]; each depends on (key, index) only."""
+        """Latents [n, latent_size] of the samples with these indices, int32 [n]; each depends on (key, index) only."""
         return jax.vmap(lambda i: jax.random.normal(jax.random.fold_in(key, i), (self.latent_size,)))(indices)
 
     def generate(self, state: GanState, latents: jax.Array, labels: jax.Array) -> jax.Array:
-        """Examples [n, *shape] float32 from latents [n, latent_size] and labels int32 [n], by the averaged generator."""
-        return self.generator.apply(state.average, latents, self._labels(labels), train=False)
+        """Examples [n, *shape] float32 of latents [n, latent_size] and labels int32 [n], by the averaged generator."""
+        images = self.generator.apply(state.average, latents, self._labels(labels), train=False)
+        return jnp.asarray(images)
 
     def sample(
         self, state: GanState, key: jax.Array, labels_or_count: jax.Array | int, *, first: jax.Array | int = 0

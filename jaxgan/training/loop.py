@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 
 from jaxgan.data import Feed, Source, make_feed
 from jaxgan.systems import System
@@ -30,7 +29,7 @@ class Outcome(NamedTuple):
 
 
 def due(step: int, every: int, last: int) -> bool:
-    """Whether what happens every so many steps happens after `step`: at multiples, and at the last step. 0: only there."""
+    """Whether what happens every so many steps is due after `step`: at multiples and at the last; 0: only there."""
     return step == last or (every > 0 and step % every == 0)
 
 

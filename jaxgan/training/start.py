@@ -10,7 +10,7 @@ from jaxgan.data import open_source
 from jaxgan.errors import JaxganError
 from jaxgan.evaluation import METRICS
 from jaxgan.networks.summary import parameter_counts, summarise
-from jaxgan.systems import SYSTEMS
+from jaxgan.systems import build_system
 from jaxgan.training.checkpoints import Checkpoints
 from jaxgan.training.loop import Outcome, steps_per_call, train
 from jaxgan.training.recorder import Recorder
@@ -43,7 +43,7 @@ def run(config: Mapping[str, Any], workdir: Path, command: str, allow_changes: b
     """
     source = open_source(config["data"], config["seed"])
     spec = source.spec
-    system = SYSTEMS[config["system"]["name"]].from_config(config, spec)
+    system = build_system(config, spec)
     scorers = {name: METRICS[name](spec, system.num_classes) for name in config["metrics"]}
     counts = parameter_counts(system.networks())
 

@@ -1,0 +1,256 @@
+"""The three maps against JAX's own convolution under autodiff, their adjointness, and PyTorch."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from jaxgan.errors import JaxganError
+from jaxgan.ops import conv as ops
+from jaxgan.ops.conv import conv, conv_output_size, conv_transpose
+
+NHWC = ("NHWC", "HWIO", "NHWC")
+
+# Image size, kernel, strides, padding, channels in, channels out. Together they reach every lowering, see below.
+CASES = [
+    ((8, 8), (4, 4), (2, 2), "SAME", 6, 5),
+    ((7, 9), (4, 4), (2, 2), "SAME", 1, 8),
+    ((19, 18), (4, 4), (2, 2), ((2, 0), (1, 3)), 5, 6),
+    ((17, 16), (2, 4), (1, 2), "VALID", 5, 3),
+    ((7, 6), (3, 3), (2, 2), "SAME", 5, 2),
+    ((10, 8), (5, 5), (2, 3), ((3, 1), (0, 2)), 6, 7),
+    ((11, 7), (5, 4), (3, 2), 2, 5, 4),
+    ((6, 5), (3, 3), (1, 1), "SAME", 40, 5),
+    ((6, 5), (3, 2), (1, 1), "SAME", 7, 3),
+    ((5, 6), (3, 5), (1, 1), ((3, 0), (1, 6)), 5, 2),
+    ((7, 7), (3, 3), (2, 2), ((-1, 1), (2, -2)), 5, 6),
+    ((6, 7), (4, 4), (2, 2), "SAME", 130, 5),
+    ((7, 6), (3, 3), (2, 1), "VALID", 40, 6),
+    ((7, 8), (1, 2), (3, 2), "SAME", 5, 6),
+    ((6, 6), (2, 2), (3, 3), "VALID", 5, 3),
+    ((4, 3), (4, 3), (1, 1), "VALID", 6, 5),
+    ((4, 3), (1, 1), (1, 1), "SAME", 5, 6),
+]
+
+
+def geometry(case):
+    size, kernel, strides, padding, *_ = case
+    return ops._geometry(size, kernel, strides, padding)
+
+
+def arrays(case, dtype=np.float64, batch=2):
+    """x, w, g and directions of the same shapes."""
+    size, kernel, _, _, channels, features = case
+    shapes = [(batch, *size, channels), (*kernel, channels, features), (batch, *geometry(case).output_size, features)]
+    random = np.random.default_rng(0)
+    return [jnp.asarray(random.normal(size=shape), dtype) for shape in shapes * 2]
+
+
+def close(actual, desired, tolerance=1e-10):
+    jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=tolerance, atol=tolerance), actual, desired)
+
+
+def inner(a, b):
+    return jnp.vdot(a, b)
+
+
+def derivatives(f):
+    """Value, both first derivatives, and the gradient of a gradient penalty, at cotangent g and directions s, t."""
+
+    def all_of(a, b, g, s, t):
+        value, pullback = jax.vjp(f, a, b)
+
+        def first(a, b, g):
+            da, db = jax.vjp(f, a, b)[1](g)
+            return inner(da, s) + inner(db, t) + inner(da, da) + inner(db, db)
+
+        return value, pullback(g), jax.grad(first, (0, 1, 2))(a, b, g)
+
+    return jax.jit(all_of)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_derivatives_are_those_of_autodiff(case):
+    """Values, first and second derivatives of both public functions, to 1e-10 in double precision."""
+    size, _, strides, padding, *_ = case
+    explicit = geometry(case).padding
+
+    def plain(x, w):
+        return lax.conv_general_dilated(x, w, strides, explicit, dimension_numbers=NHWC)
+
+    def plain_transpose(g, w):
+        x = jnp.zeros((g.shape[0], *size, w.shape[2]), g.dtype)
+        return jax.vjp(lambda x: plain(x, w), x)[1](g)[0]
+
+    def ours_transpose(g, w):
+        return conv_transpose(g, w, strides, padding, output_size=size)
+
+    with jax.enable_x64(True):
+        x, w, g, s, t, u = arrays(case)
+        ours = derivatives(lambda x, w: conv(x, w, strides, padding))(x, w, g, s, t)
+        close(ours, derivatives(plain)(x, w, g, s, t), 1e-9)
+        close(derivatives(ours_transpose)(g, w, x, u, t), derivatives(plain_transpose)(g, w, x, u, t), 1e-9)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_lowering_is_the_same_map(case):
+    """The CPU's choice and the accelerators' direct form agree, and the three maps are adjoint to each other."""
+    geo = geometry(case)
+    with jax.enable_x64(True):
+        x, w, g, *_ = arrays(case)
+        y, dx, dw = jax.jit(lambda x, w, g: (ops.C(geo, x, w), ops.X(geo, g, w), ops.W(geo, x, g)))(x, w, g)
+        direct = lambda x, w, g: (ops._C_direct(geo, x, w), ops._X_direct(geo, g, w), ops._W_direct(geo, x, g))  # noqa: E731
+        close((y, dx, dw), jax.jit(direct)(x, w, g))
+        close((inner(x, dx), inner(w, dw)), (inner(y, g), inner(y, g)))
+
+
+def test_cases_reach_every_lowering():
+    """A lowering that no case reaches would be untested."""
+    chosen = set()
+    for case in CASES:
+        geo, (channels, features) = geometry(case), case[4:]
+        chosen |= {geo.is_matrix, ops.cpu_C(geo), ops.cpu_X(geo, channels), ops.cpu_W(geo, channels, features)}
+    lowerings = {f for name, f in vars(ops).items() if name[:3] in ("_C_", "_X_", "_W_")}
+    assert chosen == lowerings - {ops._W_direct} | {True, False}
+
+
+@pytest.mark.parametrize("case", CASES[:5])
+def test_default_size_is_that_of_lax(case):
+    size, _, strides, padding, *_ = case
+    if not isinstance(padding, str):
+        pytest.skip("lax.conv_transpose counts explicit padding in its own way")
+    _, w, g, *_ = arrays(case, np.float32)
+    theirs = lax.conv_transpose(g, w, strides, padding, dimension_numbers=NHWC, transpose_kernel=True)
+    close(conv_transpose(g, w, strides, padding), theirs, 1e-4)
+
+
+def test_valid_transpose_with_wide_strides():
+    """The least size (PyTorch's) by default; the size of lax on request."""
+    _, w, g, *_ = arrays(((6, 6), (2, 2), (3, 3), "VALID", 5, 3), np.float32)
+    theirs = lax.conv_transpose(g, w, (3, 3), "VALID", dimension_numbers=NHWC, transpose_kernel=True)
+    assert conv_transpose(g, w, 3, "VALID").shape == (2, 5, 5, 5)
+    close(conv_transpose(g, w, 3, "VALID", output_size=(6, 6)), theirs, 1e-5)
+
+
+def test_third_derivative():
+    def third(f):
+        first = jax.grad(lambda x, w: jnp.sum(jnp.sin(f(x, w))))
+        second = jax.grad(lambda x, w: jnp.sum(first(x, w) ** 2), 1)
+        return jax.jit(jax.grad(lambda x, w: jnp.sum(second(x, w) ** 2), (0, 1)))
+
+    with jax.enable_x64(True):
+        x, w, *_ = arrays(((6, 5), (4, 3), (2, 2), "SAME", 5, 3))
+        plain = functools.partial(
+            lax.conv_general_dilated, window_strides=(2, 2), padding="SAME", dimension_numbers=NHWC
+        )
+        ours, theirs = third(lambda x, w: conv(x, w, 2))(x, w), third(plain)(x, w)
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9 * np.abs(b).max()), ours, theirs)
+
+
+@pytest.mark.parametrize("axes", [(0, None), (None, 0), (0, 0)])
+def test_vmap(axes):
+    """A gradient under vmap equals the gradients one by one, over images, over kernels and over both."""
+    x, w, g, *_ = arrays(((7, 6), (4, 4), (2, 2), "SAME", 5, 3), np.float32)
+    xs, ws = jnp.stack([x, 2 * x]) if axes[0] == 0 else x, jnp.stack([w, w - 1]) if axes[1] == 0 else w
+    gradient = jax.grad(lambda x, w: jnp.sum(conv_transpose(conv(x, w, 2), w, 2, output_size=(7, 6)) ** 2), (0, 1))
+    single = [gradient(xs[i] if axes[0] == 0 else x, ws[i] if axes[1] == 0 else w) for i in range(2)]
+    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *single)
+    ours = jax.jit(jax.vmap(gradient, axes))(xs, ws)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4 * np.abs(b).max()), ours, stacked)
+
+
+def test_scan_and_checkpoint():
+    """Inside a scan, and recomputed in the backward pass, the gradient is the one of the plain loop."""
+    x, w, *_ = arrays(((6, 6), (3, 3), (1, 1), "SAME", 5, 5), np.float32)
+    layer = lambda x, w: jnp.tanh(conv(x, w))  # noqa: E731
+
+    def scanned(w):
+        return jnp.sum(lax.scan(lambda x, _: (jax.checkpoint(layer)(x, w), None), x, None, length=3)[0])
+
+    close(jax.jit(jax.grad(scanned))(w), jax.grad(lambda w: jnp.sum(layer(layer(layer(x, w), w), w)))(w), 1e-3)
+
+
+def test_batch_may_be_sharded():
+    """With images over all devices and the kernel on each, the kernel's gradient is that of one device."""
+    devices = jax.devices()
+    mesh = jax.sharding.Mesh(np.array(devices), ("data",))
+    spec = functools.partial(jax.sharding.NamedSharding, mesh)
+    x, w, *_ = arrays(((8, 8), (4, 4), (2, 2), "SAME", 5, 6), np.float32, batch=2 * len(devices))
+    gradient = jax.jit(jax.grad(lambda x, w: jnp.sum(jnp.tanh(conv_transpose(conv(x, w, 2), w, 2))), (0, 1)))
+    placed = jax.device_put(x, spec(jax.P("data"))), jax.device_put(w, spec(jax.P()))
+    close(gradient(*placed), gradient(x, w), 1e-3)
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float32])
+def test_dtype_is_kept(dtype):
+    for case in CASES[:6]:
+        size, _, strides, padding, *_ = case
+        x, w, g, *_ = arrays(case, dtype)
+        ours = conv(x, w, strides, padding), conv_transpose(g, w, strides, padding, size), ops.W(geometry(case), x, g)
+        assert {array.dtype for array in ours} == {jnp.dtype(dtype)}
+    assert conv(x, w.astype(jnp.float32), strides, padding).dtype == jnp.float32
+
+
+def test_forward_mode_is_refused():
+    x, w, *_ = arrays(CASES[0], np.float32)
+    with pytest.raises(TypeError, match="custom_vjp"):
+        jax.jvp(lambda x: conv(x, w, 2), (x,), (x,))
+
+
+def test_sizes():
+    """Every size that a transposed convolution offers is one that the convolution takes back, and no other is."""
+    for stride, kernel, padding in [(2, 4, "SAME"), (3, 2, "VALID"), (2, 3, 1), (3, 5, ((2, 1), (2, 1)))]:
+        g, w = jnp.zeros((1, 3, 3, 1)), jnp.zeros((kernel, kernel, 1, 1))
+        for n in range(1, 15):
+            make = functools.partial(conv_transpose, g, w, stride, padding, (n, n))
+            try:
+                legal = conv_output_size(n, kernel, stride, padding) == 3
+            except JaxganError:  # the kernel does not fit
+                legal = False
+            if legal:
+                assert jax.eval_shape(make).shape == (1, n, n, 1)
+            else:
+                with pytest.raises(JaxganError, match="legal heights are"):
+                    make()
+    assert conv_output_size((7, 8), (4, 3), (2, 1)) == (4, 8)
+
+
+def test_refusals():
+    x, w = jnp.zeros((2, 3, 3, 4)), jnp.zeros((5, 5, 4, 6))
+    with pytest.raises(JaxganError, match="does not fit into"):
+        conv(x, w, padding="VALID")
+    with pytest.raises(JaxganError, match=r"Did you mean 'SAME'"):
+        conv(x, w, padding="SAMME")
+    with pytest.raises(JaxganError, match="do not fit a kernel"):
+        conv_transpose(x, w)
+    with pytest.raises(JaxganError, match="do not fit a kernel"):
+        conv(x[0], w)
+    with pytest.raises(JaxganError, match="no image has size"):
+        conv_transpose(jnp.zeros((1, 1, 1, 6)), w, 2, 4)
+
+
+@pytest.mark.parametrize(("kernel", "stride", "padding", "size"), [(4, 2, 1, (8, 6)), (3, 2, 1, (7, 8)), (3, 1, 0, (5, 6))])
+def test_pytorch(kernel, stride, padding, size):
+    """Values, gradients and the gradient of a squared gradient are PyTorch's, for both functions."""
+    torch = pytest.importorskip("torch")
+    with jax.enable_x64(True):
+        x, w, g, *_ = arrays((size, (kernel, kernel), (stride, stride), padding, 5, 6))
+        made = tuple((n - 1) * stride - 2 * padding + kernel for n in g.shape[1:3])
+
+        def penalty(f, a, w):
+            return jnp.sum(jax.grad(lambda a: jnp.sum(jnp.tanh(f(a, w, stride, padding))))(a) ** 2)
+
+        for ours, name, a in ((conv, "conv2d", x), (conv_transpose, "conv_transpose2d", g)):
+            value, (da, dw) = jax.value_and_grad(functools.partial(penalty, ours), (0, 1))(a, w)
+            tensor = torch.tensor(np.array(a.transpose(0, 3, 1, 2)), requires_grad=True)
+            weight = torch.tensor(np.array(w.transpose(3, 2, 0, 1)), requires_grad=True)
+            theirs = getattr(torch.nn.functional, name)(tensor, weight, stride=stride, padding=padding)
+            (first,) = torch.autograd.grad(theirs.tanh().sum(), tensor, create_graph=True)
+            square = (first**2).sum()
+            ta, tw = torch.autograd.grad(square, (tensor, weight))
+            close(ours(a, w, stride, padding), theirs.detach().numpy().transpose(0, 2, 3, 1))
+            close((value, da, dw), (square.item(), ta.numpy().transpose(0, 2, 3, 1), tw.numpy().transpose(2, 3, 1, 0)))
+        assert conv_transpose(g, w, stride, padding).shape[1:3] == made
