@@ -21,6 +21,6 @@ def get_config():
         generator=dict(name="mlp", hidden=(), output="none", kernel_init="normal"),
         discriminator=dict(name="mlp", hidden=(5, 3), activation="tanh", kernel_init="normal"),
         objective=dict(name="non_saturating"),
-        generator_optimizer=dict(name="adam", learning_rate=0.005, b1=0.9),
-        discriminator_optimizer=dict(name="adam", learning_rate=0.05, b1=0.9),
+        generator_optimizer=dict(name="adam", learning_rate=0.005, b1=0.5),
+        discriminator_optimizer=dict(name="adam", learning_rate=0.05, b1=0.5),
     )

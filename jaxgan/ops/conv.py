@@ -10,15 +10,14 @@ convolution of a generator) and `W(x, g)` (with respect to w). Every derivative 
 | `W(x, g)`, cotangent t  | `X(g, t)`               | `C(x, t)`      |
 
 Left to autodiff, the weight gradient of a transposed convolution is a doubly dilated convolution, which XLA's CPU
-backend runs 40 times slower than the same numbers written as `W`. Networks call `conv` and `conv_transpose`; how each
-map is computed on which backend is decided by `cpu_C`, `cpu_X` and `cpu_W` alone.
-
-Forward mode (`jax.jvp`, `jax.linearize`, `jax.hessian`) is refused by JAX with a TypeError, as for every `custom_vjp`:
-write a Hessian product as the gradient of a gradient.
+backend runs 40 times slower than the same numbers written as `W`. `cpu_C`, `cpu_X` and `cpu_W` alone decide how each
+map is computed. Forward mode (`jax.jvp`, `jax.linearize`, `jax.hessian`) is refused by JAX with a TypeError, as for
+every `custom_vjp`: write a Hessian product as the gradient of a gradient.
 """
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable
 from typing import overload
 
@@ -33,6 +32,7 @@ Padding = str | int | tuple[Pair, Pair]
 Lowering = Callable[["Geometry", jax.Array, jax.Array], jax.Array]
 
 _NHWC = ("NHWC", "HWIO", "NHWC")
+_UNPADDED = ((0, 0), (0, 0))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,14 +58,10 @@ class Geometry:
         return height, width
 
     @property
-    def padded(self) -> bool:
-        """Whether any side is padded or cropped."""
-        return self.padding != ((0, 0), (0, 0))
-
-    @property
     def is_matrix(self) -> bool:
         """Whether C is one matrix product: a kernel of 1x1, or one that covers the whole image."""
-        return not self.padded and (self.kernel == self.size or self.kernel == self.strides == (1, 1))
+        whole = self.kernel == self.size or self.kernel == self.strides == (1, 1)
+        return whole and self.padding == _UNPADDED
 
 
 # The three maps, and the table above as code.
@@ -75,23 +71,26 @@ class Geometry:
 def C(geometry: Geometry, x: jax.Array, w: jax.Array) -> jax.Array:
     """Convolution: y[b, p, q, o] = sum_{i, j, c} x[b, p s + i - top, q s + j - left, c] w[i, j, c, o]."""
     if geometry.is_matrix:
-        return (_rows(geometry, x) @ w.reshape(-1, w.shape[3])).reshape(-1, *geometry.output_size, w.shape[3])
+        matrix = w.reshape(-1, w.shape[3])
+        return (x.reshape(-1, len(matrix)) @ matrix).reshape(-1, *geometry.output_size, w.shape[3])
     return _by_backend(cpu_C(geometry), _C_direct, geometry, x, w)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def X(geometry: Geometry, g: jax.Array, w: jax.Array) -> jax.Array:
-    """The adjoint of C with respect to x: <C(x, w), g> = <x, X(g, w)>."""
+    """Adjoint of C in its image: <C(x, w), g> = <x, dx> for dx = X(g, w)."""
     if geometry.is_matrix:
-        return (g.reshape(-1, w.shape[3]) @ w.reshape(-1, w.shape[3]).T).reshape(-1, *geometry.size, w.shape[2])
+        matrix = w.reshape(-1, w.shape[3])
+        return (g.reshape(-1, w.shape[3]) @ matrix.T).reshape(-1, *geometry.size, w.shape[2])
     return _by_backend(cpu_X(geometry, w.shape[2]), _X_direct, geometry, g, w)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def W(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
-    """The adjoint of C with respect to w: <C(x, w), g> = <w, W(x, g)>."""
+    """Adjoint of C in its kernel: <C(x, w), g> = <w, dw> for dw = W(x, g)."""
     if geometry.is_matrix:
-        return (_rows(geometry, x).T @ g.reshape(-1, g.shape[3])).reshape(*geometry.kernel, x.shape[3], g.shape[3])
+        positions = g.reshape(-1, g.shape[3])
+        return (x.reshape(len(positions), -1).T @ positions).reshape(*geometry.kernel, x.shape[3], g.shape[3])
     return _by_backend(cpu_W(geometry, x.shape[3], g.shape[3]), _W_direct, geometry, x, g)
 
 
@@ -106,12 +105,12 @@ W.defvjp(lambda geo, x, g: (W(geo, x, g), (x, g)), lambda geo, xg, t: (X(geo, xg
 
 def cpu_C(geometry: Geometry) -> Lowering:
     """Without padding XLA hands the convolution to a kernel 3 times slower, so then a row is padded and dropped."""
-    return _C_direct if geometry.padded else _C_row_added
+    return _C_row_added if geometry.padding == _UNPADDED else _C_direct
 
 
 def cpu_X(geometry: Geometry, channels: int) -> Lowering:
     """A dilated input wastes all but 1 in s s products; `channels` are those of the result."""
-    (height, width), kernel, strides = geometry.output_size, geometry.kernel, geometry.strides
+    kernel, strides = geometry.kernel, geometry.strides
     if channels <= 4 or kernel == strides or kernel[0] < strides[0] or kernel[1] < strides[1]:
         return _X_fold
     if strides == (1, 1):
@@ -119,7 +118,7 @@ def cpu_X(geometry: Geometry, channels: int) -> Lowering:
     if kernel[0] % strides[0] or kernel[1] % strides[1]:
         return _X_phases
     # The block form computes a margin of blocks - 1 around the result, which is dear where the result is small.
-    return _X_fold if height * width <= 64 else _X_blocks
+    return _X_fold if math.prod(geometry.output_size) <= 64 else _X_blocks
 
 
 def cpu_W(geometry: Geometry, channels: int, features: int) -> Lowering:
@@ -128,7 +127,7 @@ def cpu_W(geometry: Geometry, channels: int, features: int) -> Lowering:
         return _W_mirrored
     if geometry.kernel[0] * geometry.kernel[1] * channels <= 320:
         return _W_patches
-    return _W_offsets if channels >= 128 or not geometry.padded else _W_transposed
+    return _W_offsets if channels >= 128 or geometry.padding == _UNPADDED else _W_transposed
 
 
 def _by_backend(cpu: Lowering, default: Lowering, geometry: Geometry, a: jax.Array, b: jax.Array) -> jax.Array:
@@ -155,9 +154,8 @@ def _C_row_added(geometry: Geometry, x: jax.Array, w: jax.Array) -> jax.Array:
 def _X_direct(geometry: Geometry, g: jax.Array, w: jax.Array) -> jax.Array:
     axes = zip(geometry.size, geometry.kernel, geometry.strides, geometry.padding, geometry.output_size, strict=True)
     padding = [(k - 1 - lo, n - 1 + lo - (out - 1) * s) for n, k, s, (lo, _), out in axes]
-    return lax.conv_general_dilated(
-        g, _flipped(w), (1, 1), padding, lhs_dilation=geometry.strides, dimension_numbers=_NHWC
-    )
+    w = _flipped(w)
+    return lax.conv_general_dilated(g, w, (1, 1), padding, lhs_dilation=geometry.strides, dimension_numbers=_NHWC)
 
 
 def _X_fold(geometry: Geometry, g: jax.Array, w: jax.Array) -> jax.Array:
@@ -183,11 +181,10 @@ def _X_phases(geometry: Geometry, g: jax.Array, w: jax.Array) -> jax.Array:
     (height, width), (s, t) = geometry.size, geometry.strides
 
     def phase(i: int, j: int, rows: Pair, columns: Pair) -> jax.Array:
-        entries = _flipped(w[i::s, j::t])
-        return lax.conv_general_dilated(g, entries, (1, 1), (rows, columns), dimension_numbers=_NHWC)
+        return lax.conv_general_dilated(g, _flipped(w[i::s, j::t]), (1, 1), (rows, columns), dimension_numbers=_NHWC)
 
-    columns = [jnp.stack([phase(i, j, p, q) for j, q in _phases(geometry, 1)], 3) for i, p in _phases(geometry, 0)]
-    y = jnp.stack(columns, 2)
+    rows = [jnp.stack([phase(i, j, p, q) for j, q in _phases(geometry, 1)], 3) for i, p in _phases(geometry, 0)]
+    y = jnp.stack(rows, 2)
     return y.reshape(y.shape[0], y.shape[1] * s, y.shape[3] * t, y.shape[5])[:, :height, :width]
 
 
@@ -205,19 +202,18 @@ def _phases(geometry: Geometry, axis: int) -> list[tuple[int, Pair]]:
 # Lowerings of W.
 
 
-def _W_direct(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
+def _W_direct(
+    geometry: Geometry, x: jax.Array, g: jax.Array, layout: tuple[str, str, str] = ("CHWN", "IHWO", "HWNC")
+) -> jax.Array:
     """The image convolved with the cotangent: batch and channels change places."""
-    numbers = ("CHWN", "IHWO", "HWNC")
-    return lax.conv_general_dilated(
-        x, g, (1, 1), _kernel_padding(geometry), rhs_dilation=geometry.strides, dimension_numbers=numbers
-    )
+    axes = zip(geometry.kernel, geometry.strides, geometry.padding, geometry.output_size, geometry.size, strict=True)
+    padding = [(lo, k + (out - 1) * s - n - lo) for k, s, (lo, _), out, n in axes]
+    return lax.conv_general_dilated(x, g, (1, 1), padding, rhs_dilation=geometry.strides, dimension_numbers=layout)
 
 
 def _W_transposed(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
     """The same with explicit transposes, which XLA:CPU makes itself, but not inside a loop: 200 times slower there."""
-    x, g, padding = x.transpose(3, 1, 2, 0), g.transpose(1, 2, 0, 3), _kernel_padding(geometry)
-    w = lax.conv_general_dilated(x, g, (1, 1), padding, rhs_dilation=geometry.strides, dimension_numbers=_NHWC)
-    return w.transpose(1, 2, 0, 3)
+    return _W_direct(geometry, x.transpose(3, 1, 2, 0), g.transpose(1, 2, 0, 3), _NHWC).transpose(1, 2, 0, 3)
 
 
 def _W_patches(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
@@ -229,7 +225,7 @@ def _W_patches(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
 
 def _W_offsets(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
     """One matrix product for each entry of the kernel."""
-    products = [shifted.reshape(-1, x.shape[3]).T @ g.reshape(-1, g.shape[3]) for shifted in _offsets(geometry, x)]
+    products = [pixels.reshape(-1, x.shape[3]).T @ g.reshape(-1, g.shape[3]) for pixels in _offsets(geometry, x)]
     return jnp.stack(products).reshape(*geometry.kernel, x.shape[3], g.shape[3])
 
 
@@ -240,18 +236,6 @@ def _W_mirrored(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
     padding = ((rows - top, rows - bottom), (columns - left, columns - right))
     mirror = dataclasses.replace(geometry, size=geometry.output_size, padding=padding)
     return _flipped(_W_patches(mirror, g, x))
-
-
-# What the lowerings share.
-
-
-def _kernel_padding(geometry: Geometry) -> list[Pair]:
-    axes = zip(geometry.size, geometry.kernel, geometry.strides, geometry.padding, geometry.output_size, strict=True)
-    return [(lo, k + (out - 1) * s - n - lo) for n, k, s, (lo, _), out in axes]
-
-
-def _rows(geometry: Geometry, x: jax.Array) -> jax.Array:
-    return x.reshape(-1, geometry.kernel[0] * geometry.kernel[1] * x.shape[3])
 
 
 def _flipped(w: jax.Array) -> jax.Array:
@@ -308,16 +292,11 @@ def conv(x: jax.Array, kernel: jax.Array, strides: int | Pair = 1, padding: Padd
       JaxganError: shapes that do not fit together, an unknown padding, a kernel larger than the padded image.
     """
     _check_channels("conv", x, kernel, kernel.shape[-2:-1])
-    geometry = _geometry(_pair(x.shape[1:3]), _pair(kernel.shape), _pair(strides), padding)
-    return C(geometry, *_promoted(x, kernel))
+    return C(_geometry(_pair(x.shape[1:3]), _pair(kernel.shape), _pair(strides), padding), *_promoted(x, kernel))
 
 
 def conv_transpose(
-    x: jax.Array,
-    kernel: jax.Array,
-    strides: int | Pair = 1,
-    padding: Padding = "SAME",
-    output_size: Pair | None = None,
+    x: jax.Array, kernel: jax.Array, strides: int | Pair = 1, padding: Padding = "SAME", output_size: Pair | None = None
 ) -> jax.Array:
     """Transposed convolution: the adjoint, with respect to its image, of `conv` with the same kernel and padding.
 
@@ -340,8 +319,7 @@ def conv_transpose(
       JaxganError: shapes that do not fit together, an unknown padding, an impossible `output_size`.
     """
     _check_channels("conv_transpose", x, kernel, kernel.shape[-1:])
-    axes = zip(x.shape[1:3], kernel.shape[:2], _pair(strides), _sides(padding), strict=True)
-    legal = [_legal_sizes(*axis) for axis in axes]
+    legal = list(map(_legal_sizes, x.shape[1:3], kernel.shape[:2], _pair(strides), _sides(padding)))
     if output_size is None:
         output_size = (legal[0][-1], legal[1][-1]) if padding == "SAME" else (legal[0][0], legal[1][0])
     if output_size[0] not in legal[0] or output_size[1] not in legal[1]:
@@ -350,8 +328,7 @@ def conv_transpose(
             f"conv_transpose of images {x.shape} with kernel {kernel.shape}, strides {strides} and padding {padding!r} "
             f"cannot make size {tuple(output_size)}: legal heights are {heights}, widths {widths}."
         )
-    geometry = _geometry(_pair(output_size), _pair(kernel.shape), _pair(strides), padding)
-    return X(geometry, *_promoted(x, kernel))
+    return X(_geometry(_pair(output_size), _pair(kernel.shape), _pair(strides), padding), *_promoted(x, kernel))
 
 
 @overload
@@ -385,7 +362,6 @@ def _geometry(size: Pair, kernel: Pair, strides: Pair, padding: Padding) -> Geom
 
 
 def _pair(value: int | tuple[int, ...]) -> Pair:
-    """(value, value), or the first two of several."""
     return (value, value) if isinstance(value, int) else (value[0], value[1])
 
 
@@ -394,11 +370,9 @@ def _sides(padding: Padding) -> tuple[Pair | None, Pair | None]:
     if isinstance(padding, str):
         if padding not in ("SAME", "VALID"):
             raise unknown("padding", padding, ("SAME", "VALID"))
-        return (None, None) if padding == "SAME" else ((0, 0), (0, 0))
-    if isinstance(padding, int):
-        return (padding, padding), (padding, padding)
-    (top, bottom), (left, right) = padding
-    return (top, bottom), (left, right)
+        return (None, None) if padding == "SAME" else _UNPADDED
+    top_bottom, left_right = _pair(padding) if isinstance(padding, int) else padding
+    return _pair(top_bottom), _pair(left_right)
 
 
 def _axis_padding(n: int, k: int, s: int, sides: Pair | None) -> Pair:
@@ -418,7 +392,7 @@ def _legal_sizes(n: int, k: int, s: int, sides: Pair | None) -> range:
 
 def _check_channels(name: str, x: jax.Array, kernel: jax.Array, channels: tuple[int, ...]) -> None:
     if x.ndim != 4 or kernel.ndim != 4 or x.shape[3:] != channels:
-        raise JaxganError(f"{name}: images {x.shape} (want [b, h, w, in]) do not fit a kernel {kernel.shape}.")
+        raise JaxganError(f"{name}: images {x.shape}, as [b, h, w, in], do not fit a kernel {kernel.shape}.")
 
 
 def _promoted(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -53,6 +53,12 @@ def close(actual, desired, tolerance=1e-10):
     jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=tolerance, atol=tolerance), actual, desired)
 
 
+def close_in_scale(actual, desired, tolerance):
+    """Within a fraction of the greatest element: sums of many terms cancel."""
+    for a, b in zip(jax.tree.leaves(actual), jax.tree.leaves(desired), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * np.abs(b).max())
+
+
 def inner(a, b):
     return jnp.vdot(a, b)
 
@@ -117,11 +123,9 @@ def test_cases_reach_every_lowering():
     assert chosen == lowerings - {ops._W_direct} | {True, False}
 
 
-@pytest.mark.parametrize("case", CASES[:5])
+@pytest.mark.parametrize("case", [CASES[0], CASES[1], CASES[3], CASES[4]])
 def test_default_size_is_that_of_lax(case):
-    size, _, strides, padding, *_ = case
-    if not isinstance(padding, str):
-        pytest.skip("lax.conv_transpose counts explicit padding in its own way")
+    _, _, strides, padding, *_ = case
     _, w, g, *_ = arrays(case, np.float32)
     theirs = lax.conv_transpose(g, w, strides, padding, dimension_numbers=NHWC, transpose_kernel=True)
     close(conv_transpose(g, w, strides, padding), theirs, 1e-4)
@@ -147,19 +151,19 @@ def test_third_derivative():
             lax.conv_general_dilated, window_strides=(2, 2), padding="SAME", dimension_numbers=NHWC
         )
         ours, theirs = third(lambda x, w: conv(x, w, 2))(x, w), third(plain)(x, w)
-        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9 * np.abs(b).max()), ours, theirs)
+        close_in_scale(ours, theirs, 1e-9)
 
 
 @pytest.mark.parametrize("axes", [(0, None), (None, 0), (0, 0)])
 def test_vmap(axes):
     """A gradient under vmap equals the gradients one by one, over images, over kernels and over both."""
-    x, w, g, *_ = arrays(((7, 6), (4, 4), (2, 2), "SAME", 5, 3), np.float32)
+    x, w, *_ = arrays(((7, 6), (4, 4), (2, 2), "SAME", 5, 3), np.float32)
     xs, ws = jnp.stack([x, 2 * x]) if axes[0] == 0 else x, jnp.stack([w, w - 1]) if axes[1] == 0 else w
     gradient = jax.grad(lambda x, w: jnp.sum(conv_transpose(conv(x, w, 2), w, 2, output_size=(7, 6)) ** 2), (0, 1))
-    single = [gradient(xs[i] if axes[0] == 0 else x, ws[i] if axes[1] == 0 else w) for i in range(2)]
+    single = [jax.jit(gradient)(xs[i] if axes[0] == 0 else x, ws[i] if axes[1] == 0 else w) for i in range(2)]
     stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *single)
     ours = jax.jit(jax.vmap(gradient, axes))(xs, ws)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4 * np.abs(b).max()), ours, stacked)
+    close_in_scale(ours, stacked, 1e-5)
 
 
 def test_scan_and_checkpoint():
@@ -186,12 +190,12 @@ def test_batch_may_be_sharded():
 
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float32])
 def test_dtype_is_kept(dtype):
-    for case in CASES[:6]:
-        size, _, strides, padding, *_ = case
-        x, w, g, *_ = arrays(case, dtype)
-        ours = conv(x, w, strides, padding), conv_transpose(g, w, strides, padding, size), ops.W(geometry(case), x, g)
+    """In every lowering; and two types give the wider one."""
+    for case in CASES:
+        geo, (x, w, g, *_) = geometry(case), arrays(case, dtype)
+        ours = jax.eval_shape(lambda x, w, g, geo=geo: (ops.C(geo, x, w), ops.X(geo, g, w), ops.W(geo, x, g)), x, w, g)
         assert {array.dtype for array in ours} == {jnp.dtype(dtype)}
-    assert conv(x, w.astype(jnp.float32), strides, padding).dtype == jnp.float32
+    assert conv(x, w.astype(jnp.float32)).dtype == jnp.float32
 
 
 def test_forward_mode_is_refused():
@@ -232,7 +236,9 @@ def test_refusals():
         conv_transpose(jnp.zeros((1, 1, 1, 6)), w, 2, 4)
 
 
-@pytest.mark.parametrize(("kernel", "stride", "padding", "size"), [(4, 2, 1, (8, 6)), (3, 2, 1, (7, 8)), (3, 1, 0, (5, 6))])
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding", "size"), [(4, 2, 1, (8, 6)), (3, 2, 1, (7, 8)), (3, 1, 0, (5, 6))]
+)
 def test_pytorch(kernel, stride, padding, size):
     """Values, gradients and the gradient of a squared gradient are PyTorch's, for both functions."""
     torch = pytest.importorskip("torch")
@@ -244,7 +250,7 @@ def test_pytorch(kernel, stride, padding, size):
             return jnp.sum(jax.grad(lambda a: jnp.sum(jnp.tanh(f(a, w, stride, padding))))(a) ** 2)
 
         for ours, name, a in ((conv, "conv2d", x), (conv_transpose, "conv_transpose2d", g)):
-            value, (da, dw) = jax.value_and_grad(functools.partial(penalty, ours), (0, 1))(a, w)
+            value, (da, dw) = jax.jit(jax.value_and_grad(functools.partial(penalty, ours), (0, 1)))(a, w)
             tensor = torch.tensor(np.array(a.transpose(0, 3, 1, 2)), requires_grad=True)
             weight = torch.tensor(np.array(w.transpose(3, 2, 0, 1)), requires_grad=True)
             theirs = getattr(torch.nn.functional, name)(tensor, weight, stride=stride, padding=padding)
