@@ -5,11 +5,11 @@ from jaxgan.config import recipe
 
 def get_config():
     return recipe(
-        steps=1500,
+        steps=2500,
         batch_size=64,
         steps_per_call=50,
         log_every=50,
-        sample_every=250,
+        sample_every=500,
         save_every=500,
         samples=100,
         metrics=("svm1k_digits",),

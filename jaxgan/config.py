@@ -88,7 +88,7 @@ def load(name_or_path: str) -> ConfigDict:
 
 def parts(config: Mapping[str, Any]) -> dict[str, Table]:
     """The named things of a recipe and the tables they are looked up in; the system says which ones it is made of."""
-    system = lookup(config["system"], SYSTEMS, "config.system")
+    system = lookup(config.get("system", {}), SYSTEMS, "config.system")
     return {"data": SOURCES, "system": SYSTEMS, **system.PARTS}  # type: ignore[attr-defined]
 
 
@@ -109,11 +109,12 @@ def override(config: ConfigDict, assignments: Sequence[str]) -> ConfigDict:
             raise JaxganError(f"--config.{assignment} needs a value: --config.{key}=VALUE.")
         *groups, last = key.split(".")
         target = result
-        for group in groups:
+        for depth, group in enumerate(groups, 1):
             target = target.setdefault(group, {})
             if not isinstance(target, dict):
-                raise JaxganError(f"--config.{key}: config.{group} is a value, not a group of settings.")
-        if last == "name":
+                path = ".".join(groups[:depth])
+                raise JaxganError(f"--config.{key}: config.{path} is a value, not a group of settings.")
+        if groups and last == "name":
             target.clear()
         if isinstance(target.get(last), dict):
             raise JaxganError(f"--config.{key} names a group of settings; set config.{key}.name or one of its options.")

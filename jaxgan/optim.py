@@ -18,8 +18,11 @@ def adam(
 
 
 def rmsprop(learning_rate: float = 5e-5, decay: float = 0.9, epsilon: float = 1e-8) -> optax.GradientTransformation:
-    """RMSprop (Tieleman & Hinton 2012), with the learning rate of the Wasserstein GAN (Arjovsky et al. 2017)."""
-    return optax.rmsprop(learning_rate, decay, epsilon)
+    """RMSprop (Tieleman & Hinton 2012), with the learning rate of the Wasserstein GAN (Arjovsky et al. 2017).
+
+    The step is learning_rate g / (sqrt(average of g^2) + epsilon), as in PyTorch.
+    """
+    return optax.rmsprop(learning_rate, decay, epsilon, eps_in_sqrt=False)
 
 
 def sgd(learning_rate: float = 1e-2, momentum: float = 0.0) -> optax.GradientTransformation:

@@ -84,17 +84,20 @@ def save_curves(path: Path, lines: Sequence[dict[str, Any]], names: Sequence[str
     Args:
       path: of the PNG.
       lines: of `metrics.jsonl`.
-      names: keys to draw; those that the lines do not have are left out.
+      names: keys to draw; lines that do not have one are left out.
       label: of the vertical axis.
     """
     figure = Figure(figsize=(8, 4), layout="constrained")
     axes = figure.add_subplot()
     for name in names:
-        axes.plot([line["step"] for line in lines], [line[name] for line in lines], label=name.replace("_", " "))
+        points = [(line["step"], line[name]) for line in lines if name in line]
+        if points:
+            axes.plot(*zip(*points, strict=True), label=name.replace("_", " "))
     axes.set_xlabel("step")
     axes.set_ylabel(label)
     axes.grid(alpha=0.3)
-    axes.legend()
+    if axes.lines:
+        axes.legend()
     figure.savefig(path, dpi=100)
 
 

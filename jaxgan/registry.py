@@ -33,7 +33,7 @@ def matches(value: Any, annotation: Any) -> bool:
     if origin in (typing.Union, types.UnionType):
         return any(matches(value, choice) for choice in arguments)
     if origin is typing.Literal:
-        return value in arguments
+        return any(value == choice and type(value) is type(choice) for choice in arguments)  # True == 1
     if origin is tuple:
         if not isinstance(value, tuple | list):
             return False
@@ -60,7 +60,7 @@ def lookup(thing: Mapping[str, Any], table: Table, path: str) -> Callable[..., A
     Raises:
       JaxganError: the thing has no name, or one that is not in the table.
     """
-    if not isinstance(thing, Mapping) or "name" not in thing:
+    if not isinstance(thing, Mapping) or not isinstance(thing.get("name"), str):
         raise JaxganError(f'{path} must be given as dict(name="...", option=value).')
     name = thing["name"].partition(":")[0]
     if name not in table:

@@ -22,7 +22,6 @@ from jaxgan.networks.layers import (
     join_labels,
     leaky_relu,
 )
-from jaxgan.ops.conv import conv_output_size
 
 Size = tuple[int, int]
 
@@ -60,8 +59,9 @@ def _generator_layers(net: "DCGANGenerator") -> tuple[Size, int, list[tuple[int,
     """
     _check_image(net.shape)
     height, width, channels = net.shape
+    _per_layer(net.width, 1, "width")
     multipliers = net.multipliers or default_multipliers(height, width)[::-1]
-    count = len(multipliers)
+    count = len(_per_layer(multipliers, len(multipliers), "multipliers"))
     kernels, strides = _per_layer(net.kernel, count, "kernel"), _per_layer(net.stride, count, "stride")
     sizes = [(height, width)]
     for stride in reversed(strides):  # from the image down; SAME maps a side n to ceil(n / stride)
@@ -77,8 +77,9 @@ def _discriminator_layers(net: "DCGANDiscriminator") -> list[tuple[int, int, int
       JaxganError: the shape is no image's, or a list has not one entry a layer.
     """
     _check_image(net.shape)
+    _per_layer(net.width, 1, "width")
     multipliers = net.multipliers or default_multipliers(*net.shape[:2])
-    count = len(multipliers)
+    count = len(_per_layer(multipliers, len(multipliers), "multipliers"))
     kernels, strides = _per_layer(net.kernel, count, "kernel"), _per_layer(net.stride, count, "stride")
     paddings = (net.padding,) * count if isinstance(net.padding, str) else net.padding
     if len(paddings) != count:
@@ -213,9 +214,9 @@ class DCGANDiscriminator(nn.Module):
 
 
 def _side_after(side: int, layers: list[tuple[int, int, int, str]]) -> int:
-    """What is left of an image's side after D's layers; below 1 if it is used up."""
+    """What is left of an image's side after D's layers; 0 if it is used up."""
     for _, kernel, stride, padding in layers:
-        if side < 1:
-            return side
-        side = conv_output_size(side, kernel, stride, padding)
+        if padding == "VALID" and side < kernel:
+            return 0
+        side = -(-side // stride) if padding == "SAME" else (side - kernel) // stride + 1
     return side

@@ -7,9 +7,15 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxgan.errors import JaxganError
 from jaxgan.networks.layers import ACTIVATIONS, INITIALISERS, Head, InitName, batch_norm, join_labels, leaky_relu
 
 Activation = Literal["leaky_relu", "tanh"]
+
+
+def _check_hidden(hidden: tuple[int, ...]) -> None:
+    if min(hidden, default=1) < 1:
+        raise JaxganError(f"mlp: hidden is {tuple(hidden)}, but every width must be at least 1.")
 
 
 class _Trunk(nn.Module):
@@ -57,6 +63,10 @@ class MLPGenerator(nn.Module):
     normalise: bool = False
     kernel_init: InitName = "glorot_uniform"
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_hidden(self.hidden)
+
     @nn.compact
     def __call__(self, z: jax.Array, labels: jax.Array | None = None, *, train: bool) -> jax.Array:
         """Latents [b, d] (and labels int32 [b]) -> examples [b, *shape] float32, in [-1, 1] under tanh."""
@@ -88,6 +98,10 @@ class MLPDiscriminator(nn.Module):
     slope: float = 0.01
     normalise: bool = False
     kernel_init: InitName = "glorot_uniform"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_hidden(self.hidden)
 
     @nn.compact
     def __call__(self, x: jax.Array, labels: jax.Array | None = None, *, train: bool) -> jax.Array:

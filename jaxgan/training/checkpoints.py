@@ -25,6 +25,19 @@ def digest(arrays: Any) -> str:
     return total.hexdigest()
 
 
+def layout(tree: Any) -> dict[str, str]:
+    """Path of every array of a tree, with its dtype and shape."""
+    return {_path(path): f"{leaf.dtype} {leaf.shape}" for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
+
+
+def _path(path: Any) -> str:
+    return jax.tree_util.keystr(path, simple=True, separator="/")
+
+
+class OtherStructureError(JaxganError):
+    """A checkpoint is whole, but holds the arrays of other settings."""
+
+
 class Checkpoints:
     """The checkpoints of one run, `directory/<step>/`.
 
@@ -51,13 +64,20 @@ class Checkpoints:
           trees: name -> tree of arrays; `restore` can ask for some of them.
 
         Raises:
-          JaxganError: the disk is full or fails; earlier checkpoints are untouched.
+          JaxganError: a number is not finite, or the disk is full or fails; earlier checkpoints are untouched.
         """
         # Copies, because the next call of the training program overwrites these buffers while orbax still writes.
         arrays = {
             name: jax.tree.map(lambda x: np.array(x, copy=True), serialization.to_state_dict(tree))
             for name, tree in trees.items()
         }
+        for path, leaf in jax.tree_util.tree_leaves_with_path(arrays):
+            if jax.numpy.issubdtype(leaf.dtype, jax.numpy.floating) and not np.isfinite(leaf).all():
+                raise JaxganError(
+                    f"training diverged: {_path(path)} is not finite after "
+                    f"step {step}, which is not saved. The last checkpoint from before is kept.\n"
+                    "Lower the learning rate of the player it belongs to, or clip or smooth its objective."
+                )
         size = sum(leaf.nbytes for leaf in jax.tree.leaves(arrays))
         free = shutil.disk_usage(self._directory).free
         if free < size + 2**20:
@@ -67,7 +87,9 @@ class Checkpoints:
                 step,
                 args=ocp.args.Composite(
                     **{name: ocp.args.StandardSave(tree) for name, tree in arrays.items()},
-                    sha256=ocp.args.JsonSave({name: digest(tree) for name, tree in arrays.items()}),
+                    contents=ocp.args.JsonSave(
+                        {name: {"sha256": digest(tree), "layout": layout(tree)} for name, tree in arrays.items()}
+                    ),
                 ),
             )
         except (OSError, ValueError) as error:  # tensorstore reports a failing disk as ValueError
@@ -97,26 +119,27 @@ class Checkpoints:
           abstract: name -> tree of the structure that was saved, with shapes and dtypes.
 
         Raises:
-          JaxganError: the files are damaged, or hold a state of another structure.
+          OtherStructureError: the files hold a state of another structure.
+          JaxganError: the files are damaged.
         """
         targets = {
             name: jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), serialization.to_state_dict(tree))
             for name, tree in abstract.items()
         }
+        contents = self._read(step, {"contents": ocp.args.JsonRestore()})["contents"]
+        for name, target in targets.items():
+            _compare(step, name, contents[name]["layout"], layout(target))
+        saved = self._read(step, {name: ocp.args.StandardRestore(target) for name, target in targets.items()})
+        if any(digest(saved[name]) != contents[name]["sha256"] for name in abstract):
+            raise JaxganError(f"checkpoint {step} is damaged (its arrays do not match their SHA-256)")
+        return {name: serialization.from_state_dict(tree, saved[name]) for name, tree in abstract.items()}
+
+    def _read(self, step: int, parts: Mapping[str, Any]) -> Any:
         try:
-            saved = self._manager.restore(
-                step,
-                args=ocp.args.Composite(
-                    **{name: ocp.args.StandardRestore(target) for name, target in targets.items()},
-                    sha256=ocp.args.JsonRestore(),
-                ),
-            )
+            return self._manager.restore(step, args=ocp.args.Composite(**parts))
         # Damage surfaces as whatever the reader of the damaged part raises; each becomes a message of its own.
         except Exception as error:
             raise JaxganError(f"checkpoint {step} cannot be read ({str(error).splitlines()[0][:200]})") from error
-        if any(digest(saved[name]) != saved.sha256[name] for name in abstract):
-            raise JaxganError(f"checkpoint {step} is damaged (its arrays do not match their SHA-256)")
-        return {name: serialization.from_state_dict(tree, saved[name]) for name, tree in abstract.items()}
 
     def restore_newest(self, abstract: Trees, report: Callable[[str], None]) -> tuple[int, Trees] | None:
         """The newest checkpoint that is whole; None if there never was one.
@@ -126,12 +149,15 @@ class Checkpoints:
           report: told of each checkpoint that had to be stepped over.
 
         Raises:
+          OtherStructureError: it holds a state of another structure.
           JaxganError: there are checkpoints and none is whole.
         """
         steps = self.steps()
         for step in reversed(steps):
             try:
                 return step, self.restore(step, abstract)
+            except OtherStructureError:
+                raise
             except JaxganError as error:
                 report(f"{error}; falling back to the one before it.")
         if steps:
@@ -151,3 +177,13 @@ class Checkpoints:
     def close(self) -> None:
         """Ends the background writer."""
         self._manager.close()
+
+
+def _compare(step: int, name: str, saved: Mapping[str, str], wanted: Mapping[str, str]) -> None:
+    for path in sorted(saved.keys() | wanted.keys()):
+        there, here = saved.get(path, "absent"), wanted.get(path, "absent")
+        if there != here:
+            raise OtherStructureError(
+                f"checkpoint {step} was made with other settings: {name}/{path} is {there} in it and {here} here.\n"
+                "Choose another --workdir, or the settings that the run was made with."
+            )

@@ -33,13 +33,14 @@ def due(step: int, every: int, last: int) -> bool:
     return step == last or (every > 0 and step % every == 0)
 
 
-def steps_per_call(config: Mapping[str, Any]) -> int:
+def steps_per_call(config: Mapping[str, Any], step: int = 0) -> int:
     """Steps in one compiled call: the most, up to the setting, with which every interval and the end can be met.
 
-    One length for the whole run means one compilation, and a resumed run executes the very program of the first.
+    One length for the whole run means one compilation, and a resumed run executes the very program of the first. The
+    step it resumes at decides only where the settings have been changed since.
     """
     intervals = [config[name] for name in ("steps", "log_every", "sample_every", "save_every", "evaluate_every")]
-    common = math.gcd(*intervals)  # an interval of 0 does not bind: gcd(n, 0) = n
+    common = math.gcd(step, *intervals)  # an interval of 0 does not bind: gcd(n, 0) = n
     return max(n for n in range(1, min(config["steps_per_call"], common) + 1) if common % n == 0)
 
 
@@ -78,7 +79,7 @@ def train(
       JaxganError: a metric was not finite, the data failed, or a checkpoint could not be written.
     """
     init_key, step_key, sample_key = jax.random.split(jax.random.key(config["seed"]), 3)
-    micro, last, length = system.micro_batches, config["steps"], steps_per_call(config)
+    micro, last = system.micro_batches, config["steps"]
     batch = source.spec.zeros(*([micro] if micro > 1 else []), config["batch_size"])
     feed = make_feed(source, config["batch_size"], micro, config["seed"], config["device_limit_mib"] * 2**20)
     init = jax.jit(lambda: system.init(init_key, batch))
@@ -90,27 +91,27 @@ def train(
     checkpoints.set_aside(after=step)
     recorder.begin(step, sample_key)
 
+    length = steps_per_call(config, step)
     call, items, running = make_call(system, feed, step_key), feed.items(step, length), None
+    stopping = False
     with Stop() as stop, recorder.progress(step, last) as bar:
-        while step < last and stop.signal is None:
+        while step < last and not stopping:
             item = recorder.waiting(lambda: next(items))
             jax.block_until_ready(running)  # keeps two calls in flight: one runs while the next is prepared
             state, sums, running = call(state, sums, feed.constants, item)
             step += length
             bar.update(length)
 
-            logging = due(step, config["log_every"], last)
-            saving = due(step, config["save_every"], last) or stop.signal is not None
-            if logging or saving:
-                means = tally.means(sums, names)  # refuses what is not finite, so that no broken state is ever saved
-            if logging:
-                recorder.log(step, means)
+            if due(step, config["log_every"], last):
+                recorder.log(step, tally.means(sums, names))
                 sums = tally.empty(len(names))
             if due(step, config["sample_every"], last):
                 recorder.draw(step, state)
             if due(step, config["evaluate_every"], last):
                 recorder.evaluate(step, state)
-            if saving:
+            stopping = stop.signal is not None  # looked at once: a later signal is obeyed, and saved, after the next call
+            if stopping or due(step, config["save_every"], last):
+                tally.means(sums, names)  # refuses what is not finite, so that no broken state is ever saved
                 checkpoints.save(step, {"state": state, "tally": sums})
     checkpoints.wait()
     return Outcome(step, stop.signal)

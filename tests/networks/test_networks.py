@@ -1,0 +1,213 @@
+"""Networks: every size builds, impossible ones are refused, labels and precision do what they say."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgan.errors import JaxganError
+from jaxgan.networks import DISCRIMINATORS, GENERATORS
+from jaxgan.networks.dcgan import default_multipliers
+from jaxgan.networks.layers import Head, batch_norm, join_labels, leaky_relu
+from jaxgan.registry import build
+
+LATENT = 5
+
+
+def make(table, shape, num_classes=0, dtype=jnp.float32, **options):
+    return build(options, table, "config.network", shape=shape, num_classes=num_classes, dtype=dtype)
+
+
+def output_of(module, inputs, labels=None):
+    """Shape and dtype of what a network returns, without computing it."""
+    labels = None if labels is None else jnp.zeros(len(inputs), jnp.int32)
+    return jax.eval_shape(lambda: module.init_with_output(jax.random.key(0), inputs, labels, train=True)[0])
+
+
+SMALL = {"dcgan": dict(name="dcgan", width=4), "mlp": dict(name="mlp", hidden=(6, 7), normalise=True)}
+SHAPES = [(1, 1, 1), (2, 9, 3), (3, 5, 2), (17, 8, 1), (28, 28, 1), (33, 64, 3), (100, 37, 4)]
+
+
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("num_classes", [0, 3])
+def test_any_shape_builds(name, shape, num_classes):
+    labels = True if num_classes else None
+    images = output_of(make(GENERATORS, shape, num_classes, **SMALL[name]), jnp.zeros((2, LATENT)), labels)
+    logits = output_of(make(DISCRIMINATORS, shape, num_classes, **SMALL[name]), jnp.zeros((2, *shape)), labels)
+    assert (images.shape, images.dtype) == ((2, *shape), jnp.float32)
+    assert (logits.shape, logits.dtype) == ((2,), jnp.float32)
+
+
+@pytest.mark.parametrize("padding", ["SAME", "VALID"])
+@pytest.mark.parametrize("stride", [(1, 2), (3, 1)])
+def test_kernels_and_strides_are_taken_a_layer(stride, padding):
+    options = dict(name="dcgan", width=4, multipliers=(2, 1), kernel=(5, 3), stride=stride)
+    assert output_of(make(GENERATORS, (13, 20, 2), **options), jnp.zeros((2, LATENT))).shape == (2, 13, 20, 2)
+    output_of(make(DISCRIMINATORS, (13, 20, 2), padding=padding, **options), jnp.zeros((2, 13, 20, 2)))
+
+
+def test_points_are_no_images():
+    assert output_of(make(GENERATORS, (2,), name="mlp"), jnp.zeros((4, LATENT))).shape == (4, 2)
+    assert output_of(make(DISCRIMINATORS, (2,), name="mlp"), jnp.zeros((4, 2))).shape == (4,)
+    for table in (GENERATORS, DISCRIMINATORS):
+        with pytest.raises(JaxganError, match=r"makes images of \(height, width, channels\).*\(2,\)"):
+            make(table, (2,), name="dcgan")
+
+
+@pytest.mark.parametrize(
+    ("size", "multipliers"),
+    [((64, 64), (1, 2, 4, 8)), ((28, 28), (1, 2)), ((32, 100), (1, 2, 4)), ((7, 7), (1,)), ((8, 8), (1,)), ((1, 1), (1,))],
+)
+def test_default_depth_halves_the_short_side_until_it_is_under_eight(size, multipliers):
+    assert default_multipliers(*size) == multipliers
+
+
+@pytest.mark.parametrize(
+    ("options", "size", "nearest"),
+    [
+        # Backwards from one pixel: 1 <- 4 <- 10 <- 22, each 2 (n - 1) + 4.
+        (dict(multipliers=(1, 1, 1)), (10, 10), (22, 22)),
+        (dict(multipliers=(1, 1, 1)), (10, 100), (22, 100)),
+        (dict(multipliers=(1, 1, 1)), (21, 21), (22, 22)),
+        # 1 <- 3 <- 5, then stride 2 and kernel 4: 2 (5 - 1) + 4.
+        (dict(multipliers=(1, 1, 1), kernel=(4, 3, 3), stride=(2, 1, 1)), (30, 11), (30, 12)),
+        # Padding in the first layer only: 1 <- 4 <- 7, because ceil(7 / 2) = 4.
+        (dict(multipliers=(1, 1), padding=("SAME", "VALID")), (6, 6), (7, 7)),
+    ],
+)
+def test_an_impossible_image_is_refused_with_the_nearest_size_that_works(options, size, nearest):
+    options = dict(name="dcgan", width=2, padding="VALID") | options
+    with pytest.raises(JaxganError, match=rf"{size[0]}x{size[1]} is used up.*is {nearest[0]}x{nearest[1]}\."):
+        make(DISCRIMINATORS, (*size, 1), **options)
+    works = make(DISCRIMINATORS, (*nearest, 1), **options)
+    assert output_of(works, jnp.zeros((2, *nearest, 1))).shape == (2,)
+
+
+@pytest.mark.parametrize("table", [GENERATORS, DISCRIMINATORS], ids=["generator", "discriminator"])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (dict(name="dcgan", kernel=(4, 4, 4)), "kernel has 3 entries for 2 layers; give one number or 2"),
+        (dict(name="dcgan", multipliers=(1,), stride=(2, 2)), "stride has 2 entries for 1 layers"),
+        (dict(name="dcgan", kernel=0), "kernel is 0, but must be at least 1"),
+        (dict(name="dcgan", stride=(2, -1)), "stride is .*, but must be at least 1"),
+        (dict(name="dcgan", width=0), "width is 0, but must be at least 1"),
+        (dict(name="dcgan", multipliers=(2, 0)), "multipliers is .*, but must be at least 1"),
+        (dict(name="mlp", hidden=(8, 0)), r"hidden is \(8, 0\), but every width must be at least 1"),
+    ],
+)
+def test_numbers_that_build_no_layers_are_refused_at_construction(table, options, message):
+    with pytest.raises(JaxganError, match=message):
+        make(table, (16, 16, 1), **options)
+
+
+def test_a_list_of_paddings_has_one_entry_a_layer():
+    with pytest.raises(JaxganError, match="padding has 1 entries for 2 layers"):
+        make(DISCRIMINATORS, (16, 16, 1), name="dcgan", padding=("SAME",))
+
+
+# labels
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_labels_change_what_conditional_networks_return(name):
+    shape, labels = (8, 8, 1), jnp.asarray([0, 1, 2, 2])
+    same = jnp.ones((4, LATENT)), jnp.full((4, *shape), 0.5)
+    options = dict(name="dcgan", width=2) if name == "dcgan" else dict(name="mlp", hidden=(4,))
+    for table, inputs in zip((GENERATORS, DISCRIMINATORS), same, strict=True):
+        module = make(table, shape, 3, **options)
+        variables = module.init(jax.random.key(0), inputs, labels, train=False)
+        out = np.asarray(module.apply(variables, inputs, labels, train=False)).reshape(4, -1)
+        assert np.abs(out[0] - out[1]).max() > 1e-7
+        np.testing.assert_array_equal(out[2], out[3])
+
+
+def test_labels_are_appended_to_the_latents_as_one_hot_codes():
+    joined = join_labels(jnp.asarray([[0.5, -2], [7, 8]]), jnp.asarray([2, 0]), 3)
+    assert joined.tolist() == [[0.5, -2, 0, 0, 1], [7, 8, 1, 0, 0]]
+    assert join_labels(joined, None, 0) is joined
+
+
+def test_the_head_projects_the_class_on_the_features():
+    """w . h + b + v_y . h, worked out by hand for w = (1, -2), b = 0.5, v = ((0, 0), (3, 0), (0, -1))."""
+    params = {
+        "Dense_0": {"kernel": jnp.asarray([[1.0], [-2.0]]), "bias": jnp.asarray([0.5])},
+        "Embed_0": {"embedding": jnp.asarray([[0.0, 0], [3, 0], [0, -1]])},
+    }
+    features = jnp.asarray([[2.0, 1], [2, 1], [2, 1]])
+    init = jax.nn.initializers.zeros
+    logits = Head(3, True, init).apply({"params": params}, features, jnp.asarray([0, 1, 2]))
+    assert logits.tolist() == [0.5, 6.5, -0.5]
+    without = Head(0, True, init).apply({"params": {"Dense_0": params["Dense_0"]}}, features, None)
+    assert without.tolist() == [0.5, 0.5, 0.5]
+
+
+# arithmetic
+
+
+def test_a_generator_without_hidden_layers_is_linear():
+    module = make(GENERATORS, (2,), name="mlp", hidden=(), output="none")
+    z = jax.random.normal(jax.random.key(1), (6, 3))
+    w, b = jnp.arange(6.0).reshape(3, 2), jnp.asarray([1.0, -2.0])
+    out = module.apply({"params": {"Dense_0": {"kernel": w, "bias": b}}}, z, train=True)
+    np.testing.assert_allclose(out, np.asarray(z) @ np.asarray(w) + np.asarray(b), rtol=1e-5, atol=1e-5)
+
+
+def test_perceptron_by_hand():
+    """tanh(0.5 * 2 - 1) = 0 and leaky_relu(-3) = -0.03 in the hidden layer, then 1 - 2 h."""
+    params = {
+        "_Trunk_0": {"Dense_0": {"kernel": jnp.asarray([[2.0, 0.0]]), "bias": jnp.asarray([-1.0, -3.0])}},
+        "Head_0": {"Dense_0": {"kernel": jnp.asarray([[5.0], [-2.0]]), "bias": jnp.asarray([1.0])}},
+    }
+    x = jnp.asarray([[0.5]])
+    leaky = make(DISCRIMINATORS, (1,), name="mlp", hidden=(2,), slope=0.01)
+    bent = make(DISCRIMINATORS, (1,), name="mlp", hidden=(2,), activation="tanh")
+    np.testing.assert_allclose(leaky.apply({"params": params}, x, train=True), [1.06], rtol=1e-6)
+    np.testing.assert_allclose(bent.apply({"params": params}, x, train=True), [1 + 2 * np.tanh(3)], rtol=1e-6)
+
+
+def test_slopes():
+    x = jnp.asarray([-2.0, 3.0])
+    assert leaky_relu(x, 0).tolist() == [0, 3]
+    np.testing.assert_allclose(leaky_relu(x, 0.2), [-0.4, 3])
+
+
+def test_running_statistics_keep_the_share_of_the_old_that_momentum_says():
+    norm, x = batch_norm(True, 0.9, 1e-5, jnp.float32), 2 + 3 * jax.random.normal(jax.random.key(0), (50, 4))
+    variables = norm.init(jax.random.key(1), x)
+    variables = {"params": {"scale": jnp.full(4, 2.0), "bias": jnp.full(4, -1.0)}, "batch_stats": variables["batch_stats"]}
+    out, moved = norm.apply(variables, x, mutable=["batch_stats"])
+    mean, var = np.asarray(x).mean(0), np.asarray(x).var(0)
+    np.testing.assert_allclose(out, 2 * (np.asarray(x) - mean) / np.sqrt(var + 1e-5) - 1, atol=1e-4)
+    np.testing.assert_allclose(moved["batch_stats"]["mean"], 0.1 * mean, rtol=1e-4)
+    np.testing.assert_allclose(moved["batch_stats"]["var"], 0.9 + 0.1 * var, rtol=1e-4)
+    still = batch_norm(False, 0.9, 1e-5, jnp.float32).apply(variables, x)  # mean 0, variance 1 so far
+    np.testing.assert_allclose(still, 2 * np.asarray(x) - 1, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("options", [dict(name="dcgan", width=4, kernel_init="lecun_normal"), dict(name="mlp")])
+def test_bfloat16_computes_the_same_within_its_digits_and_keeps_float32_parameters(options):
+    shape = (8, 8, 1)
+    for table, inputs in (
+        (GENERATORS, jax.random.normal(jax.random.key(1), (4, LATENT))),
+        (DISCRIMINATORS, jax.random.uniform(jax.random.key(2), (4, *shape), minval=-1)),
+    ):
+        exact, rough = (make(table, shape, dtype=jnp.dtype(dtype), **options) for dtype in ("float32", "bfloat16"))
+        variables = jax.jit(lambda module=rough, x=inputs: module.init(jax.random.key(0), x, train=False))()
+        assert {leaf.dtype.name for leaf in jax.tree.leaves(variables)} == {"float32"}
+        a, b = (module.apply(variables, inputs, train=False) for module in (exact, rough))
+        assert b.dtype == jnp.float32
+        assert float(jnp.std(a)) > 0.01
+        assert 0 < float(jnp.abs(a - b).max()) < 0.03 * float(jnp.abs(a).max())
+
+
+def test_dcgan_starts_from_its_papers_distribution():
+    module = make(DISCRIMINATORS, (16, 16, 1), name="dcgan", width=64)
+    params = jax.jit(lambda: module.init(jax.random.key(0), jnp.zeros((1, 16, 16, 1)), train=False))()["params"]
+    kernel, scale = params["Conv_1"]["kernel"], params["BatchNorm_0"]["scale"]
+    assert float(kernel.std()) == pytest.approx(0.02, rel=0.05)
+    assert abs(float(kernel.mean())) < 1e-3
+    assert float(scale.mean()) == pytest.approx(1, abs=0.01)
+    assert float(scale.std()) == pytest.approx(0.02, rel=0.3)
+    np.testing.assert_array_equal(params["BatchNorm_0"]["bias"], 0)

@@ -1,0 +1,121 @@
+"""Runs small enough to make by the dozen: their settings, how they are trained, and what they left behind."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import pytest
+
+from jaxgan import config
+from jaxgan.sampling import load
+from jaxgan.training.start import Result, run
+
+ROOT = Path(__file__).parents[1]
+CLOCK = ("seconds", "images_per_second", "data_wait")  # what may differ between two equal runs
+
+INTERVALS = dict(steps=12, steps_per_call=2, log_every=4, sample_every=6, save_every=4, batch_size=4, keep_checkpoints=9)
+SETTINGS: dict[str, dict[str, Any]] = {
+    "points": INTERVALS
+    | dict(
+        samples=3,
+        data=dict(name="gaussian", num=32),
+        system=dict(name="gan", latent_size=2),
+        generator=dict(name="mlp", hidden=(4,), output="none"),
+        discriminator=dict(name="mlp", hidden=(4,)),
+    ),
+    # Conditional, with batch normalisation in both players.
+    "images": INTERVALS
+    | dict(
+        samples=10,
+        data=dict(name="digits", image_size=16),
+        system=dict(name="gan", latent_size=2, conditional=True),
+        generator=dict(name="dcgan", width=2),
+        discriminator=dict(name="dcgan", width=2),
+    ),
+}
+
+
+def settings(kind: str, **changes: Any) -> config.Settings:
+    """Resolved settings of a small run; `changes` are merged one level deep."""
+    players = dict(
+        objective=dict(name="non_saturating"),
+        generator_optimizer=dict(name="adam"),
+        discriminator_optimizer=dict(name="adam"),
+    )
+    plain = players | SETTINGS[kind]
+    for key, value in changes.items():
+        plain[key] = plain[key] | value if isinstance(value, dict) and "name" not in value else value
+    return config.resolve(config.recipe(**plain))
+
+
+def train(workdir: Path, kind: str = "points", allow_changes: bool = False, **changes: Any) -> Result:
+    """Trains a small run in this process."""
+    return run(settings(kind, **changes), workdir, "a test", allow_changes)
+
+
+def write_recipe(path: Path, kind: str, **changes: Any) -> Path:
+    """A recipe file with the settings of a small run."""
+    path.write_text(f"from ml_collections import ConfigDict\n\n\ndef get_config():\n"
+                    f"    return ConfigDict({settings(kind, **changes)!r})\n")  # fmt: skip
+    return path
+
+
+def start(*arguments: str | Path, cache: Path | None = None) -> subprocess.Popen[str]:
+    """Starts `python train.py ...` and returns at once.
+
+    Args:
+      arguments: of train.py.
+      cache: folder of compiled programs; None compiles anew.
+    """
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "JAX_PLATFORMS": "cpu"}
+    if cache:
+        environment |= {"JAX_COMPILATION_CACHE_DIR": str(cache), **{key.upper(): value for key, value in EAGER.items()}}
+    command = [sys.executable, str(ROOT / "train.py"), *map(str, arguments)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def left_behind(workdir: Path) -> dict[str, Any]:
+    """Everything of a run that must not depend on whether it was interrupted, as bytes and plain values."""
+    trained = load(workdir)
+    leaves = jax.tree_util.tree_leaves_with_path(trained.state)
+    return {
+        "step": trained.step,
+        "state": {jax.tree_util.keystr(path): (leaf.shape, leaf.tobytes()) for path, leaf in leaves},
+        "metrics": [{k: v for k, v in line.items() if k not in CLOCK} for line in metrics(workdir)],
+        "sheets": {path.name: path.read_bytes() for path in (workdir / "samples").iterdir()},
+    }
+
+
+def metrics(workdir: Path) -> list[dict[str, Any]]:
+    """The lines of a run's metrics.jsonl."""
+    return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+
+
+def checkpoint_steps(workdir: Path) -> list[int]:
+    """Names of a run's checkpoint folders."""
+    return sorted(int(path.name) for path in (workdir / "checkpoints").iterdir())
+
+
+EAGER = {"jax_persistent_cache_min_compile_time_secs": "0", "jax_persistent_cache_min_entry_size_bytes": "-1"}
+
+
+@pytest.fixture(scope="session")
+def compile_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keeps compiled programs for the session: equal small runs are compiled once, whoever makes them."""
+    folder = tmp_path_factory.mktemp("compiled")
+    new = {"jax_compilation_cache_dir": str(folder)} | {key: int(value) for key, value in EAGER.items()}
+    old = {key: getattr(jax.config, key) for key in new}
+    _set(new)
+    yield folder
+    _set(old)
+
+
+def _set(options: dict[str, Any]) -> None:
+    for key, value in options.items():
+        jax.config.update(key, value)
+    jax.experimental.compilation_cache.compilation_cache.reset_cache()

@@ -1,0 +1,36 @@
+"""The whole path on a problem with a known answer: a linear generator learns a Gaussian's mean and covariance."""
+
+import jax
+import numpy as np
+
+from jaxgan import config
+from jaxgan.data import make_feed, open_source
+from jaxgan.data.toys import GAUSSIAN_A, GAUSSIAN_B
+from jaxgan.systems import build_system
+from jaxgan.training import tally
+from jaxgan.training.loop import make_call
+
+SEEDS = range(5)
+
+
+def errors(settings, seed):
+    """Distance of the generated mean from b, and relative Frobenius distance of the covariance from A'A."""
+    source = open_source(settings["data"], seed)
+    system = build_system(settings, source.spec)
+    init_key, step_key, _ = jax.random.split(jax.random.key(seed), 3)
+    feed = make_feed(source, settings["batch_size"], 1, seed, 2**20)
+    state = system.init(init_key, {})
+    names = tally.metric_names(system.update, state, source.spec.zeros(settings["batch_size"]), step_key)
+    call = make_call(system, feed, step_key)
+    state, _, _ = call(state, tally.empty(len(names)), feed.constants, next(feed.items(0, settings["steps"])))
+    layer = jax.device_get(state.average["params"]["Dense_0"])  # G is z W + b, so its law is known without sampling
+    covariance, wanted = layer["kernel"].T @ layer["kernel"], GAUSSIAN_A.T @ GAUSSIAN_A
+    return np.linalg.norm(layer["bias"] - GAUSSIAN_B), np.linalg.norm(covariance - wanted) / np.linalg.norm(wanted)
+
+
+def test_learns_mean_and_covariance():
+    """The bar of the recipe, for the median seed. (The same settings after 160 steps are still 1.7 from the mean.)"""
+    settings = config.resolve(config.load("gaussian_gan"))
+    mean, covariance = np.median([errors(settings, seed) for seed in SEEDS], axis=0)
+    assert mean < 0.3
+    assert covariance < 0.25

@@ -1,0 +1,255 @@
+"""Settings: what is understood, what is refused and in which words, what is written to config.json."""
+
+import inspect
+import json
+import typing
+from typing import Literal
+
+import pytest
+from ml_collections import ConfigDict
+
+from jaxgan.config import (
+    SHARED,
+    description,
+    differences,
+    from_json,
+    load,
+    override,
+    recipe,
+    recipe_names,
+    recipes_folder,
+    resolve,
+    to_json,
+)
+from jaxgan.data import SOURCES
+from jaxgan.errors import JaxganError
+from jaxgan.registry import build, complete, lookup, matches, options_of
+from jaxgan.systems import SYSTEMS
+
+TABLES = {"data": SOURCES, "system": SYSTEMS} | {
+    key: table for system in SYSTEMS.values() for key, table in system.PARTS.items()
+}
+
+
+def point(given, size: int = 3, *, scale: float = 1.0, mode: Literal["up", "down"] = "up", sides: tuple[int, ...] = ()):
+    """A factory to look up."""
+    return given, size, scale, mode, sides
+
+
+def line(given):
+    """One without options."""
+    return given
+
+
+TABLE = {"point": point, "line": line}
+
+
+# registry
+
+
+def test_options_are_the_parameters_with_a_default():
+    assert list(options_of(point)) == ["size", "scale", "mode", "sides"]
+    assert options_of(line) == {}
+
+
+def test_a_thing_is_completed_and_built_with_what_the_program_supplies():
+    thing = {"name": "point", "scale": 2, "mode": "down"}
+    assert complete(thing, TABLE, "config.x") == {"name": "point", "size": 3, "scale": 2, "mode": "down", "sides": ()}
+    assert build(thing, TABLE, "config.x", given="supplied") == ("supplied", 3, 2, "down", ())
+
+
+def test_what_follows_a_colon_is_not_part_of_the_name():
+    assert lookup({"name": "point:of no return"}, TABLE, "config.x") is point
+
+
+@pytest.mark.parametrize(
+    ("thing", "message"),
+    [
+        ({"name": "pint"}, "unknown config.x 'pint'. Did you mean 'point'? Known: line, point."),
+        ({"name": "zzz"}, "unknown config.x 'zzz'. Known: line, point."),
+        ({"size": 3}, 'config.x must be given as dict(name="...", option=value).'),
+        ({"name": 5}, 'config.x must be given as dict(name="...", option=value).'),
+        ("point", 'config.x must be given as dict(name="...", option=value).'),
+        (
+            {"name": "point", "szie": 3},
+            "unknown option of config.x=point 'szie'. Did you mean 'size'? Known: mode, scale, sides, size.",
+        ),
+        ({"name": "point", "given": 3}, "unknown option of config.x=point 'given'. Known: mode, scale, sides, size."),
+        ({"name": "line", "size": 3}, "unknown option of config.x=line 'size'. Known: none."),
+        ({"name": "point", "size": "3"}, "config.x.size is '3', but must be int."),
+        ({"name": "point", "size": 3.0}, "config.x.size is 3.0, but must be int."),
+        ({"name": "point", "mode": "sideways"}, "config.x.mode is 'sideways', but must be one of 'up', 'down'."),
+        ({"name": "point", "sides": 4}, "config.x.sides is 4, but must be tuple[int, ...]."),
+    ],
+)
+def test_what_is_wrong_is_named_with_what_would_be_right(thing, message):
+    with pytest.raises(JaxganError) as caught:
+        complete(thing, TABLE, "config.x")
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("annotation", "fits", "does_not"),
+    [
+        (int, [0, -3], [True, 1.0, "1", None]),
+        (float, [0.5, 2], [True, "0.5"]),
+        (bool, [True, False], [0, 1, "true"]),
+        (str, ["a"], [1]),
+        (tuple[int, ...], [(), (1,), [1, 2]], [(1, 2.0), 1, "12", (True,)]),
+        (tuple[float, float], [(0, 1.5), [1, 2]], [(1,), (1, 2, 3), ("1", "2")]),
+        (int | tuple[int, int], [3, (3, 4), [3, 4]], [(3,), 3.0, True]),
+        (Literal["a", "b"], ["a"], ["c", 0]),
+        (Literal[0, 1], [0, 1], [True, False, 1.0, 2]),
+        (Literal["a"] | tuple[Literal["a"], ...], ["a", ("a", "a")], ["b", ("a", "b")]),
+    ],
+)
+def test_types(annotation, fits, does_not):
+    assert [value for value in fits if not matches(value, annotation)] == []
+    assert [value for value in does_not if matches(value, annotation)] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "name"), [(path, name) for path, table in sorted(TABLES.items()) for name in sorted(table)]
+)
+def test_every_option_of_every_thing_is_checked_and_its_default_is_legal(path, name):
+    factory = TABLES[path][name]
+    hints = typing.get_type_hints(factory if inspect.isfunction(factory) else factory.__init__)
+    for key, option in options_of(factory).items():
+        assert matches(option.default, hints[key]), key
+        assert not matches(object(), hints[key]), f"{key} takes anything"  # typing.Any would
+
+
+# recipes
+
+
+def test_the_folder_of_recipes_is_listed_with_descriptions():
+    assert "digits_cgan" in recipe_names()
+    assert "__init__" not in recipe_names()
+    assert all((recipes_folder() / f"{name}.py").is_file() for name in recipe_names())
+    assert description("gaussian_gan").startswith("Linear generator on a correlated 2-D Gaussian")
+
+
+def test_a_recipe_is_loaded_by_path(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("from jaxgan.config import recipe\ndef get_config():\n    return recipe(steps=7)\n")
+    assert load(str(path)).steps == 7
+    path.write_text("x = 1\n")
+    with pytest.raises(JaxganError, match=r"mine.py has no function get_config\(\)"):
+        load(str(path))
+
+
+def test_an_unknown_recipe_is_told_the_nearest():
+    with pytest.raises(JaxganError, match="unknown recipe 'digit_cgan'. Did you mean 'digits_cgan'"):
+        load("digit_cgan")
+    with pytest.raises(JaxganError, match="nowhere.py"):
+        load("nowhere.py")
+
+
+# overriding
+
+
+def test_values_are_literals_and_anything_else_is_a_string():
+    texts = {"1": 1, "1e-3": 1e-3, "True": True, "true": True, "(1, 2)": (1, 2), "SAME": "SAME", "'7'": "7"}
+    for text, value in texts.items():
+        changed = override(recipe(data={"name": "digits"}), [f"data.x={text}"])
+        assert changed.data.x == value
+        assert type(changed.data.x) is type(value)
+    assert override(recipe(), ["data.data_dir=/a/b=c"]).data.data_dir == "/a/b=c"
+
+
+def test_naming_another_thing_drops_the_options_of_the_one_before_whatever_the_order():
+    config = recipe(generator=dict(name="dcgan", width=32, slope=0.1), steps=5)
+    changed = override(config, ["generator.hidden=(3,)", "generator.name=mlp", "steps=9"])
+    assert changed.generator.to_dict() == {"name": "mlp", "hidden": (3,)}
+    assert changed.steps == 9
+    assert config.generator.to_dict() == {"name": "dcgan", "width": 32, "slope": 0.1}  # the argument is left alone
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("steps", "--config.steps needs a value: --config.steps=VALUE."),
+        ("data=3", "--config.data names a group of settings; set config.data.name or one of its options."),
+        ("steps.x=3", "--config.steps.x: config.steps is a value, not a group of settings."),
+        ("data.name.x.y=3", "--config.data.name.x.y: config.data.name is a value, not a group of settings."),
+    ],
+)
+def test_an_assignment_that_makes_no_sense_is_refused(assignment, message):
+    with pytest.raises(JaxganError) as caught:
+        override(recipe(), [assignment])
+    assert str(caught.value) == message
+
+
+# resolving
+
+
+def small(**settings):
+    return load("gaussian_gan").to_dict() | settings
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_resolved_recipe_is_complete_and_survives_json(name):
+    settings = resolve(load(name))
+    assert settings.keys() == SHARED.keys() | TABLES.keys()
+    for key, table in TABLES.items():
+        assert settings[key].keys() == {"name", *options_of(lookup(settings[key], table, key))}
+    assert resolve(ConfigDict(settings)) == settings
+    assert from_json(to_json(settings)) == settings
+    json.loads(to_json(settings))
+    assert differences(settings, from_json(to_json(settings))) == []
+
+
+def test_a_stated_value_is_kept_and_the_shared_ones_are_filled_in():
+    stated = {key: value for key, value in small().items() if key not in ("samples", "precision")}
+    settings = resolve(ConfigDict(stated))
+    assert settings["samples"] == SHARED["samples"]
+    assert settings["batch_size"] == 8
+    assert settings["discriminator"]["hidden"] == (5, 3)
+    assert settings["discriminator"]["slope"] == 0.01
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"stepz": 3}, "unknown setting 'config.stepz'. Did you mean 'config.steps'?"),
+        ({"name": "gan"}, "unknown setting 'config.name'"),
+        ({"steps": "many"}, "config.steps is 'many', but must be int."),
+        ({"steps": True}, "config.steps is True, but must be int."),
+        ({"steps": 0}, "config.steps is 0, but must be at least 1."),
+        ({"batch_size": -8}, "config.batch_size is -8, but must be at least 1."),
+        ({"save_every": -1}, "config.save_every is -1, but must not be negative."),
+        ({"seed": -1}, "config.seed is -1, but must not be negative."),
+        ({"precision": "bfloat61"}, "unknown config.precision 'bfloat61'. Did you mean 'bfloat16'?"),
+        ({"metrics": "svm1k_digits"}, "config.metrics is 'svm1k_digits', but must be tuple[str, ...]."),
+        ({"metrics": ("svm1k_digit",)}, "unknown metric 'svm1k_digit'. Did you mean 'svm1k_digits'?"),
+        ({"system": {"name": "gna"}}, "unknown config.system 'gna'. Did you mean 'gan'?"),
+        ({"system": "gan"}, 'config.system must be given as dict(name="...", option=value).'),
+        ({"generator": {"name": "mlp", "hiden": ()}}, "unknown option of config.generator=mlp 'hiden'."),
+        ({"generator_optimizer": {"name": "adam", "learning_rate": "fast"}}, "learning_rate is 'fast', but must be float"),
+    ],
+)
+def test_a_wrong_setting_is_refused_before_anything_is_built(change, message):
+    with pytest.raises(JaxganError) as caught:
+        resolve(ConfigDict(small(**change)))
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["system", "data", "objective", "generator"])
+def test_a_part_that_is_not_given_is_asked_for(key):
+    settings = small()
+    del settings[key]
+    with pytest.raises(JaxganError, match=rf"config\.{key}"):
+        resolve(ConfigDict(settings))
+
+
+def test_differences_name_each_setting_with_both_values():
+    old = resolve(ConfigDict(small()))
+    new = resolve(override(load("gaussian_gan"), ["batch_size=16", "discriminator.hidden=(5,)", "generator.name=dcgan"]))
+    lines = differences(old, new)
+    assert "config.batch_size: 8 -> 16" in lines
+    assert "config.discriminator.hidden: (5, 3) -> (5,)" in lines
+    assert "config.generator.name: 'mlp' -> 'dcgan'" in lines
+    assert "config.generator.hidden: () -> '(none)'" in lines
+    assert "config.generator.width: '(none)' -> 64" in lines
+    assert not [line for line in lines if not line.startswith(("config.batch", "config.discriminator.h", "config.gener"))]
+    assert differences(new, new) == []

@@ -1,0 +1,254 @@
+"""Checkpoints: what is kept, what damage is noticed, and what a full disk costs."""
+
+import os
+import shutil
+import subprocess
+from collections import namedtuple
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from small_runs import compile_cache, left_behind, train  # noqa: F401
+
+from jaxgan import cli
+from jaxgan.errors import JaxganError
+from jaxgan.training.checkpoints import Checkpoints, OtherStructureError
+
+pytestmark = pytest.mark.usefixtures("compile_cache")
+
+
+def noise(step):
+    return np.random.default_rng(step).normal(size=1000).astype(np.float32)  # does not compress: most of the bytes
+
+
+def tree(step):
+    return {"state": {"w": jnp.asarray(noise(step)), "step": jnp.int32(step)}}
+
+
+def saved(directory, *steps, keep=9):
+    """Checkpoints that hold their own step."""
+    checkpoints = Checkpoints(directory, keep)
+    for step in steps:
+        checkpoints.save(step, tree(step))
+    checkpoints.wait()
+    checkpoints.close()
+
+
+def restored(directory, abstract=None):
+    """The newest whole checkpoint and what was said on the way to it."""
+    said, checkpoints = [], Checkpoints(directory)
+    found = checkpoints.restore_newest(abstract or tree(0), said.append)
+    checkpoints.close()
+    return found, said
+
+
+def value(found):
+    step, trees = found
+    assert trees["state"]["step"] == step
+    np.testing.assert_array_equal(trees["state"]["w"], noise(step))
+    return step
+
+
+def test_what_is_saved_is_restored(tmp_path):
+    saved(tmp_path, 5)
+    found, said = restored(tmp_path)
+    assert value(found) == 5
+    assert found[1]["state"]["w"].dtype == np.float32
+    assert said == []
+
+
+def test_a_save_copies_what_the_next_step_overwrites(tmp_path):
+    buffer = noise(5)
+    checkpoints = Checkpoints(tmp_path, 1)
+    checkpoints.save(5, {"state": {"w": buffer, "step": jnp.int32(5)}})
+    buffer[:] = -1
+    checkpoints.close()
+    assert value(restored(tmp_path)[0]) == 5
+
+
+def test_a_part_can_be_restored_without_the_rest(tmp_path):
+    checkpoints = Checkpoints(tmp_path, 1)
+    checkpoints.save(1, tree(1) | {"tally": {"sums": jnp.zeros(3)}})
+    checkpoints.close()
+    assert value(restored(tmp_path)[0]) == 1
+
+
+def test_the_newest_are_kept(tmp_path):
+    saved(tmp_path, 2, 4, 6, 8, 10, keep=3)
+    assert sorted(int(path.name) for path in tmp_path.iterdir()) == [6, 8, 10]
+
+
+def test_an_empty_folder_has_none(tmp_path):
+    assert restored(tmp_path) == (None, [])
+
+
+def largest(folder):
+    return max((path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+
+
+def truncate(folder):
+    os.truncate(largest(folder), largest(folder).stat().st_size // 2)
+
+
+def empty(folder):
+    os.truncate(largest(folder), 0)
+
+
+def flip(folder):
+    path = largest(folder)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def remove(pattern):
+    def damage(folder):
+        for path in list(folder.rglob(pattern)):
+            path.unlink()
+
+    return damage
+
+
+DAMAGES = {
+    "truncated": truncate,
+    "emptied": empty,
+    "bit_flipped": flip,
+    "no_metadata": remove("_METADATA"),
+    "no_checkpoint_metadata": remove("_CHECKPOINT_METADATA"),
+    "no_commit": remove("commit_success.txt"),
+    "no_top_commit": lambda folder: (folder / "commit_success.txt").unlink(),
+    "no_digest": lambda folder: shutil.rmtree(folder / "contents"),
+    "no_state": lambda folder: shutil.rmtree(folder / "state"),
+    "no_manifest": remove("manifest.ocdbt"),
+    "an_empty_folder": lambda folder: (shutil.rmtree(folder), folder.mkdir()),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_newest_checkpoint_is_stepped_over_and_written_anew(tmp_path, damage):
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    saved(folder, 2, 4, 6)
+    damage(folder / "6")
+    found, said = restored(folder)
+    assert value(found) in (4, 6)  # what is not needed to read it may be missing
+    if value(found) == 4:
+        assert len(said) == 1
+        assert said[0].startswith("checkpoint 6 ")
+        assert len(said[0].splitlines()) == 1
+    checkpoints = Checkpoints(folder, 9)
+    step, _ = checkpoints.restore_newest(tree(0), print)
+    checkpoints.set_aside(after=step)
+    if step == 4:
+        checkpoints.save(6, tree(6))
+    checkpoints.save(8, tree(8))
+    checkpoints.close()
+    assert value(restored(folder)[0]) == 8
+    shutil.rmtree(folder / "8")
+    assert value(restored(folder)[0]) == 6
+
+
+def test_when_all_are_damaged_nothing_is_restored_and_nothing_removed(tmp_path):
+    saved(tmp_path, 2, 4)
+    truncate(tmp_path / "2")
+    flip(tmp_path / "4")
+    with pytest.raises(JaxganError, match=r"none of the checkpoints in .* can be restored"):
+        restored(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["2", "4"]
+
+
+def test_what_a_kill_left_of_a_save_does_not_block_the_next(tmp_path):
+    saved(tmp_path, 2, 4)
+    unfinished = tmp_path / "6.orbax-checkpoint-tmp-0"
+    shutil.copytree(tmp_path / "4", unfinished)
+    assert value(restored(tmp_path)[0]) == 4
+    saved(tmp_path, 6)
+    assert value(restored(tmp_path)[0]) == 6
+
+
+@pytest.mark.parametrize(
+    ("path", "other"),
+    [
+        ("w", {"state": {"w": jnp.zeros(7), "step": jnp.int32(0)}}),
+        ("w", {"state": {"w": jnp.zeros(1000, jnp.int32), "step": jnp.int32(0)}}),
+        ("v", {"state": {"v": jnp.zeros(1000), "step": jnp.int32(0)}}),
+        ("step", {"state": {"w": jnp.zeros(1000)}}),
+    ],
+    ids=["shape", "dtype", "name", "missing"],
+)
+def test_a_state_of_another_structure_is_refused(tmp_path, path, other):
+    saved(tmp_path, 2)
+    with pytest.raises(OtherStructureError, match=f"state/{path} is .* in it and .* here") as error:
+        restored(tmp_path, other)
+    assert len(str(error.value).splitlines()) == 2
+
+
+def test_a_full_disk_is_noticed_before_writing(tmp_path, monkeypatch):
+    saved(tmp_path, 2, 4)
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10, 10, 1000))
+    with pytest.raises(JaxganError, match="disk is full") as error:
+        saved(tmp_path, 6)
+    message = str(error.value).splitlines()
+    assert len(message) == 2
+    assert "the checkpoint of step 4 is intact" in message[1]
+    monkeypatch.undo()
+    assert value(restored(tmp_path)[0]) == 4
+    saved(tmp_path, 6)
+    assert value(restored(tmp_path)[0]) == 6
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 3 MiB."""
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "none", tmp_path], capture_output=True, text=True)
+    if mounted.returncode:
+        pytest.skip(f"cannot mount a small file system: {mounted.stderr.strip()}")
+    yield tmp_path
+    subprocess.run(["umount", "-l", tmp_path], check=True)
+
+
+@pytest.mark.parametrize(
+    ("room", "free", "message"),
+    [
+        (700, None, "error: could not save a checkpoint: the disk is full: 0."),
+        (80, 2**40, "error: could not save a checkpoint: "),  # what was free when it began is gone when it writes
+        (12, 2**40, "error: cannot write to "),  # a line of metrics or a sheet
+    ],
+    ids=["seen_before", "while_writing", "no_room_for_a_sheet"],
+)
+def test_a_full_disk_ends_the_run_in_two_lines_and_the_same_command_goes_on(
+    small_disk, tmp_path_factory, monkeypatch, capsys, room, free, message
+):
+    every = dict(sample_every=4)
+    workdir, elsewhere, filler = small_disk / "run", tmp_path_factory.mktemp("elsewhere"), small_disk / "filler"
+    train(workdir, steps=4, **every)
+    with filler.open("wb") as file:
+        file.write(bytes(shutil.disk_usage(small_disk).free - room * 1024))
+    if free:
+        usage = namedtuple("usage", "total used free")
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(free, 0, free))
+    monkeypatch.setattr(cli, "_train", lambda *_: train(workdir, allow_changes=True, **every))
+    capsys.readouterr()
+    assert cli.main(["train"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(message)
+    assert len(said.splitlines()) <= 2
+    filler.unlink()
+    monkeypatch.undo()
+    train(workdir, allow_changes=True, **every)
+    train(elsewhere / "run", **every)
+    assert left_behind(workdir) == left_behind(elsewhere / "run")
+
+
+def test_training_goes_on_from_the_checkpoint_before_a_damaged_one(tmp_path, capsys):
+    train(tmp_path / "run")
+    whole = left_behind(tmp_path / "run")
+    flip(tmp_path / "run" / "checkpoints" / "12" / "state")
+    capsys.readouterr()
+    train(tmp_path / "run")
+    said = capsys.readouterr().out
+    assert "checkpoint 12 is damaged" in said or "checkpoint 12 cannot be read" in said
+    assert "continuing at step 8" in said
+    assert left_behind(tmp_path / "run") == whole
+    assert (tmp_path / "run" / "damaged_checkpoints" / "12").is_dir()

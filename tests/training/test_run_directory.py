@@ -1,0 +1,188 @@
+"""The run directory: whose it is, what is written whole, and what a kill may have left."""
+
+import errno
+import json
+import subprocess
+
+import pytest
+from small_runs import checkpoint_steps, compile_cache, left_behind, metrics, settings, train  # noqa: F401
+
+from jaxgan.errors import JaxganError
+from jaxgan.sampling import load
+from jaxgan.training import recorder
+from jaxgan.training.run_directory import RunDirectory, append_line, read_lines, write_text
+
+pytestmark = pytest.mark.usefixtures("compile_cache")
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_other_settings_are_refused_with_each_difference(tmp_path):
+    train(tmp_path)
+    before = contents(tmp_path)
+    with pytest.raises(JaxganError) as error:
+        train(tmp_path, steps=24, data=dict(num=64))
+    first, second = str(error.value).splitlines()
+    assert first.endswith("other settings: config.data.num: 32 -> 64; config.steps: 12 -> 24.")
+    assert "--allow-changes" in second
+    assert contents(tmp_path) == before
+
+
+def test_allowed_changes_continue_the_run_and_are_remembered(tmp_path):
+    train(tmp_path)
+    train(tmp_path, allow_changes=True, steps=24)
+    assert [line["step"] for line in metrics(tmp_path)] == [4, 8, 12, 16, 20, 24]
+    train(tmp_path, steps=24)
+    with pytest.raises(JaxganError, match="config.steps: 24 -> 12"):
+        train(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [dict(generator=dict(hidden=(5,))), dict(discriminator_optimizer=dict(name="sgd")), dict(data=dict(name="digits"))],
+    ids=["network", "optimizer", "data"],
+)
+def test_changes_that_the_checkpoint_cannot_follow_are_refused_and_nothing_is_lost(tmp_path, changes):
+    train(tmp_path)
+    before = contents(tmp_path)
+    with pytest.raises(JaxganError, match="made with other settings: state/.* in it and .* here") as error:
+        train(tmp_path, allow_changes=True, **changes)
+    assert len(str(error.value).splitlines()) == 2
+    assert contents(tmp_path) == before
+    assert load(tmp_path).step == 12
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("config.json", "{"), ("config.json", "[]"), ("run.json", ""), ("run.json", "{}"), ("run.json", '{"data": 3}')],
+)
+@pytest.mark.parametrize("verb", [train, load])
+def test_a_damaged_file_is_named(tmp_path, name, text, verb):
+    train(tmp_path)
+    (tmp_path / name).write_text(text)
+    with pytest.raises(JaxganError, match=name) as error:
+        verb(tmp_path)
+    assert len(str(error.value).splitlines()) <= 2
+    assert checkpoint_steps(tmp_path) == [4, 8, 12]
+
+
+def test_a_folder_without_a_run_is_no_run_directory(tmp_path):
+    with pytest.raises(JaxganError, match="is not a run directory: it has no config.json"):
+        load(tmp_path)
+    with pytest.raises(JaxganError, match="is not a run directory"):
+        load(tmp_path / "nothing")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(JaxganError, match="cannot write the run directory .*file/run: Not a directory"):
+        train(tmp_path / "file" / "run")
+
+
+@pytest.fixture
+def read_only_disk(tmp_path):
+    """A read-only view of `tmp_path / "here"`."""
+    here, view = tmp_path / "here", tmp_path / "view"
+    here.mkdir()
+    view.mkdir()
+    mounted = subprocess.run(["mount", "--bind", here, view], capture_output=True, text=True)
+    if mounted.returncode:
+        pytest.skip(f"cannot mount: {mounted.stderr.strip()}")
+    subprocess.run(["mount", "-o", "remount,bind,ro", view], check=True)
+    yield here, view
+    subprocess.run(["umount", "-l", view], check=True)
+
+
+def test_a_read_only_run_is_sampled_but_not_trained(read_only_disk):
+    here, view = read_only_disk
+    train(here)
+    assert len(load(view).sample(3).images) == 3
+    with pytest.raises(JaxganError, match="cannot write .*Read-only file system"):
+        train(view)
+
+
+@pytest.mark.parametrize("place", ["metrics.jsonl", "networks.txt", "run.json", "samples", "figures"])
+def test_a_write_that_fails_is_one_message_and_harms_nothing(tmp_path, monkeypatch, place):
+    """Every file that training writes, at a moment when the disk is full."""
+    train(tmp_path, steps=4, sample_every=4)
+    failing = tmp_path / place
+    if failing.is_file():
+        failing.unlink() if place == "networks.txt" else None
+    from jaxgan import plotting
+    from jaxgan.training import run_directory, start
+
+    def full(path, *_):
+        if path == failing or path.parent == failing:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return originals[path.suffix](path, *_)
+
+    originals = {".jsonl": append_line, ".txt": write_text, ".json": write_text, ".png": plotting.save_scatter}
+    monkeypatch.setattr(recorder, "append_line", full)
+    monkeypatch.setattr(run_directory, "write_text", full)
+    monkeypatch.setattr(start, "write_text", full)
+    if place == "samples":
+        monkeypatch.setattr(plotting, "save_scatter", full)
+    if place == "figures":
+        monkeypatch.setattr(plotting, "save_curves", full)
+    with pytest.raises(JaxganError, match="cannot write .*No space left on device"):
+        train(tmp_path, allow_changes=True, sample_every=4)
+    monkeypatch.undo()
+    train(tmp_path, allow_changes=True, sample_every=4)
+    assert [line["step"] for line in metrics(tmp_path)] == [4, 8, 12]
+    assert left_behind(tmp_path)["step"] == 12
+
+
+def test_cut_drops_what_came_after_and_a_line_cut_short(tmp_path):
+    run = RunDirectory(tmp_path)
+    for step in (2, 4, 6):
+        append_line(run.metrics, {"step": step})
+        append_line(run.evaluations, {"step": step, "metric": "a"})
+    with run.metrics.open("a") as file:
+        file.write('{"step": 8, "lo')
+    for _ in range(2):
+        run.cut(4)
+        assert read_lines(run.metrics) == [{"step": 2}, {"step": 4}]
+        assert read_lines(run.evaluations) == [{"step": 2, "metric": "a"}, {"step": 4, "metric": "a"}]
+    append_line(run.metrics, {"step": 6})
+    assert [line["step"] for line in read_lines(run.metrics)] == [2, 4, 6]
+
+
+def test_numbers_survive_being_cut(tmp_path):
+    run, line = RunDirectory(tmp_path), {"step": 1, "loss": 0.1 + 0.2, "tiny": 5e-324}
+    append_line(run.metrics, line)
+    before = run.metrics.read_bytes()
+    run.cut(1)
+    assert run.metrics.read_bytes() == before
+
+
+def test_a_damaged_line_in_the_middle_is_an_error_that_names_the_file(tmp_path):
+    run = RunDirectory(tmp_path)
+    run.metrics.write_text('{"step": 1}\n{"st\n{"step": 3}\n')
+    with pytest.raises(JaxganError, match="metrics.jsonl is damaged"):
+        run.cut(3)
+
+
+def test_a_file_is_replaced_as_a_whole(tmp_path, monkeypatch):
+    path = tmp_path / "config.json"
+    write_text(path, "old")
+    monkeypatch.setattr(type(path), "replace", lambda self, target: 1 / 0)
+    with pytest.raises(ZeroDivisionError):  # a kill just before the last moment
+        write_text(path, "new")
+    assert path.read_text() == "old"
+    monkeypatch.undo()
+    write_text(path, "new")
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_each_start_is_a_line_of_the_history(tmp_path):
+    train(tmp_path)
+    train(tmp_path)
+    facts = json.loads((tmp_path / "run.json").read_text())
+    assert [(start["step"], start["reason"]) for start in facts["starts"]] == [(12, "finished")] * 2
+    assert facts["parameters"] == {"generator": 22, "discriminator": 17}  # 2*4+4 + 4*2+2, 2*4+4 + 4+1
+    assert facts["starts"][0]["versions"].keys() >= {"jax", "flax", "optax", "numpy", "jaxgan"}
+    assert facts["seed"] == settings("points")["seed"]
