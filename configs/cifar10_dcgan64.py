@@ -1,16 +1,18 @@
 """PyTorch's DCGAN on CIFAR-10 enlarged to 64x64.
 
-`--config.data.data_dir=FOLDER_OR_ZIP` names a folder or zip of images (`train/<class>/<n>.jpg`); with
-`--config.data.name=tfds:cifar10` the data comes from tensorflow-datasets instead.
+The data: `--config.data.data_dir=FOLDER_OR_ZIP` names a folder or zip of images, `train/<class>/<n>.jpg`; or from
+tensorflow-datasets, `--config.data.name=tfds:cifar10 --config.data.image_size=64`.
+
+Source: networks, N(0, 0.02) initialisation, Adam with b1 = 0.5 and b2 = 0.95, the same latents for D and G. Learning rate
+and batch are those of the DCGAN paper.
 """
 
 from jaxgan.config import recipe
 from jaxgan.networks import PRESETS
 
-ADAM = dict(name="adam", learning_rate=2e-4, b1=0.5)
-
 
 def get_config():
+    adam = dict(name="adam", learning_rate=2e-4, b1=0.5, b2=0.95)
     return recipe(
         steps=25_000,
         batch_size=64,
@@ -21,7 +23,7 @@ def get_config():
         data=dict(name="folder", data_dir="data/cifar10", split="train", image_size=64, channels=3),
         system=dict(name="gan", latent_size=100),
         objective=dict(name="non_saturating"),
-        generator_optimizer=ADAM,
-        discriminator_optimizer=ADAM,
+        generator_optimizer=adam,
+        discriminator_optimizer=adam,
         **PRESETS["pytorch_dcgan"],
     )

@@ -7,10 +7,9 @@ Adam 1.5e-4 with b1 = 0.5, 16 fixed latents, a sheet every 100 steps.
 from jaxgan.config import recipe
 from jaxgan.networks import PRESETS
 
-ADAM = dict(name="adam", learning_rate=1.5e-4, b1=0.5)
-
 
 def get_config():
+    adam = dict(name="adam", learning_rate=1.5e-4, b1=0.5)
     return recipe(
         steps=10_000,
         batch_size=64,
@@ -26,6 +25,6 @@ def get_config():
         objective=dict(
             name="non_saturating", real_labels=(0.8, 1.0), fake_labels=(0.0, 0.2), generator_labels=(0.8, 1.0)
         ),
-        generator_optimizer=ADAM,
-        discriminator_optimizer=ADAM,
+        generator_optimizer=adam,
+        discriminator_optimizer=adam,
     )

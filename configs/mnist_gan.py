@@ -8,10 +8,9 @@ parameter average.
 from jaxgan.config import recipe
 from jaxgan.networks import PRESETS
 
-KERAS_ADAM = dict(name="adam", learning_rate=1e-3, b1=0.9, b2=0.999, epsilon=1e-7)
-
 
 def get_config():
+    adam = dict(name="adam", learning_rate=1e-3, b1=0.9, b2=0.999, epsilon=1e-7)  # Keras' defaults
     return recipe(
         steps=20_000,
         batch_size=128,
@@ -22,7 +21,7 @@ def get_config():
         data=dict(name="tfds:mnist", split="train"),
         system=dict(name="gan", latent_size=100, fresh_latents=True),
         objective=dict(name="non_saturating"),
-        generator_optimizer=KERAS_ADAM,
-        discriminator_optimizer=KERAS_ADAM,
+        generator_optimizer=adam,
+        discriminator_optimizer=adam,
         **PRESETS["gans_in_action_mlp"],
     )

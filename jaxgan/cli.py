@@ -2,7 +2,9 @@
 
 import argparse
 import inspect
+import logging
 import shlex
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,11 +29,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args([argument for argument in arguments if not argument.startswith(CONFIG)])
     if overrides and options.verb not in ("train", "summary"):
         parser.error(f"{CONFIG}... belongs to train and summary; {options.verb} takes the settings of the run")
+    # Orbax logs through absl, with tracebacks, what reaches the user as a message of one or two lines.
+    logging.getLogger("absl").setLevel(logging.CRITICAL)
     try:
         return options.run(options, overrides, shlex.join(["jaxgan", *arguments]))
     except JaxganError as error:
         print(f"error: {error}", file=sys.stderr)
         return FAILURE
+    except KeyboardInterrupt:  # before training started, or a second time while it was stopping
+        print("interrupted; what was saved is kept, and the same command continues.", file=sys.stderr)
+        return 128 + signal.SIGINT
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -225,7 +225,10 @@ def test_a_stated_value_is_kept_and_the_shared_ones_are_filled_in():
         ({"system": {"name": "gna"}}, "unknown config.system 'gna'. Did you mean 'gan'?"),
         ({"system": "gan"}, 'config.system must be given as dict(name="...", option=value).'),
         ({"generator": {"name": "mlp", "hiden": ()}}, "unknown option of config.generator=mlp 'hiden'."),
-        ({"generator_optimizer": {"name": "adam", "learning_rate": "fast"}}, "learning_rate is 'fast', but must be float"),
+        (
+            {"generator_optimizer": {"name": "adam", "learning_rate": "fast"}},
+            "learning_rate is 'fast', but must be float",
+        ),
     ],
 )
 def test_a_wrong_setting_is_refused_before_anything_is_built(change, message):
@@ -244,12 +247,16 @@ def test_a_part_that_is_not_given_is_asked_for(key):
 
 def test_differences_name_each_setting_with_both_values():
     old = resolve(ConfigDict(small()))
-    new = resolve(override(load("gaussian_gan"), ["batch_size=16", "discriminator.hidden=(5,)", "generator.name=dcgan"]))
+    new = resolve(
+        override(load("gaussian_gan"), ["batch_size=16", "discriminator.hidden=(5,)", "generator.name=dcgan"])
+    )
     lines = differences(old, new)
     assert "config.batch_size: 8 -> 16" in lines
     assert "config.discriminator.hidden: (5, 3) -> (5,)" in lines
     assert "config.generator.name: 'mlp' -> 'dcgan'" in lines
     assert "config.generator.hidden: () -> '(none)'" in lines
     assert "config.generator.width: '(none)' -> 64" in lines
-    assert not [line for line in lines if not line.startswith(("config.batch", "config.discriminator.h", "config.gener"))]
+    assert not [
+        line for line in lines if not line.startswith(("config.batch", "config.discriminator.h", "config.gener"))
+    ]
     assert differences(new, new) == []

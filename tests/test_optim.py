@@ -10,7 +10,12 @@ from jaxgan.optim import OPTIMIZERS, exponential_average
 ROWS = [
     # ours, options, PyTorch's class, its options
     ("adam", {}, "Adam", dict(lr=2e-4, betas=(0.5, 0.999), eps=1e-8)),
-    ("adam", dict(learning_rate=0.05, b1=0.9, b2=0.95, epsilon=1e-3), "Adam", dict(lr=0.05, betas=(0.9, 0.95), eps=1e-3)),
+    (
+        "adam",
+        dict(learning_rate=0.05, b1=0.9, b2=0.95, epsilon=1e-3),
+        "Adam",
+        dict(lr=0.05, betas=(0.9, 0.95), eps=1e-3),
+    ),
     ("rmsprop", {}, "RMSprop", dict(lr=5e-5, alpha=0.9, eps=1e-8)),
     ("rmsprop", dict(learning_rate=0.1, decay=0.5, epsilon=1e-2), "RMSprop", dict(lr=0.1, alpha=0.5, eps=1e-2)),
     ("sgd", {}, "SGD", dict(lr=1e-2)),
@@ -54,4 +59,6 @@ def test_the_average_moves_by_its_formula(step, decay, expected):
 
 def test_an_average_without_decay_is_the_current_value_to_the_bit():
     current = {"a": jnp.asarray([0.1, -3.7, 1e-20])}
-    np.testing.assert_array_equal(exponential_average({"a": jnp.ones(3)}, current, jnp.int32(7), 0.0)["a"], current["a"])
+    np.testing.assert_array_equal(
+        exponential_average({"a": jnp.ones(3)}, current, jnp.int32(7), 0.0)["a"], current["a"]
+    )

@@ -262,12 +262,13 @@ class Gan:
     def _update_discriminator(
         self, player: Player, real: jax.Array, fake: jax.Array, labels: jax.Array | None, key: jax.Array
     ) -> tuple[Player, Metrics]:
-        def loss_of(params: Any) -> tuple[jax.Array, tuple[Metrics, Any]]:
+        def loss_of(params: Any) -> tuple[jax.Array, tuple[jax.Array, jax.Array, Any]]:
             on_real, on_fake, batch_stats = self._logits(params, player.batch_stats, real, fake, labels)
             loss = jnp.mean(self.objective.discriminator(on_real, on_fake, jax.random.fold_in(key, 1)))
-            return loss, ({"discriminator_loss": loss, **_judgement(on_real, on_fake)}, batch_stats)
+            return loss, (on_real, on_fake, batch_stats)
 
-        grads, (metrics, batch_stats) = jax.grad(loss_of, has_aux=True)(player.params)
+        (loss, (on_real, on_fake, batch_stats)), grads = jax.value_and_grad(loss_of, has_aux=True)(player.params)
+        metrics = {"discriminator_loss": loss, **_judgement(on_real, on_fake)}  # a dict out of a trace would be sorted
         return _step(player, grads, batch_stats, self.discriminator_optimizer), metrics
 
     def _update_generator(

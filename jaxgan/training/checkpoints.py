@@ -1,5 +1,6 @@
 """Checkpoints: orbax's atomic directories, with a digest of the arrays, so that damage is noticed and stepped over."""
 
+import contextlib
 import hashlib
 import shutil
 from collections.abc import Callable, Mapping
@@ -175,8 +176,9 @@ class Checkpoints:
         self._manager.reload()
 
     def close(self) -> None:
-        """Ends the background writer."""
-        self._manager.close()
+        """Ends the background writer; a failure to write has been raised by `save` or `wait`."""
+        with contextlib.suppress(OSError, ValueError):
+            self._manager.close()
 
 
 def _compare(step: int, name: str, saved: Mapping[str, str], wanted: Mapping[str, str]) -> None:

@@ -113,5 +113,5 @@ def train(
             if stopping or due(step, config["save_every"], last):
                 tally.means(sums, names)  # refuses what is not finite, so that no broken state is ever saved
                 checkpoints.save(step, {"state": state, "tally": sums})
-    checkpoints.wait()
+        checkpoints.wait()
     return Outcome(step, stop.signal)

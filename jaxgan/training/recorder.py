@@ -13,6 +13,7 @@ from jaxgan import plotting
 from jaxgan.data import Source
 from jaxgan.data.order import indices
 from jaxgan.evaluation import Metric
+from jaxgan.networks.summary import parameter_counts, summarise
 from jaxgan.sampling import Sampler
 from jaxgan.systems import System
 from jaxgan.training.run_directory import RunDirectory, append_line, read_lines
@@ -29,6 +30,7 @@ class Recorder:
       source: of the real examples.
       system: what is trained.
       scorers: name -> metric with its reference loaded.
+      command: that the user typed, for `run.json`.
     """
 
     def __init__(
@@ -38,9 +40,10 @@ class Recorder:
         source: Source,
         system: System,
         scorers: Mapping[str, Metric],
+        command: str,
     ):
         self._config, self._run, self._source, self._system, self._scorers = config, run, source, system, scorers
-        self._sampler = Sampler(system)
+        self._command, self._sampler = command, Sampler(system)
         self._images_per_step = config["batch_size"] * system.micro_batches
 
     def report(self, message: str) -> None:
@@ -48,10 +51,14 @@ class Recorder:
         tqdm.write(message)
 
     def begin(self, step: int, sample_key: jax.Array) -> None:
-        """Starts the clock. At step 0 real examples are drawn as the model sees them; later, what a killed run wrote
-        after its last checkpoint is dropped, so that no line is ever doubled.
+        """Describes the run, drops what a killed one wrote after its last checkpoint, so that no line is ever doubled,
+        draws real examples as the model sees them, and starts the clock.
         """
         self._sample_key = sample_key
+        networks = self._system.networks()
+        self._run.describe(
+            self._source.spec, self._config, self._command, summarise(networks), parameter_counts(networks)
+        )
         self._run.cut(step)
         lines = read_lines(self._run.metrics)
         self._seconds = lines[-1]["seconds"] if lines else 0.0

@@ -40,7 +40,7 @@ class RunDirectory:
         self._run = self.path / "run.json"
 
     def create(self, config: Mapping[str, Any], allow_changes: bool) -> None:
-        """Makes the directory, or opens the one of an earlier start of the same run.
+        """Makes the directory, or opens the one of an earlier start of the same run; writes no file yet.
 
         Raises:
           JaxganError: it cannot be written, or holds a run with other settings and `allow_changes` is not set.
@@ -54,7 +54,6 @@ class RunDirectory:
                     f"{self.path} holds a run with other settings: {'; '.join(changed)}.\n"
                     "Choose another --workdir, or add --allow-changes to continue that run with the new settings."
                 )
-            write_text(self._config, to_json(config))
         except OSError as error:
             raise JaxganError(f"cannot write the run directory {self.path}: {error.strerror or error}.") from error
 
@@ -64,7 +63,7 @@ class RunDirectory:
         Raises:
           JaxganError: there is no run here, or its config.json cannot be read.
         """
-        return from_json(self._read(self._config))
+        return from_json(json.dumps(self._read(self._config, "data", "system")))
 
     def spec(self) -> DataSpec:
         """What the run's data looked like.
@@ -72,21 +71,27 @@ class RunDirectory:
         Raises:
           JaxganError: as `config`.
         """
-        return DataSpec.from_json(json.loads(self._read(self._run))["data"])
+        return DataSpec.from_json(self._read(self._run, "data", "starts")["data"])
 
-    def _read(self, path: Path) -> str:
+    def _read(self, path: Path, *needed: str) -> dict[str, Any]:
         try:
-            text = path.read_text()
-            json.loads(text)
-        except FileNotFoundError as error:
+            facts = json.loads(path.read_text())
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise JaxganError(f"{self.path} is not a run directory: it has no {path.name}.") from error
         except (OSError, ValueError) as error:
             raise JaxganError(f"cannot read {path}: {error}.") from error
-        return text
+        if not isinstance(facts, dict) or not all(facts.get(key) for key in needed):
+            raise JaxganError(f"{path} is damaged: it does not state {' and '.join(needed)}.")
+        return facts
 
-    def describe(self, spec: DataSpec, config: Mapping[str, Any], command: str, parameters: Mapping[str, int]) -> None:
-        """Writes run.json: where, with what and on what the run was made; each start of it is a line of its history."""
-        history = json.loads(self._run.read_text())["starts"] if self._run.exists() else []
+    def describe(
+        self, spec: DataSpec, config: Mapping[str, Any], command: str, networks: str, parameters: Mapping[str, int]
+    ) -> None:
+        """Writes config.json, networks.txt and run.json: where, with what and on what the run was made.
+
+        Each start of the run is an entry of its history in run.json.
+        """
+        history = self._read(self._run, "data", "starts")["starts"] if self._run.exists() else []
         device = jax.devices()[0]
         start = {
             "command": command,
@@ -98,6 +103,8 @@ class RunDirectory:
             "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
         }
         facts = {"data": spec._asdict(), "seed": config["seed"], "parameters": parameters, "starts": [*history, start]}
+        write_text(self._config, to_json(config))
+        write_text(self.path / "networks.txt", networks)
         write_text(self._run, json.dumps(facts, indent=2) + "\n")
 
     def close(self, step: int, reason: str) -> None:

@@ -9,12 +9,12 @@ import jax
 from jaxgan.data import open_source
 from jaxgan.errors import JaxganError
 from jaxgan.evaluation import METRICS
-from jaxgan.networks.summary import parameter_counts, summarise
+from jaxgan.networks.summary import parameter_counts
 from jaxgan.systems import build_system
 from jaxgan.training.checkpoints import Checkpoints
 from jaxgan.training.loop import Outcome, steps_per_call, train
 from jaxgan.training.recorder import Recorder
-from jaxgan.training.run_directory import RunDirectory, write_text
+from jaxgan.training.run_directory import RunDirectory
 
 
 class Result(NamedTuple):
@@ -49,9 +49,7 @@ def run(config: Mapping[str, Any], workdir: Path, command: str, allow_changes: b
 
     directory = RunDirectory(workdir)
     directory.create(config, allow_changes)
-    directory.describe(spec, config, command, counts)
-    write_text(directory.path / "networks.txt", summarise(system.networks()))
-    recorder = Recorder(config, directory, source, system, scorers)
+    recorder = Recorder(config, directory, source, system, scorers, command)
     device = jax.devices()[0]
     recorder.report(
         f"data      {config['data']['name']}: {spec.size} examples of {spec.shape} {spec.dtype}, "
@@ -61,16 +59,17 @@ def run(config: Mapping[str, Any], workdir: Path, command: str, allow_changes: b
         f"{steps_per_call(config)} steps a call\n"
         f"run       {workdir}"
     )
-    checkpoints = Checkpoints(directory.checkpoints, config["keep_checkpoints"])
     try:
-        outcome = train(config, source, system, checkpoints, recorder)
+        checkpoints = Checkpoints(directory.checkpoints, config["keep_checkpoints"])
+        try:
+            outcome = train(config, source, system, checkpoints, recorder)
+        finally:
+            checkpoints.close()
+        pictures = recorder.finish()
+        directory.close(outcome.step, "signal" if outcome.signal else "finished")
     except OSError as error:
         raise JaxganError(
             f"cannot write to {workdir}: {error.strerror or error}. Put that right and run the same command again; "
             "it continues from the last checkpoint."
         ) from error
-    finally:
-        checkpoints.close()
-    pictures = recorder.finish()
-    directory.close(outcome.step, "signal" if outcome.signal else "finished")
     return Result(outcome, pictures)

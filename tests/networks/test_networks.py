@@ -57,7 +57,14 @@ def test_points_are_no_images():
 
 @pytest.mark.parametrize(
     ("size", "multipliers"),
-    [((64, 64), (1, 2, 4, 8)), ((28, 28), (1, 2)), ((32, 100), (1, 2, 4)), ((7, 7), (1,)), ((8, 8), (1,)), ((1, 1), (1,))],
+    [
+        ((64, 64), (1, 2, 4, 8)),
+        ((28, 28), (1, 2)),
+        ((32, 100), (1, 2, 4)),
+        ((7, 7), (1,)),
+        ((8, 8), (1,)),
+        ((1, 1), (1,)),
+    ],
 )
 def test_default_depth_halves_the_short_side_until_it_is_under_eight(size, multipliers):
     assert default_multipliers(*size) == multipliers
@@ -176,7 +183,10 @@ def test_slopes():
 def test_running_statistics_keep_the_share_of_the_old_that_momentum_says():
     norm, x = batch_norm(True, 0.9, 1e-5, jnp.float32), 2 + 3 * jax.random.normal(jax.random.key(0), (50, 4))
     variables = norm.init(jax.random.key(1), x)
-    variables = {"params": {"scale": jnp.full(4, 2.0), "bias": jnp.full(4, -1.0)}, "batch_stats": variables["batch_stats"]}
+    variables = {
+        "params": {"scale": jnp.full(4, 2.0), "bias": jnp.full(4, -1.0)},
+        "batch_stats": variables["batch_stats"],
+    }
     out, moved = norm.apply(variables, x, mutable=["batch_stats"])
     mean, var = np.asarray(x).mean(0), np.asarray(x).var(0)
     np.testing.assert_allclose(out, 2 * (np.asarray(x) - mean) / np.sqrt(var + 1e-5) - 1, atol=1e-4)

@@ -145,7 +145,11 @@ def test_slopes_and_normalisation_are_the_sources(preset, slopes, momentum, epsi
     shape = BY_HAND[preset, "generator"][0]
     generator, discriminator = (network(preset, player, shape)[0] for player in ("generator", "discriminator"))
     assert (generator.slope, discriminator.slope) == slopes
-    assert (generator.momentum, generator.epsilon) == (discriminator.momentum, discriminator.epsilon) == (momentum, epsilon)
+    assert (
+        (generator.momentum, generator.epsilon)
+        == (discriminator.momentum, discriminator.epsilon)
+        == (momentum, epsilon)
+    )
 
 
 def test_the_table_of_layers_states_shapes_and_totals():

@@ -75,9 +75,18 @@ def ours(preset, player, shape, **options):
     return build(options, table, "config.network", shape=shape, num_classes=0, dtype=jnp.float32)
 
 
-def livelier(params):
-    """Kernels ten times larger than N(0, 0.02), so that every layer matters to the result."""
-    return jax.tree.map(lambda x: 10 * x if x.ndim > 1 else x, params)
+def drawn(module, inputs):
+    """Variables N(0, 0.2^2), scales around 1: large enough for every layer to matter to the result."""
+    rng = np.random.default_rng(1)
+    shapes = jax.eval_shape(lambda: module.init(jax.random.key(0), inputs, train=False))
+    params = jax.tree_util.tree_map_with_path(
+        lambda path, x: (rng.normal(size=x.shape) / 5 + (path[-1].key == "scale")).astype(np.float32), shapes["params"]
+    )
+    starts = {"mean": np.zeros, "var": np.ones}
+    stats = jax.tree_util.tree_map_with_path(
+        lambda path, x: starts[path[-1].key](x.shape, np.float32), shapes["batch_stats"]
+    )
+    return params, stats
 
 
 def loss_and_gradients(module, params, stats, inputs, logits_of):
@@ -93,29 +102,27 @@ def loss_and_gradients(module, params, stats, inputs, logits_of):
 
 @pytest.mark.parametrize("player", ["generator", "discriminator"])
 def test_dcgan_computes_and_learns_as_pytorchs(player):
-    rng = np.random.default_rng(0)
+    rng, nchw = np.random.default_rng(0), (0, 3, 1, 2)
     module = ours(CONV, player, (64, 64, 3), width=WIDTH)
-    nchw = (0, 3, 1, 2)
     if player == "generator":
         peer, weights_of = torch_generator(), generator_weights
         inputs = rng.normal(size=(BATCH, LATENT)).astype(np.float32)
         their_inputs = inputs[:, :, None, None]
-        mix = rng.normal(size=(64, 64, 3)).astype(np.float32) / 50  # stands in for a discriminator
-        logits_of, their_logits_of = lambda x: (x * mix).sum((1, 2, 3)), lambda x: (
-            x * torch.tensor(mix.transpose(2, 0, 1))
-        ).sum((1, 2, 3))
+        mix = rng.normal(size=(1, 64, 64, 3)).astype(np.float32) / 50  # stands in for a discriminator
     else:
         peer, weights_of = torch_discriminator(), discriminator_weights
         inputs = rng.uniform(-1, 1, size=(BATCH, 64, 64, 3)).astype(np.float32)
         their_inputs = inputs.transpose(nchw)
-        logits_of = their_logits_of = lambda x: x
-    variables = jax.jit(lambda: module.init(jax.random.key(0), inputs, train=False))()
-    params = livelier(variables["params"])
+        mix = np.ones(1, np.float32)
+    params, stats = drawn(module, inputs)
     fill(peer, weights_of(params))
 
-    out, gradients, moved = loss_and_gradients(module, params, variables["batch_stats"], inputs, logits_of)
+    out, gradients, moved = loss_and_gradients(
+        module, params, stats, inputs, lambda x: (x * mix).reshape(BATCH, -1).sum(1)
+    )
     their_out = peer(torch.tensor(their_inputs))
-    logits = their_logits_of(their_out)
+    their_mix = torch.tensor(mix.transpose(nchw) if mix.ndim == 4 else mix)
+    logits = (their_out * their_mix).reshape(BATCH, -1).sum(1)
     nn.functional.binary_cross_entropy_with_logits(logits, torch.ones(BATCH)).backward()
 
     out = np.asarray(out)
@@ -126,10 +133,10 @@ def test_dcgan_computes_and_learns_as_pytorchs(player):
         assert scale > 1e-5
         np.testing.assert_allclose(gradient, parameter.grad, atol=1e-3 * scale)
     for i, norm in enumerate(layer for layer in peer if isinstance(layer, nn.BatchNorm2d)):
-        stats = moved[f"BatchNorm_{i}"]
-        np.testing.assert_allclose(stats["mean"], norm.running_mean, atol=1e-5)
+        running = moved[f"BatchNorm_{i}"]
+        np.testing.assert_allclose(running["mean"], norm.running_mean, atol=1e-5)
         # PyTorch's running variance is the unbiased one, up to n / (n - 1) of ours with n >= 8 * 16.
-        np.testing.assert_allclose(stats["var"], norm.running_var, rtol=1 / 100)
+        np.testing.assert_allclose(running["var"], norm.running_var, rtol=1 / 100)
 
 
 def dense_weights(params):

@@ -1,6 +1,7 @@
 """The two-player system: one table of systems through one list of properties, then its formulas by hand."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -20,8 +21,12 @@ POINTS = DataSpec((2,), "float32", (), 100)
 IMAGES = DataSpec((9, 8, 1), "uint8", ("a", "b", "c"), 100)
 BATCH = 4
 SGD = dict(name="sgd", learning_rate=0.1)
-PERCEPTRON = dict(name="mlp", hidden=(6,), output="none", normalise=True), dict(name="mlp", hidden=(5,), activation="tanh")
-CONVOLUTIONAL = tuple(dict(name="dcgan", width=2, multipliers=m) for m in ((2, 1), (1, 2)))
+PERCEPTRON = (
+    dict(name="mlp", hidden=(6,), output="none", normalise=True),
+    dict(name="mlp", hidden=(5,), activation="tanh"),
+)
+NORMALISED = tuple(dict(name="mlp", hidden=(6,), normalise=True) for player in range(2))
+CONVOLUTIONAL = tuple(dict(name="dcgan", width=2, multipliers=m) for m in ((2,), (1, 2)))
 
 
 def make(spec=POINTS, networks=PERCEPTRON, objective="non_saturating", optimizer=SGD, precision="float32", **system):
@@ -54,11 +59,19 @@ SYSTEMS = {
 }
 
 
+def brake():
+    """A last link of an optimizer's chain: its state, a number, multiplies the step. 0 stops a player to the bit."""
+    return optax.GradientTransformation(
+        lambda params: jnp.ones(()),
+        lambda step, factor, params=None: (jax.tree.map(lambda x: factor * x, step), factor),
+    )
+
+
 class Run(NamedTuple):
-    """Two compiled steps of a system."""
+    """Two compiled steps of a system, both of whose players have a brake."""
 
     system: Gan
-    spec: DataSpec
+    update: Callable
     batch: dict
     states: list
     metrics: list
@@ -77,13 +90,15 @@ def batch_of(spec, micro_batches=1, seed=0):
 @pytest.fixture(scope="module", params=SYSTEMS.values(), ids=SYSTEMS)
 def run(request):
     system, spec = make(**request.param), request.param.get("spec", POINTS)
+    players = ("generator_optimizer", "discriminator_optimizer")
+    system = dataclasses.replace(system, **{key: optax.chain(getattr(system, key), brake()) for key in players})
     batch, update = batch_of(spec, system.micro_batches), jax.jit(system.update)
     states, metrics = [jax.jit(system.init)(jax.random.key(0), batch)], []
     for step in (0, 1):
         state, numbers = update(states[-1], batch, jax.random.key(step))
         states.append(state)
         metrics.append(numbers)
-    return Run(system, spec, batch, states, metrics, update._cache_size())
+    return Run(system, update, batch, states, metrics, update._cache_size())
 
 
 def same(a, b):
@@ -104,9 +119,9 @@ def test_parameters_and_statistics_are_float32_and_everything_stays_finite(run):
     assert all(np.isfinite(value) for metrics in run.metrics for value in metrics.values())
 
 
-def test_no_buffer_stands_twice_in_a_new_state(run):
+def test_no_buffer_stands_twice_in_a_new_state():
     """Or it could not be donated: the average starts as a copy of the parameters."""
-    state = run.system.init(jax.random.key(0), run.batch)
+    state = make().init(jax.random.key(0), {})
     pointers = [leaf.unsafe_buffer_pointer() for leaf in jax.tree.leaves(state) if leaf.size]
     assert len(set(pointers)) == len(pointers)
     assert same(state.average, state.generator.variables)
@@ -122,13 +137,10 @@ def test_metrics_count_every_example_once(run):
 
 def test_each_players_update_leaves_the_other_to_the_bit(run):
     before, after = run.states[:2]
-    idle = optax.set_to_zero()
     for player, other in (("generator", "discriminator"), ("discriminator", "generator")):
-        optimizers = {f"{player}_optimizer": idle}
-        system = dataclasses.replace(run.system, **optimizers)
-        state = dataclasses.replace(before, **{player: dataclasses.replace(getattr(before, player), opt_state=())})
-        state = state.replace(**{player: state.__dict__[player].replace(opt_state=idle.init(None))})
-        moved, _ = jax.jit(system.update)(state, run.batch, jax.random.key(0))
+        idle = getattr(before, player)
+        idle = idle.replace(opt_state=(*idle.opt_state[:-1], jnp.zeros(())))
+        moved, _ = run.update(before.replace(**{player: idle}), run.batch, jax.random.key(0))
         assert same(getattr(moved, player).params, getattr(before, player).params)
         assert not same(getattr(moved, other).params, getattr(before, other).params)
         if player == "generator":  # D learns first: all of it, statistics too, is as if G had never learnt
@@ -164,18 +176,24 @@ def test_running_statistics_of_g_move_once_a_step(run):
 def test_a_sample_depends_on_its_key_its_index_and_its_label_only(run):
     system, state, key = run.system, run.states[2], jax.random.key(5)
     sample = jax.jit(system.sample, static_argnums=2)
-    seven = np.asarray(sample(state, key, 7))
+    seven = np.asarray(sample(state, key, 7, first=0))
     tolerance = dict(atol=1e-5 if system.generator.dtype == jnp.float32 else 1e-2)
-    np.testing.assert_allclose(sample(state, key, 3), seven[:3], **tolerance)
+    np.testing.assert_allclose(sample(state, key, 3, first=0), seven[:3], **tolerance)
     np.testing.assert_allclose(sample(state, key, 3, first=4), seven[4:], **tolerance)
     assert np.abs(seven[0] - seven[3]).max() > 1e-6  # the same label, another index
-    assert np.abs(seven - np.asarray(sample(state, jax.random.key(6), 7))).max() > 1e-6
-    z = system.latents(key, jnp.arange(7))
-    labels = np.arange(7) % 3 if system.num_classes else None  # the classes in turn
-    by_hand = system.generator.apply(state.average, z, labels, train=False)
+    assert np.abs(seven - np.asarray(sample(state, jax.random.key(6), 7, first=0))).max() > 1e-6
+    labels = jnp.arange(7) % 3 if system.num_classes else None  # the classes in turn
+    latents = system.latents(key, jnp.arange(7))
+    by_hand = jax.jit(lambda state, z: system.generator.apply(state.average, z, labels, train=False))(state, latents)
     np.testing.assert_allclose(by_hand, seven, **tolerance)
-    if system.num_classes:
-        np.testing.assert_allclose(system.sample(state, key, jnp.asarray(labels)), seven, **tolerance)
+
+
+def test_samples_have_the_labels_asked_for(critics):
+    system, state, _ = critics
+    key = jax.random.key(3)
+    in_turn, asked = system.sample(state, key, 6), system.sample(state, key, jnp.asarray([2, 1, 0, 0, 1, 2]))
+    agrees = np.abs(np.asarray(in_turn - asked)).reshape(6, -1).max(axis=1) < 1e-6
+    assert agrees.tolist() == [False, True, False, True, True, True]
 
 
 # formulas
@@ -225,7 +243,7 @@ def step_by_hand(system, state, batch, key):
 @pytest.fixture(scope="module")
 def critics():
     """A conditional system with three critic steps, its state and a batch."""
-    system = make(IMAGES, CONVOLUTIONAL, conditional=True, critic_steps=3)
+    system = make(IMAGES, NORMALISED, conditional=True, critic_steps=3)
     return system, jax.jit(system.init)(jax.random.key(1), {}), batch_of(IMAGES, 3)
 
 
@@ -250,7 +268,9 @@ def test_fresh_latents_change_gs_part_only(critics):
         for value in (False, True)
     )
     jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-8), shared[0].discriminator, fresh[0].discriminator
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-8),
+        shared[0].discriminator,
+        fresh[0].discriminator,
     )
     assert shared[1]["discriminator_loss"] == pytest.approx(float(fresh[1]["discriminator_loss"]), rel=1e-6)
     assert abs(shared[1]["generator_loss"] - fresh[1]["generator_loss"]) > 1e-6

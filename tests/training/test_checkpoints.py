@@ -212,10 +212,9 @@ def small_disk(tmp_path):
     ("room", "free", "message"),
     [
         (700, None, "error: could not save a checkpoint: the disk is full: 0."),
-        (80, 2**40, "error: could not save a checkpoint: "),  # what was free when it began is gone when it writes
         (12, 2**40, "error: cannot write to "),  # a line of metrics or a sheet
     ],
-    ids=["seen_before", "while_writing", "no_room_for_a_sheet"],
+    ids=["a_checkpoint", "a_sheet"],
 )
 def test_a_full_disk_ends_the_run_in_two_lines_and_the_same_command_goes_on(
     small_disk, tmp_path_factory, monkeypatch, capsys, room, free, message
@@ -232,13 +231,31 @@ def test_a_full_disk_ends_the_run_in_two_lines_and_the_same_command_goes_on(
     capsys.readouterr()
     assert cli.main(["train"]) == 1
     said = capsys.readouterr().err
-    assert said.startswith(message)
+    assert said.startswith(message), said
     assert len(said.splitlines()) <= 2
     filler.unlink()
     monkeypatch.undo()
     train(workdir, allow_changes=True, **every)
     train(elsewhere / "run", **every)
     assert left_behind(workdir) == left_behind(elsewhere / "run")
+
+
+def test_a_disk_that_fills_up_while_a_checkpoint_is_written(small_disk, monkeypatch):
+    saved(small_disk, 2, 4)
+    (small_disk / "filler").write_bytes(bytes(shutil.disk_usage(small_disk).free - 2**19))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: namedtuple("usage", "free")(2**40))  # as it was a moment ago
+    big = np.random.default_rng(0).normal(size=2**17)
+    checkpoints = Checkpoints(small_disk, 9)
+    with pytest.raises(JaxganError, match="could not save a checkpoint: .*") as error:
+        checkpoints.save(6, {"state": {"w": big, "step": np.int32(6)}})
+        checkpoints.wait()
+    checkpoints.close()
+    assert len(str(error.value).splitlines()) == 2
+    assert "the checkpoint of step 4 is intact" in str(error.value)
+    (small_disk / "filler").unlink()
+    assert value(restored(small_disk)[0]) == 4
+    saved(small_disk, 6)
+    assert value(restored(small_disk)[0]) == 6
 
 
 def test_training_goes_on_from_the_checkpoint_before_a_damaged_one(tmp_path, capsys):

@@ -1,15 +1,18 @@
-"""Fixtures of the data tests."""
+"""What all tests share: strict settings, and the real data sets where there are any."""
 
 import os
 from pathlib import Path
 
+import jax
 import pytest
+
+jax.config.update("jax_numpy_rank_promotion", "raise")  # a [b, 1] that meets a [b] is a mistake
 
 
 @pytest.fixture
 def shared_data() -> Path:
     """The folder of real data sets, which a user's machine does not have."""
-    default = Path(__file__).parents[3] / "shared" / "data"
+    default = Path(__file__).parents[2] / "shared" / "data"
     folder = Path(os.environ.get("JAXGAN_TEST_DATA", default))
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}; set JAXGAN_TEST_DATA")

@@ -1,0 +1,72 @@
+"""Every recipe in configs/, shrunk by one function, trains two steps and leaves a whole run directory."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from PIL import Image
+from shrink import shrink
+
+from jaxgan.config import description, load, recipe_names, resolve
+from jaxgan.training.start import run
+
+
+def with_data(settings, tmp_path, request):
+    """The settings with data that is at hand: a folder of noise, the shared sets, or what the recipe carries itself."""
+    data = settings["data"]
+    if data["name"] == "folder":
+        data["data_dir"] = str(tmp_path / "images")
+        for index in range(6):
+            folder = tmp_path / "images" / data["split"] / f"class{index % 2}"
+            folder.mkdir(parents=True, exist_ok=True)
+            pixels = np.random.default_rng(index).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / f"{index}.png")
+    elif data["name"].startswith("tfds:"):
+        data["data_dir"] = str(request.getfixturevalue("shared_data") / "tfds")
+    return settings
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_recipe_trains_two_steps(name, tmp_path, request, capsys):
+    settings = with_data(shrink(load(name)), tmp_path, request)
+    workdir = tmp_path / "run"
+    result = run(settings, workdir, "a test")
+    assert result.outcome == (2, None)
+
+    lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [1, 2]
+    assert [line["images_seen"] for line in lines] == [4, 8]
+    assert all(math.isfinite(value) for line in lines for value in line.values())
+    assert {"discriminator_loss", "generator_loss", "real_accuracy", "fake_accuracy"} <= lines[0].keys()
+
+    pictures = {
+        "samples/real.png",
+        "samples/0000002.png",
+        "figures/loss.png",
+        "figures/accuracy.png",
+        "figures/mean_logit.png",
+    }
+    assert {path.relative_to(workdir).as_posix() for path in result.pictures} == pictures
+    for file in {"config.json", "run.json", "networks.txt", *pictures}:
+        assert (workdir / file).stat().st_size > 0
+    assert [path.name for path in (workdir / "checkpoints").iterdir()] == ["2"]
+    scores = [json.loads(line) for line in _lines(workdir / "evaluations.jsonl")]
+    assert {score["metric"] for score in scores} == set(settings["metrics"])
+    assert json.loads((workdir / "run.json").read_text())["starts"][-1]["reason"] == "finished"
+
+
+def _lines(path):
+    return path.read_text().splitlines() if path.exists() else []
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_recipe_says_what_it_is_and_is_shrunk_in_size_only(name):
+    assert len(description(name)) > 20
+    settings, small = resolve(load(name)), shrink(load(name))
+    assert resolve(small) == small
+    assert {key: thing["name"] for key, thing in settings.items() if isinstance(thing, dict)} == {
+        key: thing["name"] for key, thing in small.items() if isinstance(thing, dict)
+    }
+    assert small["objective"] == settings["objective"]
+    assert len(small["discriminator"].get("hidden", ())) == len(settings["discriminator"].get("hidden", ()))

@@ -1,0 +1,183 @@
+"""Sampling: it needs the run directory only, and sample i is the same however many are drawn."""
+
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+from small_runs import checkpoint_steps, compile_cache, train  # noqa: F401
+
+from jaxgan import data, sampling
+from jaxgan.errors import JaxganError
+
+pytestmark = pytest.mark.usefixtures("compile_cache")
+
+
+@pytest.fixture(scope="module")
+def digits_run(tmp_path_factory, compile_cache):  # noqa: F811
+    workdir = tmp_path_factory.mktemp("digits_run")
+    train(workdir, "images")
+    return workdir
+
+
+@pytest.fixture(scope="module")
+def points_run(tmp_path_factory, compile_cache):  # noqa: F811
+    workdir = tmp_path_factory.mktemp("points_run")
+    train(workdir)
+    return workdir
+
+
+@pytest.fixture(scope="module")
+def digits(digits_run):
+    return sampling.load(digits_run)
+
+
+def test_sample_i_does_not_depend_on_how_many_are_drawn(digits):
+    most = digits.sample(130, seed=3)
+    for num in (1, 63, 64, 65, 100):
+        fewer = digits.sample(num, seed=3)
+        for part in ("images", "latents", "labels"):
+            np.testing.assert_array_equal(getattr(fewer, part), getattr(most, part)[:num])
+
+
+def test_no_two_samples_are_the_same(digits):
+    samples = digits.sample(130)
+    assert len(np.unique(samples.latents, axis=0)) == 130
+    assert len(np.unique(samples.images.reshape(130, -1), axis=0)) == 130
+
+
+def test_shapes_types_and_range(digits):
+    images, latents, labels = digits.sample(3)
+    assert (images.shape, latents.shape, labels.shape) == ((3, 16, 16, 1), (3, 2), (3,))
+    assert (images.dtype, latents.dtype, labels.dtype) == (np.float32, np.float32, np.int32)
+    assert np.abs(images).max() <= 1
+
+
+def test_another_seed_gives_other_samples(digits):
+    a, b = digits.sample(64, seed=1), digits.sample(64, seed=2)
+    assert not (a.latents == b.latents).any()
+    np.testing.assert_array_equal(a.labels, b.labels)
+
+
+def test_labels_go_in_turn(digits):
+    np.testing.assert_array_equal(digits.sample(23).labels, np.arange(23) % 10)
+    np.testing.assert_array_equal(digits.sample(70, labels=[7, 2, 2]).labels, np.resize([7, 2, 2], 70))
+
+
+def test_the_label_changes_the_image_and_not_its_neighbours(digits):
+    a, b = digits.sample(4, labels=[1, 1, 1, 1]), digits.sample(4, labels=[1, 5, 1, 1])
+    np.testing.assert_array_equal(a.latents, b.latents)
+    same = (a.images == b.images).all(axis=(1, 2, 3))
+    np.testing.assert_array_equal(same, [True, False, True, True])
+
+
+def test_samples_are_of_the_average_with_its_statistics(digits):
+    state = digits.state
+    shifted = state.replace(average={**state.average, "batch_stats": state.generator.batch_stats})
+    other = sampling.Trained(digits.system, shifted, digits.step, digits.spec, digits.config)
+    assert not np.array_equal(other.sample(4).images, digits.sample(4).images)
+
+
+def test_a_copied_run_is_sampled_where_its_data_cannot_be_opened(digits_run, digits, tmp_path, monkeypatch):
+    copy = tmp_path / "elsewhere" / "copy"
+    shutil.copytree(digits_run, copy)
+    shutil.rmtree(copy / "samples")
+    monkeypatch.setattr(data, "open_source", lambda *_: pytest.fail("the data was opened"))
+    monkeypatch.setitem(data.SOURCES, "digits", lambda *_: pytest.fail("the data was opened"))
+    monkeypatch.setattr("sklearn.datasets.load_digits", lambda *_: pytest.fail("the data was read"))
+    before = {path: path.stat().st_mtime_ns for path in copy.rglob("*")}
+    np.testing.assert_array_equal(sampling.load(copy).sample(10).images, digits.sample(10).images)
+    assert {path: path.stat().st_mtime_ns for path in copy.rglob("*")} == before
+
+
+def test_the_newest_whole_checkpoint_or_the_one_asked_for(digits_run, tmp_path, capsys):
+    run = tmp_path / "run"
+    shutil.copytree(digits_run, run)
+    assert sampling.load(run).step == 12
+    assert sampling.load(run, step=8).step == 8
+    with pytest.raises(JaxganError, match=r"no checkpoint of step 9; it has \[4, 8, 12\]"):
+        sampling.load(run, step=9)
+    shutil.rmtree(run / "checkpoints" / "12" / "state")
+    assert sampling.load(run).step == 8
+    assert "checkpoint 12 cannot be read" in capsys.readouterr().err
+    with pytest.raises(JaxganError, match="checkpoint 12 cannot be read"):
+        sampling.load(run, step=12)
+    assert checkpoint_steps(run) == [4, 8, 12]
+
+
+@pytest.mark.parametrize("gone", ["all of them", "their folder"])
+def test_a_run_without_a_checkpoint(digits_run, tmp_path, gone):
+    run = tmp_path / "run"
+    shutil.copytree(digits_run, run)
+    shutil.rmtree(run / "checkpoints")
+    if gone == "all of them":
+        (run / "checkpoints").mkdir()
+    with pytest.raises(JaxganError, match="has no checkpoint yet"):
+        sampling.load(run)
+
+
+@pytest.mark.parametrize("num", [0, -1])
+def test_a_number_that_cannot_be_drawn(digits, num):
+    with pytest.raises(JaxganError, match="at least 1"):
+        digits.sample(num)
+
+
+@pytest.mark.parametrize("labels", [[10], [-1], [0, 99], []])
+def test_labels_that_do_not_exist(digits, labels):
+    with pytest.raises(JaxganError, match="label"):
+        digits.sample(2, labels=labels)
+
+
+def test_labels_for_a_run_without_classes(points_run):
+    with pytest.raises(JaxganError, match="trained without labels"):
+        sampling.load(points_run).sample(2, labels=[0])
+
+
+def test_npz(digits, tmp_path):
+    samples = digits.sample(5, seed=9)
+    sampling.save(tmp_path / "new" / "x.npz", samples, digits)
+    with np.load(tmp_path / "new" / "x.npz") as file:
+        assert sorted(file) == ["images", "labels", "latents"]
+        images, latents, labels = file["images"], file["latents"], file["labels"]
+    assert (images.dtype, images.shape) == (np.uint8, (5, 16, 16, 1))
+    np.testing.assert_allclose(images / 127.5 - 1, samples.images, atol=0.5 / 127.5 + 1e-6)
+    again = np.asarray(digits.system.generate(digits.state, latents, labels))  # the latents are what they were made of
+    np.testing.assert_allclose(again, samples.images, atol=1e-6)
+
+
+def test_npz_of_points(points_run, tmp_path):
+    trained = sampling.load(points_run)
+    samples = trained.sample(5)
+    sampling.save(tmp_path / "x.npz", samples, trained)
+    with np.load(tmp_path / "x.npz") as file:
+        assert file["images"].dtype == np.float32
+        np.testing.assert_array_equal(file["images"], samples.images)
+
+
+def test_a_folder_has_one_png_a_sample_by_class(digits, tmp_path):
+    samples = digits.sample(4, labels=[3, 8])
+    sampling.save(tmp_path / "out", samples, digits)
+    files = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.png"))
+    assert files == ["3/000000.png", "3/000002.png", "8/000001.png", "8/000003.png"]
+    pixels = np.asarray(Image.open(tmp_path / "out" / "8" / "000001.png"))
+    np.testing.assert_allclose(pixels / 127.5 - 1, samples.images[1, ..., 0], atol=0.5 / 127.5 + 1e-6)
+
+
+def test_points_do_not_go_into_a_folder(points_run, tmp_path):
+    trained = sampling.load(points_run)
+    with pytest.raises(JaxganError, match="points are not images"):
+        sampling.save(tmp_path / "out", trained.sample(2), trained)
+    sampling.save(tmp_path / "out.png", trained.sample(2), trained)
+    assert Image.open(tmp_path / "out.png").width > 100
+
+
+def test_a_sheet(digits, tmp_path):
+    sampling.save(tmp_path / "x.png", digits.sample(20), digits)
+    assert Image.open(tmp_path / "x.png").size == (10 * 66 + 2, 2 * 66 + 2)  # a column a class; 16 pixels shown as 64
+
+
+def test_a_place_that_cannot_be_written(digits, tmp_path):
+    (tmp_path / "file").write_text("")
+    for name in ("file/x.png", "file/x.npz", "file/folder", "file"):
+        with pytest.raises(JaxganError, match="cannot write"):
+            sampling.save(tmp_path / name, digits.sample(1), digits)
