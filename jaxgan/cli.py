@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from jaxgan.errors import JaxganError
+from jaxgan.errors import JaxganError, unknown
 
 DEFAULT_RECIPE = "digits_cgan"
 CONFIG = "--config."
@@ -141,24 +141,25 @@ def _sample(options: argparse.Namespace, overrides: list[str], command: str) -> 
     from jaxgan import sampling
 
     _use(options.device)
-    step = None if options.checkpoint == "last" else _number(options.checkpoint, "--checkpoint", "a step or last")
+    if options.checkpoint != "last" and not options.checkpoint.isdecimal():
+        raise JaxganError(f"--checkpoint takes a step or last, not {options.checkpoint!r}.")
+    step = None if options.checkpoint == "last" else int(options.checkpoint)
     trained = sampling.load(options.directory, step)
     labels = None
-    if options.labels:
-        names = trained.spec.class_names
-        labels = [
-            names.index(x) if x in names else _number(x, "--labels", "class names") for x in options.labels.split(",")
-        ]
+    if options.labels is not None:
+        labels = [_class(text, trained.spec.class_names) for text in options.labels.split(",")]
     samples = trained.sample(options.num, options.seed, labels)
     sampling.save(Path(options.out), samples, trained)
     print(f"{len(samples.images)} samples of step {trained.step}: {options.out}")
     return 0
 
 
-def _number(text: str, flag: str, expected: str) -> int:
-    if not text.isdecimal():
-        raise JaxganError(f"{flag} takes {expected}, not {text!r}.")
-    return int(text)
+def _class(text: str, names: Sequence[str]) -> int:
+    if text in names:
+        return names.index(text)
+    if text.isdecimal():
+        return int(text)
+    raise unknown("class", text, names)
 
 
 def _summary(options: argparse.Namespace, overrides: list[str], command: str) -> int:

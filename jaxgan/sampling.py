@@ -100,15 +100,18 @@ class Trained:
           labels: class numbers, used in turn; by default all classes in turn.
 
         Raises:
-          JaxganError: labels for a run without classes, or a class that does not exist.
+          JaxganError: labels for a run without classes, a class that does not exist, or a seed out of range.
         """
         if num < 1:
             raise JaxganError(f"cannot draw {num} samples; ask for at least 1.")
+        if not 0 <= seed < 2**32:  # JAX would take its last 32 bits
+            raise JaxganError(f"the seed is {seed}, but must be in 0..{2**32 - 1}.")
         classes = self.system.num_classes
         if labels is not None and not classes:
             raise JaxganError("this run was trained without labels, so samples cannot be asked for by class.")
-        if labels is not None and not all(0 <= label < classes for label in labels):
-            raise JaxganError(f"labels must be in 0..{classes - 1} ({', '.join(self.spec.class_names)}).")
+        if labels is not None and not (len(labels) and all(0 <= label < classes for label in labels)):
+            names = ", ".join(self.spec.class_names)
+            raise JaxganError(f"the labels are {list(labels)}, but must be in 0..{classes - 1} ({names}).")
         return self._sampler(self.state, jax.random.key(seed), num, labels)
 
 

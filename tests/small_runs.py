@@ -18,7 +18,9 @@ from jaxgan.training.start import Result, run
 ROOT = Path(__file__).parents[1]
 CLOCK = ("seconds", "images_per_second", "data_wait")  # what may differ between two equal runs
 
-INTERVALS = dict(steps=12, steps_per_call=2, log_every=4, sample_every=6, save_every=4, batch_size=4, keep_checkpoints=9)
+INTERVALS = dict(
+    steps=12, steps_per_call=2, log_every=4, sample_every=6, save_every=4, batch_size=4, keep_checkpoints=9
+)
 SETTINGS: dict[str, dict[str, Any]] = {
     "points": INTERVALS
     | dict(
@@ -100,6 +102,9 @@ def checkpoint_steps(workdir: Path) -> list[int]:
     """Names of a run's checkpoint folders."""
     return sorted(int(path.name) for path in (workdir / "checkpoints").iterdir())
 
+
+# Orbax reads with many coroutines; when one meets a damaged file, others may end after their event loop is closed.
+DAMAGE_NOISE = pytest.mark.filterwarnings("ignore:Exception ignored in. None:pytest.PytestUnraisableExceptionWarning")
 
 EAGER = {"jax_persistent_cache_min_compile_time_secs": "0", "jax_persistent_cache_min_entry_size_bytes": "-1"}
 

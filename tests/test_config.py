@@ -139,9 +139,9 @@ def test_a_recipe_is_loaded_by_path(tmp_path):
 
 
 def test_an_unknown_recipe_is_told_the_nearest():
-    with pytest.raises(JaxganError, match="unknown recipe 'digit_cgan'. Did you mean 'digits_cgan'"):
+    with pytest.raises(JaxganError, match=r"unknown recipe 'digit_cgan'\. Did you mean 'digits_cgan'"):
         load("digit_cgan")
-    with pytest.raises(JaxganError, match="nowhere.py"):
+    with pytest.raises(JaxganError, match=r"nowhere\.py"):
         load("nowhere.py")
 
 

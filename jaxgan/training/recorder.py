@@ -64,7 +64,7 @@ class Recorder:
         self._seconds = lines[-1]["seconds"] if lines else 0.0
         self._mark, self._mark_step, self._waited = time.perf_counter(), step, 0.0
         if step:
-            self.report(f"continuing at step {step}")
+            self.report(f"{'continuing at' if step < self._config['steps'] else 'already trained to'} step {step}")
         order = indices(self._config["seed"], 0, self._config["samples"], self._source.spec.size)
         self._real = np.stack([self._source[int(i)]["image"] for i in order])
         path = self._run.samples / "real.png"

@@ -137,7 +137,7 @@ def test_labels_are_appended_to_the_latents_as_one_hot_codes():
 
 
 def test_the_head_projects_the_class_on_the_features():
-    """w . h + b + v_y . h, worked out by hand for w = (1, -2), b = 0.5, v = ((0, 0), (3, 0), (0, -1))."""
+    """The logit is w . h + b + v_y . h, worked out by hand for w = (1, -2), b = 0.5, v = ((0, 0), (3, 0), (0, -1))."""
     params = {
         "Dense_0": {"kernel": jnp.asarray([[1.0], [-2.0]]), "bias": jnp.asarray([0.5])},
         "Embed_0": {"embedding": jnp.asarray([[0.0, 0], [3, 0], [0, -1]])},

@@ -247,33 +247,34 @@ def critics():
     return system, jax.jit(system.init)(jax.random.key(1), {}), batch_of(IMAGES, 3)
 
 
+@pytest.fixture(scope="module")
+def steps(critics):
+    """Its step with the latents that D has just learnt from, and with fresh ones for G."""
+    system, state, batch = critics
+    systems = {fresh: dataclasses.replace(system, fresh_latents=fresh) for fresh in (False, True)}
+    return {fresh: jax.jit(system.update)(state, batch, jax.random.key(2)) for fresh, system in systems.items()}
+
+
 @pytest.mark.parametrize("fresh_latents", [False, True])
-def test_three_critic_steps_and_one_of_g_are_the_sequence_by_hand(critics, fresh_latents):
+def test_three_critic_steps_and_one_of_g_are_the_sequence_by_hand(critics, steps, fresh_latents):
     """So G's gradient through the kept pullback is that of the composition, and its forward pass is the right one."""
     system, state, batch = critics
-    system = dataclasses.replace(system, fresh_latents=fresh_latents)
-    after, _ = jax.jit(system.update)(state, batch, jax.random.key(2))
+    system, after = dataclasses.replace(system, fresh_latents=fresh_latents), steps[fresh_latents][0]
     by_hand = jax.jit(lambda state, batch: step_by_hand(system, state, batch, jax.random.key(2)))(state, batch)
     for player, (params, stats) in zip((after.generator, after.discriminator), by_hand, strict=True):
         for mine, hand in ((player.params, params), (player.batch_stats, stats)):
             jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=2e-6), mine, hand)
-    changed = jax.tree.map(lambda a, b: float(jnp.abs(a - b).max()), after.generator.params, state.generator.params)
+    changed = jax.tree.map(lambda a, b: np.abs(a - b).max(), after.generator.params, state.generator.params)
     assert max(jax.tree.leaves(changed)) > 1e-4  # much more than the tolerance
 
 
-def test_fresh_latents_change_gs_part_only(critics):
-    system, state, batch = critics
-    shared, fresh = (
-        jax.jit(dataclasses.replace(system, fresh_latents=value).update)(state, batch, jax.random.key(2))
-        for value in (False, True)
-    )
+def test_fresh_latents_change_gs_part_only(steps):
+    (shared, shared_metrics), (fresh, fresh_metrics) = steps[False], steps[True]
     jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-8),
-        shared[0].discriminator,
-        fresh[0].discriminator,
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-8), shared.discriminator, fresh.discriminator
     )
-    assert shared[1]["discriminator_loss"] == pytest.approx(float(fresh[1]["discriminator_loss"]), rel=1e-6)
-    assert abs(shared[1]["generator_loss"] - fresh[1]["generator_loss"]) > 1e-6
+    assert shared_metrics["discriminator_loss"] == pytest.approx(float(fresh_metrics["discriminator_loss"]), rel=1e-6)
+    assert abs(shared_metrics["generator_loss"] - fresh_metrics["generator_loss"]) > 1e-6
 
 
 def scalar_game(weight, bias, fakes):
@@ -298,7 +299,7 @@ def scalar_game(weight, bias, fakes):
 
 
 def test_metrics_by_hand():
-    """Logits 2, 0.5, 0, -1 on real, -0.5 on generated: a logit of 0 decides for neither, so it is a mistake."""
+    """Logits 2, 0.5, 0, -1 on real (0 is no yes, so a mistake), -0.5 on generated."""
     system, state = scalar_game(weight=1.0, bias=0.0, fakes=-0.5)
     real = jnp.asarray([2.0, 0.5, 0.0, -1.0]).reshape(4, 1, 1, 1)
     _, metrics = system.update(state, {"image": real}, jax.random.key(0))
@@ -317,6 +318,13 @@ def test_metrics_by_hand():
     }
     assert list(metrics) == list(expected)  # the order in which they are computed
     assert {name: float(value) for name, value in metrics.items()} == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_discriminator_that_does_not_decide_is_right_about_nothing():
+    system, state = scalar_game(weight=0.0, bias=0.0, fakes=1.0)
+    _, metrics = system.update(state, {"image": jnp.ones((4, 1, 1, 1))}, jax.random.key(0))
+    assert metrics["real_accuracy"] == metrics["fake_accuracy"] == 0
+    assert metrics["real_called_fake"] == metrics["fake_called_real"] == 4
 
 
 @pytest.mark.parametrize(("level", "seen"), [(0, -1), (255, 1), (127, -1 / 255), (128, 1 / 255)])

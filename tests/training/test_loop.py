@@ -11,6 +11,7 @@ from jaxgan.errors import JaxganError
 from jaxgan.evaluation import METRICS, Metric
 from jaxgan.sampling import load
 from jaxgan.training import loop
+from jaxgan.training.checkpoints import Checkpoints
 from jaxgan.training.recorder import Recorder
 
 pytestmark = pytest.mark.usefixtures("compile_cache")
@@ -65,7 +66,9 @@ def finished(tmp_path_factory, compile_cache):  # noqa: F811
     make_call = loop.make_call
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop, "make_call", lambda *args: calls.append(make_call(*args)) or calls[-1])
-        patch.setitem(METRICS, "mean3", lambda spec, classes: Metric(3, lambda x, y: {"mean": x.mean()}, {"by": "hand"}))
+        patch.setitem(
+            METRICS, "mean3", lambda spec, classes: Metric(3, lambda x, y: {"mean": x.mean()}, {"by": "hand"})
+        )
         train(workdir, steps=14, evaluate_every=8, metrics=("mean3",))
     return workdir, calls
 
@@ -82,7 +85,11 @@ def test_every_interval_leaves_what_it_should(finished):
     assert sorted(path.name for path in (workdir / "samples").iterdir()) == [
         "0000006.png", "0000012.png", "0000014.png", "real.png",
     ]  # fmt: skip
-    assert sorted(path.name for path in (workdir / "figures").iterdir()) == ["accuracy.png", "loss.png", "mean_logit.png"]
+    assert sorted(path.name for path in (workdir / "figures").iterdir()) == [
+        "accuracy.png",
+        "loss.png",
+        "mean_logit.png",
+    ]
     scores = (workdir / "evaluations.jsonl").read_text().splitlines()
     assert [re.search(r'"step": (\d+), "metric": "mean3"', line)[1] for line in scores] == ["8", "14"]
     assert all('"by": "hand"' in line and '"num": 3' in line for line in scores)
@@ -126,7 +133,7 @@ BROKEN_G = dict(generator_optimizer=dict(name="rmsprop", learning_rate=3e38))
 
 
 def test_a_term_that_is_not_finite_stops_the_run_and_is_named(tmp_path):
-    with pytest.raises(JaxganError, match="diverged: generator_loss was not finite at step 1.* is kept"):
+    with pytest.raises(JaxganError, match=r"diverged: generator_loss was not finite at step 1.* is kept"):
         train(tmp_path, **BROKEN_D)
     assert checkpoint_steps(tmp_path) == []
     assert metrics(tmp_path) == []
@@ -134,12 +141,12 @@ def test_a_term_that_is_not_finite_stops_the_run_and_is_named(tmp_path):
 
 @pytest.mark.parametrize("save_every", [1, 4])
 def test_a_broken_state_is_never_saved(tmp_path, save_every):
-    """G breaks in the last thing a step does: every metric of that step is still finite, and the next step's are not."""
+    """G breaks in the last thing a step does: every metric of that step is still finite, the next step's are not."""
     optimizer = dict(name="rmsprop", learning_rate=1e-3)
     train(tmp_path, steps=4, save_every=save_every, generator_optimizer=optimizer)
     good = left_behind(tmp_path)["state"]
     for _ in range(2):  # the same command says the same again, and harms nothing
-        with pytest.raises(JaxganError, match="diverged: .*step [56]"):
+        with pytest.raises(JaxganError, match=r"diverged: .*step [56]"):
             train(tmp_path, allow_changes=True, steps=8, save_every=save_every, steps_per_call=1, **BROKEN_G)
         assert left_behind(tmp_path)["state"] == good
     train(tmp_path, allow_changes=True, steps=8, save_every=save_every, generator_optimizer=optimizer)
@@ -173,3 +180,24 @@ def test_a_continued_run_with_other_intervals_ends_where_it_should(tmp_path, mon
     assert result.outcome.step == 12
     assert checkpoint_steps(tmp_path)[-1] == 12
     assert metrics(tmp_path)[-1]["step"] == 12
+
+
+def test_a_second_signal_acts_at_once(tmp_path, monkeypatch):
+    def insist(self, step, means):
+        signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Recorder, "log", insist)
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, save_every=2)
+    assert checkpoint_steps(tmp_path) == [2]  # the save that was under way is finished
+
+
+def test_a_last_save_that_fails_behind_the_loop_fails_the_run(tmp_path, monkeypatch):
+    def fail(self):
+        raise JaxganError("could not save a checkpoint")
+
+    monkeypatch.setattr(Checkpoints, "wait", fail)
+    with pytest.raises(JaxganError, match="could not save"):
+        train(tmp_path)

@@ -22,7 +22,7 @@ def uninterrupted(tmp_path_factory, compile_cache):  # noqa: F811
     folder = tmp_path_factory.mktemp("uninterrupted")
     recipe = write_recipe(folder / "often.py", "images", **OFTEN)
     process = start("--config", recipe, "--workdir", folder / "run")  # without the cache: compiled for itself
-    output, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
     train(folder / "warm", "images", **OFTEN)  # so that the cache holds the programs of the runs that will be killed
     began = time.perf_counter()

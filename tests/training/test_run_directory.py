@@ -36,7 +36,7 @@ def test_allowed_changes_continue_the_run_and_are_remembered(tmp_path):
     train(tmp_path, allow_changes=True, steps=24)
     assert [line["step"] for line in metrics(tmp_path)] == [4, 8, 12, 16, 20, 24]
     train(tmp_path, steps=24)
-    with pytest.raises(JaxganError, match="config.steps: 24 -> 12"):
+    with pytest.raises(JaxganError, match=r"config.steps: 24 -> 12"):
         train(tmp_path)
 
 
@@ -48,7 +48,7 @@ def test_allowed_changes_continue_the_run_and_are_remembered(tmp_path):
 def test_changes_that_the_checkpoint_cannot_follow_are_refused_and_nothing_is_lost(tmp_path, changes):
     train(tmp_path)
     before = contents(tmp_path)
-    with pytest.raises(JaxganError, match="made with other settings: state/.* in it and .* here") as error:
+    with pytest.raises(JaxganError, match=r"made with other settings: state/.* in it and .* here") as error:
         train(tmp_path, allow_changes=True, **changes)
     assert len(str(error.value).splitlines()) == 2
     assert contents(tmp_path) == before
@@ -70,7 +70,7 @@ def test_a_damaged_file_is_named(tmp_path, name, text):
 
 
 def test_a_folder_without_a_run_is_no_run_directory(tmp_path):
-    with pytest.raises(JaxganError, match="is not a run directory: it has no config.json"):
+    with pytest.raises(JaxganError, match=r"is not a run directory: it has no config.json"):
         load(tmp_path)
     with pytest.raises(JaxganError, match="is not a run directory"):
         load(tmp_path / "nothing")
@@ -79,7 +79,7 @@ def test_a_folder_without_a_run_is_no_run_directory(tmp_path):
 
 def test_a_directory_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(JaxganError, match="cannot write the run directory .*file/run: Not a directory"):
+    with pytest.raises(JaxganError, match=r"cannot write the run directory .*file/run: Not a directory"):
         train(tmp_path / "file" / "run")
 
 
@@ -101,7 +101,7 @@ def test_a_read_only_run_is_sampled_but_not_trained(read_only_disk):
     here, view = read_only_disk
     train(here)
     assert len(load(view).sample(3).images) == 3
-    with pytest.raises(JaxganError, match="cannot write .*Read-only file system"):
+    with pytest.raises(JaxganError, match=r"cannot write .*Read-only file system"):
         train(view)
 
 
@@ -124,7 +124,7 @@ def test_a_write_that_fails_is_one_message_and_harms_nothing(tmp_path, monkeypat
     full(run_directory, "write_text")
     full(plotting, "save_scatter")
     full(plotting, "save_curves")
-    with pytest.raises(JaxganError, match="cannot write .*No space left on device") as error:
+    with pytest.raises(JaxganError, match=r"cannot write .*No space left on device") as error:
         train(tmp_path, allow_changes=True, sample_every=4)
     assert len(str(error.value).splitlines()) == 1
     monkeypatch.undo()
@@ -159,7 +159,7 @@ def test_numbers_survive_being_cut(tmp_path):
 def test_a_damaged_line_in_the_middle_is_an_error_that_names_the_file(tmp_path):
     run = RunDirectory(tmp_path)
     run.metrics.write_text('{"step": 1}\n{"st\n{"step": 3}\n')
-    with pytest.raises(JaxganError, match="metrics.jsonl is damaged"):
+    with pytest.raises(JaxganError, match=r"metrics.jsonl is damaged"):
         run.cut(3)
 
 
