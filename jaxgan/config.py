@@ -7,6 +7,7 @@ run directory states every setting that had an effect, and refuses what it does 
 import ast
 import importlib.util
 import json
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,11 @@ def load(name_or_path: str) -> ConfigDict:
     assert spec is not None  # a path that ends in .py always has one
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # whatever the user's own file raises
+        line = getattr(error, "lineno", None) or traceback.extract_tb(error.__traceback__)[-1].lineno
+        raise JaxganError(f"{path}, line {line}: {type(error).__name__}: {error}") from error
     if not hasattr(module, "get_config"):
         raise JaxganError(f"{path} has no function get_config().")
     return module.get_config()

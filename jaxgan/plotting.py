@@ -42,7 +42,7 @@ def sheet(images: np.ndarray, columns: int, gap: int = GAP) -> np.ndarray:
 
 def save_sheet(path: Path, images: np.ndarray, columns: int) -> None:
     """Writes a sheet of uint8 [n, h, w, c] images as PNG, small images enlarged."""
-    factor = max(1, SMALLEST // min(images.shape[1:3]))
+    factor = max(1, SMALLEST // max(images.shape[1:3]))
     enlarged = images.repeat(factor, axis=1).repeat(factor, axis=2)
     Image.fromarray(sheet(enlarged, columns)).save(path)
 

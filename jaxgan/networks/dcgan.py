@@ -132,7 +132,7 @@ class DCGANGenerator(nn.Module):
         base, features, layers = _generator_layers(self)
 
         def activate(x: jax.Array) -> jax.Array:
-            return leaky_relu(batch_norm(train, self.momentum, self.epsilon, self.dtype)(x), self.slope)
+            return leaky_relu(batch_norm(train, self.momentum, self.epsilon, self.kernel_init, self.dtype)(x), self.slope)
 
         x = join_labels(z, labels, self.num_classes)
         # A transposed convolution from one pixel to the whole map (PyTorch's first layer) is this dense layer.
@@ -207,7 +207,7 @@ class DCGANDiscriminator(nn.Module):
         for index, (features, kernel, stride, padding) in enumerate(_discriminator_layers(self)):
             x = Conv(features, kernel, stride, padding, self.use_bias, init, self.dtype)(x)
             if self.normalise and (index > 0 or self.normalise_first):
-                x = batch_norm(train, self.momentum, self.epsilon, self.dtype)(x)
+                x = batch_norm(train, self.momentum, self.epsilon, self.kernel_init, self.dtype)(x)
             x = leaky_relu(x, self.slope)
         x = x.mean(axis=(1, 2)) if self.pool == "mean" else x.reshape(x.shape[0], -1)
         return Head(self.num_classes, self.head_bias, init)(x, labels)

@@ -98,17 +98,21 @@ def _around_one(key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32
     return 1 + 0.02 * jax.random.normal(key, shape, dtype)
 
 
-def batch_norm(train: bool, momentum: float, epsilon: float, dtype: Any) -> nn.BatchNorm:
-    """Batch normalisation with DCGAN's initial scale; statistics are computed and kept in float32.
+def batch_norm(train: bool, momentum: float, epsilon: float, kernel_init: InitName, dtype: Any) -> nn.BatchNorm:
+    """Batch normalisation over all axes but the last; statistics are computed and kept in float32.
+
+    The running variance is the biased one, as in Keras; PyTorch's is n / (n - 1) times it.
 
     Args:
       train: use the batch's statistics and move the running ones; otherwise use the running ones.
       momentum: of the running statistics, in Flax's and Keras' sense: the share of the old value that stays
         (PyTorch's momentum is one minus this).
       epsilon: added to the variance.
+      kernel_init: of the network's kernels: with DCGAN's "normal" scales start at N(1, 0.02^2), otherwise at 1.
       dtype: of the result.
     """
-    return nn.BatchNorm(not train, momentum=momentum, epsilon=epsilon, dtype=dtype, scale_init=_around_one)
+    scale_init = _around_one if kernel_init == "normal" else nn.initializers.ones
+    return nn.BatchNorm(not train, momentum=momentum, epsilon=epsilon, dtype=dtype, scale_init=scale_init)
 
 
 class Head(nn.Module):

@@ -33,7 +33,7 @@ class _Trunk(nn.Module):
         for width in self.hidden:
             x = nn.Dense(width, dtype=self.dtype, kernel_init=INITIALISERS[self.kernel_init])(x)
             if self.normalise:
-                x = batch_norm(train, 0.9, 1e-5, self.dtype)(x)
+                x = batch_norm(train, 0.9, 1e-5, self.kernel_init, self.dtype)(x)
             x = jnp.tanh(x) if self.activation == "tanh" else leaky_relu(x, self.slope)
         return x
 

@@ -31,7 +31,7 @@ def summarise(networks: Networks) -> str:
     tables = []
     for name, (module, arguments) in networks.items():
         console = {"width": 140, "force_terminal": False, "legacy_windows": False}
-        table = nn.tabulate(module, jax.random.key(0), depth=1, console_kwargs=console)(*arguments, train=False)
+        table = nn.tabulate(module, jax.random.key(0), depth=2, console_kwargs=console)(*arguments, train=False)
         lines = [line.rstrip() for line in table.splitlines() if line.strip()]
         tables.append("\n".join([name, *lines[1:]]))  # the first line of Flax's is a title with the class name
     return "\n\n".join(tables) + "\n"

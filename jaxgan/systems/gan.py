@@ -18,6 +18,7 @@ import flax
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from jaxgan.data.spec import DataSpec
@@ -221,9 +222,11 @@ class Gan:
         Returns:
           [n, *shape] float32, images in [-1, 1].
         """
-        count = labels_or_count if isinstance(labels_or_count, int) else len(labels_or_count)
-        indices = first + jnp.arange(count, dtype=jnp.int32)
-        labels = indices % max(self.num_classes, 1) if isinstance(labels_or_count, int) else labels_or_count
+        if isinstance(labels_or_count, int | np.integer):
+            indices = first + jnp.arange(labels_or_count, dtype=jnp.int32)
+            labels = indices % max(self.num_classes, 1)
+        else:
+            indices, labels = first + jnp.arange(len(labels_or_count), dtype=jnp.int32), labels_or_count
         return self.generate(state, self.latents(key, indices), labels)
 
     def _labels(self, labels: jax.Array | None) -> jax.Array | None:
@@ -268,7 +271,8 @@ class Gan:
             return loss, (on_real, on_fake, batch_stats)
 
         (loss, (on_real, on_fake, batch_stats)), grads = jax.value_and_grad(loss_of, has_aux=True)(player.params)
-        metrics = {"discriminator_loss": loss, **_judgement(on_real, on_fake)}  # a dict out of a trace would be sorted
+        # In the order of cause and effect; a dict that came out of a trace would be sorted.
+        metrics = _judgement(on_real, on_fake) | {"discriminator_loss": loss}
         return _step(player, grads, batch_stats, self.discriminator_optimizer), metrics
 
     def _update_generator(

@@ -181,7 +181,7 @@ def test_slopes():
 
 
 def test_running_statistics_keep_the_share_of_the_old_that_momentum_says():
-    norm, x = batch_norm(True, 0.9, 1e-5, jnp.float32), 2 + 3 * jax.random.normal(jax.random.key(0), (50, 4))
+    norm, x = batch_norm(True, 0.9, 1e-5, "normal", jnp.float32), 2 + 3 * jax.random.normal(jax.random.key(0), (50, 4))
     variables = norm.init(jax.random.key(1), x)
     variables = {
         "params": {"scale": jnp.full(4, 2.0), "bias": jnp.full(4, -1.0)},
@@ -192,8 +192,16 @@ def test_running_statistics_keep_the_share_of_the_old_that_momentum_says():
     np.testing.assert_allclose(out, 2 * (np.asarray(x) - mean) / np.sqrt(var + 1e-5) - 1, atol=1e-4)
     np.testing.assert_allclose(moved["batch_stats"]["mean"], 0.1 * mean, rtol=1e-4)
     np.testing.assert_allclose(moved["batch_stats"]["var"], 0.9 + 0.1 * var, rtol=1e-4)
-    still = batch_norm(False, 0.9, 1e-5, jnp.float32).apply(variables, x)  # mean 0, variance 1 so far
+    still = batch_norm(False, 0.9, 1e-5, "normal", jnp.float32).apply(variables, x)  # mean 0, variance 1 so far
     np.testing.assert_allclose(still, 2 * np.asarray(x) - 1, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("kernel_init", "spread"), [("normal", 0.02), ("glorot_uniform", 0.0)])
+def test_scales_start_as_in_dcgan_or_at_one(kernel_init, spread):
+    norm = batch_norm(True, 0.9, 1e-5, kernel_init, jnp.float32)
+    scale = norm.init(jax.random.key(0), jnp.zeros((2, 4000)))["params"]["scale"]
+    assert np.std(scale) == pytest.approx(spread, rel=0.1)
+    assert np.mean(scale) == pytest.approx(1, abs=2e-3)
 
 
 @pytest.mark.parametrize("options", [dict(name="dcgan", width=4, kernel_init="lecun_normal"), dict(name="mlp")])
