@@ -3,8 +3,8 @@
 The data: `--config.data.data_dir=FOLDER_OR_ZIP` names a folder or zip of images, `train/<class>/<n>.jpg`; or from
 tensorflow-datasets, `--config.data.name=tfds:cifar10 --config.data.image_size=64`.
 
-Source: networks, N(0, 0.02) initialisation, Adam with b1 = 0.5 and b2 = 0.95, the same latents for D and G. Learning rate
-and batch are those of the DCGAN paper.
+Source: networks, N(0, 0.02) initialisation, Adam with b1 = 0.5 and b2 = 0.95, the same latents for D and G. The
+learning rate is that of the DCGAN paper.
 """
 
 from jaxgan.config import recipe

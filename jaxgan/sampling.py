@@ -5,68 +5,19 @@ import functools
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
 from jaxgan import plotting
 from jaxgan.data.spec import DataSpec
+from jaxgan.drawing import Sampler, Samples
 from jaxgan.errors import JaxganError
 from jaxgan.systems import System, build_system
 from jaxgan.training.checkpoints import Checkpoints
 from jaxgan.training.run_directory import RunDirectory
-
-CHUNK = 64
-"""Samples are computed this many at a time, whatever number is asked for, and sample i always at place i % CHUNK. So
-the same program computes it every time, and the same seed gives the same bits whether 1 or 10,000 are drawn."""
-
-
-class Samples(NamedTuple):
-    """Generated examples and what they were made from.
-
-    Attributes:
-      images: float32 [n, *shape], images in [-1, 1].
-      latents: float32 [n, ...].
-      labels: int32 [n]; zeros where there are no classes.
-    """
-
-    images: np.ndarray
-    latents: np.ndarray
-    labels: np.ndarray
-
-
-class Sampler:
-    """Draws from a state of a system; compiled once, on first use."""
-
-    def __init__(self, system: System):
-        self._num_classes = system.num_classes
-
-        def draw(state: Any, key: jax.Array, first: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
-            latents = system.latents(key, first + jnp.arange(CHUNK, dtype=jnp.int32))
-            return system.generate(state, latents, labels), latents
-
-        self._draw = jax.jit(draw)
-
-    def __call__(self, state: Any, key: jax.Array, num: int, labels: Sequence[int] | None = None) -> Samples:
-        """Draws `num` samples.
-
-        Args:
-          state: of the system.
-          key: sample i depends on (key, i) and its label only.
-          num: at least 1.
-          labels: sample i gets `labels[i % len(labels)]`; by default the classes in turn.
-        """
-        cycle = np.asarray(labels if labels is not None else range(max(self._num_classes, 1)), np.int32)
-        wanted = np.resize(cycle, -(-num // CHUNK) * CHUNK)
-        images, latents = [], []
-        for first in range(0, num, CHUNK):
-            chunk = self._draw(state, key, jnp.int32(first), wanted[first : first + CHUNK])
-            images.append(np.asarray(chunk[0]))
-            latents.append(np.asarray(chunk[1]))
-        return Samples(np.concatenate(images)[:num], np.concatenate(latents)[:num], wanted[:num])
 
 
 @dataclasses.dataclass(frozen=True)

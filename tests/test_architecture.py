@@ -25,8 +25,9 @@ MAY_IMPORT = {
     "systems": {"networks", "objectives", "optim", "registry", "data", "errors"},
     "evaluation": {"data", "errors"},
     "config": {"systems", "evaluation", "data", "registry", "errors"},
-    "training": {"config", "sampling", "plotting", "evaluation", "systems", "networks", "data", "errors"},
-    "sampling": {"training", "plotting", "systems", "data", "errors"},
+    "drawing": {"systems"},
+    "training": {"config", "drawing", "plotting", "evaluation", "systems", "networks", "data", "errors"},
+    "sampling": {"training", "drawing", "plotting", "systems", "data", "errors"},
     "cli": {
         "training",
         "sampling",

@@ -132,7 +132,8 @@ class DCGANGenerator(nn.Module):
         base, features, layers = _generator_layers(self)
 
         def activate(x: jax.Array) -> jax.Array:
-            return leaky_relu(batch_norm(train, self.momentum, self.epsilon, self.kernel_init, self.dtype)(x), self.slope)
+            x = batch_norm(train, self.momentum, self.epsilon, self.kernel_init, self.dtype)(x)
+            return leaky_relu(x, self.slope)
 
         x = join_labels(z, labels, self.num_classes)
         # A transposed convolution from one pixel to the whole map (PyTorch's first layer) is this dense layer.

@@ -33,8 +33,8 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         generator=_PYTORCH_GENERATOR,
         discriminator=dict(name="dcgan", width=64, multipliers=(1, 2, 4, 8)),
     ),
-    # The TensorFlow DCGAN for 64x64 cartoon avatars: the same generator (without the ReLU that the source applies to the
-    # latents, which would throw half of them away), a discriminator without padding.
+    # The TensorFlow DCGAN for 64x64 cartoon avatars: the same generator (without the ReLU that the source applies to
+    # the latents, which throws half of them away), a discriminator without padding.
     "tensorflow_avatar_dcgan": dict(
         generator=_PYTORCH_GENERATOR | _KERAS_NORM | dict(kernel_init="glorot_uniform"),
         discriminator=dict(

@@ -12,9 +12,9 @@ from tqdm import tqdm
 from jaxgan import plotting
 from jaxgan.data import Source
 from jaxgan.data.order import indices
+from jaxgan.drawing import Sampler
 from jaxgan.evaluation import Metric
 from jaxgan.networks.summary import parameter_counts, summarise
-from jaxgan.sampling import Sampler
 from jaxgan.systems import System
 from jaxgan.training.run_directory import RunDirectory, append_line, read_lines
 

@@ -139,17 +139,16 @@ def test_a_term_that_is_not_finite_stops_the_run_and_is_named(tmp_path):
     assert metrics(tmp_path) == []
 
 
-@pytest.mark.parametrize("save_every", [1, 4])
-def test_a_broken_state_is_never_saved(tmp_path, save_every):
+def test_a_broken_state_is_never_saved(tmp_path):
     """G breaks in the last thing a step does: every metric of that step is still finite, the next step's are not."""
     optimizer = dict(name="rmsprop", learning_rate=1e-3)
-    train(tmp_path, steps=4, save_every=save_every, generator_optimizer=optimizer)
+    train(tmp_path, steps=4, save_every=1, generator_optimizer=optimizer)
     good = left_behind(tmp_path)["state"]
     for _ in range(2):  # the same command says the same again, and harms nothing
         with pytest.raises(JaxganError, match=r"diverged: .*step [56]"):
-            train(tmp_path, allow_changes=True, steps=8, save_every=save_every, steps_per_call=1, **BROKEN_G)
+            train(tmp_path, allow_changes=True, steps=8, save_every=1, steps_per_call=1, **BROKEN_G)
         assert left_behind(tmp_path)["state"] == good
-    train(tmp_path, allow_changes=True, steps=8, save_every=save_every, generator_optimizer=optimizer)
+    train(tmp_path, allow_changes=True, steps=8, save_every=1, generator_optimizer=optimizer)
     assert load(tmp_path).step == 8  # with a better setting it goes on from there
 
 
