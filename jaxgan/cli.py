@@ -61,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
 
     sample = verbs.add_parser(
         "sample",
+        allow_abbrev=False,
         help="draw samples from a run",
         description="Draws samples from a run directory. Sample i depends on the seed and i only, not on --num.",
     )
@@ -83,7 +84,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_recipe(summary)
     summary.set_defaults(run=_summary)
 
-    listing = verbs.add_parser("list", help="list recipes, data, networks, objectives, optimizers and their options")
+    listing = verbs.add_parser(
+        "list", allow_abbrev=False, help="list recipes, data, networks, objectives, optimizers and their options"
+    )
     listing.set_defaults(run=_list)
     return parser
 

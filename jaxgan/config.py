@@ -134,7 +134,7 @@ def _literal(text: str) -> Any:
         return {"true": True, "false": False}.get(text, text)
 
 
-def resolve(config: ConfigDict) -> Settings:
+def resolve(config: ConfigDict | Mapping[str, Any]) -> Settings:
     """Checks a recipe and completes it, so that it states every setting that has an effect.
 
     Raises:
@@ -162,6 +162,8 @@ def _check_ranges(plain: Mapping[str, Any]) -> None:
     for key in ("steps", "batch_size", "steps_per_call", "log_every", "samples", "keep_checkpoints"):
         if plain[key] < 1:
             raise JaxganError(f"config.{key} is {plain[key]}, but must be at least 1.")
+    if plain["seed"] >= 2**32:  # JAX would take its last 32 bits
+        raise JaxganError(f"config.seed is {plain['seed']}, but must be in 0..{2**32 - 1}.")
     for key in ("seed", "sample_every", "save_every", "evaluate_every", "device_limit_mib"):
         if plain[key] < 0:
             raise JaxganError(f"config.{key} is {plain[key]}, but must not be negative.")
@@ -186,11 +188,6 @@ def _plain(config: Any) -> Any:
 def to_json(config: Mapping[str, Any]) -> str:
     """The text of a run's `config.json`."""
     return json.dumps(_plain(config), indent=2, sort_keys=True) + "\n"
-
-
-def from_json(text: str) -> Settings:
-    """Undoes `to_json`."""
-    return _plain(json.loads(text))
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

@@ -111,10 +111,11 @@ def save(path: Path, samples: Samples, trained: Trained) -> None:
     images = samples.images if points else plotting.to_uint8(samples.images)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix == ".png":
+        if path.suffix.lower() == ".png":
             plotting.save_samples(path, samples.images, None, len(np.unique(samples.labels)))
-        elif path.suffix == ".npz":
-            np.savez(path, images=images, latents=samples.latents, labels=samples.labels)
+        elif path.suffix.lower() == ".npz":
+            with path.open("wb") as file:
+                np.savez(file, images=images, latents=samples.latents, labels=samples.labels)
         elif points:
             raise JaxganError(f"points are not images: write them to a .npz or a .png instead of {path}.")
         else:

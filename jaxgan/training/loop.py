@@ -102,18 +102,20 @@ def train(
             step += length
             bar.update(length)
 
-            if due(step, config["log_every"], last):
-                recorder.log(step, tally.means(sums, names))
+            stopping = stop.signal is not None  # read once: a later signal is obeyed, and saved, after the next call
+            logging, drawing, scoring, saving = (
+                due(step, config[name], last) for name in ("log_every", "sample_every", "evaluate_every", "save_every")
+            )
+            if logging or drawing or scoring or saving or stopping:
+                means = tally.means(sums, names)  # raises if a term has gone: nothing is drawn or saved of such a state
+            if logging:
+                recorder.log(step, means)
                 sums = tally.empty(len(names))
-            if due(step, config["sample_every"], last):
+            if drawing:
                 recorder.draw(step, state)
-            if due(step, config["evaluate_every"], last):
+            if scoring:
                 recorder.evaluate(step, state)
-            stopping = (
-                stop.signal is not None
-            )  # looked at once: a later signal is obeyed, and saved, after the next call
-            if stopping or due(step, config["save_every"], last):
-                tally.means(sums, names)  # refuses what is not finite, so that no broken state is ever saved
+            if saving or stopping:
                 checkpoints.save(step, {"state": state, "tally": sums})
         checkpoints.wait()
-    return Outcome(step, stop.signal)
+    return Outcome(step, stop.signal if step < last else None)

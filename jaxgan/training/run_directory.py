@@ -15,7 +15,7 @@ from typing import Any
 
 import jax
 
-from jaxgan.config import differences, from_json, to_json
+from jaxgan.config import differences, resolve, to_json
 from jaxgan.data.spec import DataSpec
 from jaxgan.errors import JaxganError
 
@@ -58,12 +58,12 @@ class RunDirectory:
             raise JaxganError(f"cannot write the run directory {self.path}: {error.strerror or error}.") from error
 
     def config(self) -> Mapping[str, Any]:
-        """The settings of the run, complete.
+        """The settings of the run; options that came into being after it was made are at their defaults.
 
         Raises:
-          JaxganError: there is no run here, or its config.json cannot be read.
+          JaxganError: there is no run here, or its config.json cannot be read or states what this version lacks.
         """
-        return from_json(json.dumps(self._read(self._config, "data", "system")))
+        return resolve(self._read(self._config, "data", "system"))
 
     def spec(self) -> DataSpec:
         """What the run's data looked like.
