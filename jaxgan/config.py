@@ -107,7 +107,7 @@ def override(config: ConfigDict, assignments: Sequence[str]) -> ConfigDict:
     Raises:
       JaxganError: an assignment without `=`, or one into something that is not a group of settings.
     """
-    result = _plain(config)
+    result = plain_settings(config)
     for assignment in sorted(assignments, key=lambda text: not text.partition("=")[0].endswith(".name")):
         key, equals, text = assignment.partition("=")
         if not equals:
@@ -140,7 +140,7 @@ def resolve(config: ConfigDict | Mapping[str, Any]) -> Settings:
     Raises:
       JaxganError: an unknown setting, name or option, a value of the wrong type or out of range, a part not given.
     """
-    plain = _plain(config)
+    plain = plain_settings(config)
     tables = parts(plain)
     for key in plain:
         if key not in SHARED and key not in tables:
@@ -174,25 +174,25 @@ def _check_ranges(plain: Mapping[str, Any]) -> None:
             raise unknown("metric", metric, METRICS)
 
 
-def _plain(config: Any) -> Any:
-    """Nested dicts and tuples, whatever mixture of ConfigDict, dict and list came in."""
+def plain_settings(config: Any) -> Any:
+    """Settings as nested dicts and tuples, whatever mixture of ConfigDict, dict and list came in."""
     if isinstance(config, ConfigDict):
         config = config.to_dict()
     if isinstance(config, Mapping):
-        return {key: _plain(value) for key, value in config.items()}
+        return {key: plain_settings(value) for key, value in config.items()}
     if isinstance(config, list | tuple):
-        return tuple(_plain(item) for item in config)
+        return tuple(plain_settings(item) for item in config)
     return config
 
 
 def to_json(config: Mapping[str, Any]) -> str:
     """The text of a run's `config.json`."""
-    return json.dumps(_plain(config), indent=2, sort_keys=True) + "\n"
+    return json.dumps(plain_settings(config), indent=2, sort_keys=True) + "\n"
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """One line a setting that differs: `config.batch_size: 64 -> 128`."""
-    before, after = dict(_flat(_plain(old))), dict(_flat(_plain(new)))
+    before, after = dict(_flat(plain_settings(old))), dict(_flat(plain_settings(new)))
     return [
         f"config.{key}: {before.get(key, '(none)')!r} -> {after.get(key, '(none)')!r}"
         for key in sorted(before.keys() | after.keys())

@@ -26,7 +26,7 @@ from jaxgan.errors import JaxganError
 from jaxgan.networks import DISCRIMINATORS, GENERATORS
 from jaxgan.objectives import OBJECTIVES, Objective
 from jaxgan.optim import OPTIMIZERS, exponential_average
-from jaxgan.registry import build
+from jaxgan.registry import build, complete
 
 Batch = Mapping[str, Any]
 Metrics = dict[str, jax.Array]
@@ -110,13 +110,14 @@ class Gan:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], spec: DataSpec) -> "Gan":
-        """Builds the system that a resolved recipe describes, for data of this kind.
+        """Builds the system that a recipe describes, for data of this kind.
 
         Raises:
           JaxganError: labels are asked for and the data has none, a number is out of range, or a network refuses the
             shape of the data.
         """
-        options = {key: value for key, value in config["system"].items() if key != "name"}
+        completed = complete(config["system"], {config["system"]["name"]: cls}, "config.system")
+        options = {key: value for key, value in completed.items() if key != "name"}
         if options["conditional"] and not spec.num_classes:
             raise JaxganError(
                 "config.system.conditional needs labels, and this data has none. Put the images into one sub-folder "

@@ -102,12 +102,11 @@ def train(
             step += length
             bar.update(length)
 
-            stopping = stop.signal is not None  # read once: a later signal is obeyed, and saved, after the next call
             logging, drawing, scoring, saving = (
                 due(step, config[name], last) for name in ("log_every", "sample_every", "evaluate_every", "save_every")
             )
-            if logging or drawing or scoring or saving or stopping:
-                means = tally.means(sums, names)  # raises if a term has gone: nothing is drawn or saved of such a state
+            if logging or drawing or scoring:
+                means = tally.means(sums, names)  # raises if a term has gone: nothing is made of such a state
             if logging:
                 recorder.log(step, means)
                 sums = tally.empty(len(names))
@@ -115,7 +114,9 @@ def train(
                 recorder.draw(step, state)
             if scoring:
                 recorder.evaluate(step, state)
+            stopping = stop.signal is not None  # read once: a later signal is obeyed, and saved, after the next call
             if saving or stopping:
+                tally.means(sums, names)  # the same for what has not been logged yet
                 checkpoints.save(step, {"state": state, "tally": sums})
         checkpoints.wait()
     return Outcome(step, stop.signal if step < last else None)

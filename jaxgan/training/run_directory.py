@@ -15,7 +15,7 @@ from typing import Any
 
 import jax
 
-from jaxgan.config import differences, resolve, to_json
+from jaxgan.config import differences, plain_settings, resolve, to_json
 from jaxgan.data.spec import DataSpec
 from jaxgan.errors import JaxganError
 
@@ -48,7 +48,7 @@ class RunDirectory:
         try:
             for folder in (self.path, self.checkpoints, self.samples, self.figures):
                 folder.mkdir(parents=True, exist_ok=True)
-            changed = differences(self.config(), config) if self._config.exists() else []
+            changed = differences(resolve(self.config()), config) if self._config.exists() else []
             if changed and not allow_changes:
                 raise JaxganError(
                     f"{self.path} holds a run with other settings: {'; '.join(changed)}.\n"
@@ -58,12 +58,12 @@ class RunDirectory:
             raise JaxganError(f"cannot write the run directory {self.path}: {error.strerror or error}.") from error
 
     def config(self) -> Mapping[str, Any]:
-        """The settings of the run; options that came into being after it was made are at their defaults.
+        """The settings of the run as they were written.
 
         Raises:
-          JaxganError: there is no run here, or its config.json cannot be read or states what this version lacks.
+          JaxganError: there is no run here, or its config.json cannot be read.
         """
-        return resolve(self._read(self._config, "data", "system"))
+        return plain_settings(self._read(self._config, "data", "system"))
 
     def spec(self) -> DataSpec:
         """What the run's data looked like.
