@@ -13,7 +13,7 @@ def get_config():
     return recipe(
         steps=10_000,
         batch_size=64,
-        steps_per_call=50,
+        steps_per_call=10,
         log_every=50,
         sample_every=100,
         save_every=500,

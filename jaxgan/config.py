@@ -83,12 +83,10 @@ def load(name_or_path: str) -> ConfigDict:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
+        return ConfigDict(module.get_config())
     except Exception as error:  # whatever the user's own file raises
         line = getattr(error, "lineno", None) or traceback.extract_tb(error.__traceback__)[-1].lineno
         raise JaxganError(f"{path}, line {line}: {type(error).__name__}: {error}") from error
-    if not hasattr(module, "get_config"):
-        raise JaxganError(f"{path} has no function get_config().")
-    return module.get_config()
 
 
 def parts(config: Mapping[str, Any]) -> dict[str, Table]:
@@ -119,7 +117,7 @@ def override(config: ConfigDict, assignments: Sequence[str]) -> ConfigDict:
             if not isinstance(target, dict):
                 path = ".".join(groups[:depth])
                 raise JaxganError(f"--config.{key}: config.{path} is a value, not a group of settings.")
-        if groups and last == "name":
+        if groups and last == "name" and target.get("name") != text:
             target.clear()
         if isinstance(target.get(last), dict):
             raise JaxganError(f"--config.{key} names a group of settings; set config.{key}.name or one of its options.")
@@ -130,7 +128,7 @@ def override(config: ConfigDict, assignments: Sequence[str]) -> ConfigDict:
 def _literal(text: str) -> Any:
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError):  # a bare word is a string
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):  # whatever is no literal is a string
         return {"true": True, "false": False}.get(text, text)
 
 

@@ -7,11 +7,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgan.errors import JaxganError
 from jaxgan.systems import System
 
 CHUNK = 64
 """Samples are computed this many at a time, whatever number is asked for, and sample i always at place i % CHUNK. So
 the same program computes it every time, and the same seed gives the same bits whether 1 or 10,000 are drawn."""
+
+
+def sample_key(seed: int) -> jax.Array:
+    """The key of the samples of a seed; apart from every key that training makes of the same seed."""
+    return jax.random.fold_in(jax.random.key(seed), 2**32 - 1)
 
 
 class Samples(NamedTuple):
@@ -55,5 +61,9 @@ class Sampler:
         for first in range(0, num, CHUNK):
             chunk = self._draw(state, key, jnp.int32(first), wanted[first : first + CHUNK])
             images.append(np.asarray(chunk[0]))
+            if not np.isfinite(images[-1]).all():
+                raise JaxganError(
+                    "training diverged: what the generator makes is not finite. The last checkpoint before is kept."
+                )
             latents.append(np.asarray(chunk[1]))
         return Samples(np.concatenate(images)[:num], np.concatenate(latents)[:num], wanted[:num])

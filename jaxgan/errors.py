@@ -8,6 +8,16 @@ class JaxganError(Exception):
     """Something the user can put right. Its text says what is wrong and what to do, in one or two lines."""
 
 
+def check_range(name: str, value: float, low: float, high: float) -> None:
+    """Refuses a number outside [low, high], and one that is not a number.
+
+    Raises:
+      JaxganError: it names the setting, its value and the range.
+    """
+    if not low <= value <= high:
+        raise JaxganError(f"{name} is {value}, but must be in [{low}, {high}].")
+
+
 def unknown(kind: str, name: object, known: Iterable[str]) -> JaxganError:
     """Builds the error for a name that is not in a table: the nearest match, then everything that exists.
 

@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxgan.errors import JaxganError
+
 Half = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
 Range = tuple[float, float]
 
@@ -53,6 +55,12 @@ def _check(real_logits: jax.Array, fake_logits: jax.Array) -> None:
         raise ValueError(f"real and fake logits differ in number: {real_logits.shape} and {fake_logits.shape}")
 
 
+def _check_labels(**ranges: Range) -> None:
+    for name, (low, high) in ranges.items():
+        if not 0 <= low <= high <= 1:
+            raise JaxganError(f"config.objective.{name} is ({low}, {high}), but must be (low, high) within [0, 1].")
+
+
 def minimax(real_labels: Range = (1.0, 1.0), fake_labels: Range = (0.0, 0.0)) -> Objective:
     """The game of the original paper: min over G, max over D of E log D(x) + E log(1 - D(G(z))).
 
@@ -63,8 +71,12 @@ def minimax(real_labels: Range = (1.0, 1.0), fake_labels: Range = (0.0, 0.0)) ->
         (Salimans et al. 2016), (0.8, 1.0) random soft labels.
       fake_labels: the same for generated examples.
 
+    Raises:
+      JaxganError: a range that is not within [0, 1], or upside down.
+
     Source: Goodfellow et al. 2014, equation 1.
     """
+    _check_labels(real_labels=real_labels, fake_labels=fake_labels)
 
     def discriminator(real_logits: jax.Array, fake_logits: jax.Array, key: jax.Array) -> jax.Array:
         _check(real_logits, fake_logits)
@@ -88,8 +100,12 @@ def non_saturating(
       fake_labels: as in `minimax`.
       generator_labels: range of the labels that G wants D to give to generated examples.
 
+    Raises:
+      JaxganError: as in `minimax`.
+
     Source: Goodfellow et al. 2014, section 3.
     """
+    _check_labels(generator_labels=generator_labels)
 
     def generator(real_logits: jax.Array, fake_logits: jax.Array, key: jax.Array) -> jax.Array:
         _check(real_logits, fake_logits)

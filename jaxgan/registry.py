@@ -55,15 +55,17 @@ def describe(annotation: Any) -> str:
 
 
 def lookup(thing: Mapping[str, Any], table: Table, path: str) -> Callable[..., Any]:
-    """The callable that a named thing stands for. `"tfds:mnist"` stands for `"tfds"`.
+    """The callable that a named thing stands for.
+
+    A colon and what follows belong to the callable, as in `"tfds:mnist"`; only one with a parameter `dataset` takes it.
 
     Raises:
       JaxganError: the thing has no name, or one that is not in the table.
     """
     if not isinstance(thing, Mapping) or not isinstance(thing.get("name"), str):
         raise JaxganError(f'{path} must be given as dict(name="...", option=value).')
-    name = thing["name"].partition(":")[0]
-    if name not in table:
+    name, colon, _ = thing["name"].partition(":")
+    if name not in table or (colon and "dataset" not in inspect.signature(table[name]).parameters):
         raise unknown(path, thing["name"], table)
     return table[name]
 

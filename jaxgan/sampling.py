@@ -13,7 +13,7 @@ from PIL import Image
 
 from jaxgan import plotting
 from jaxgan.data.spec import DataSpec
-from jaxgan.drawing import Sampler, Samples
+from jaxgan.drawing import Sampler, Samples, sample_key
 from jaxgan.errors import JaxganError
 from jaxgan.systems import System, build_system
 from jaxgan.training.checkpoints import Checkpoints
@@ -63,7 +63,7 @@ class Trained:
         if labels is not None and not (len(labels) and all(0 <= label < classes for label in labels)):
             names = ", ".join(self.spec.class_names)
             raise JaxganError(f"the labels are {list(labels)}, but must be in 0..{classes - 1} ({names}).")
-        return self._sampler(self.state, jax.random.key(seed), num, labels)
+        return self._sampler(self.state, sample_key(seed), num, labels)
 
 
 def load(directory: str | Path, step: int | None = None) -> Trained:

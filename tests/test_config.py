@@ -57,8 +57,13 @@ def test_a_thing_is_completed_and_built_with_what_the_program_supplies():
     assert build(thing, TABLE, "config.x", given="supplied") == ("supplied", 3, 2, "down", ())
 
 
-def test_what_follows_a_colon_is_not_part_of_the_name():
-    assert lookup({"name": "point:of no return"}, TABLE, "config.x") is point
+def test_what_follows_a_colon_is_for_those_that_take_a_dataset():
+    def shelf(dataset):
+        return dataset
+
+    assert lookup({"name": "shelf:mnist"}, {"shelf": shelf}, "config.x") is shelf
+    with pytest.raises(JaxganError, match=r"unknown config\.x 'point:of no return'"):
+        lookup({"name": "point:of no return"}, TABLE, "config.x")
 
 
 @pytest.mark.parametrize(
@@ -132,9 +137,14 @@ def test_a_recipe_is_loaded_by_path(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text("from jaxgan.config import recipe\ndef get_config():\n    return recipe(steps=7)\n")
     assert load(str(path)).steps == 7
-    path.write_text("x = 1\n")
-    with pytest.raises(JaxganError, match=r"mine.py has no function get_config\(\)"):
-        load(str(path))
+    for text, message in {
+        "x = 1\n": "no attribute 'get_config'",
+        "x = 1\ny = (\n": "line 2: SyntaxError",
+        "def get_config():\n    return nothing\n": "line 2: NameError: name 'nothing' is not defined",
+    }.items():
+        path.write_text(text)
+        with pytest.raises(JaxganError, match=message):
+            load(str(path))
 
 
 def test_an_unknown_recipe_is_told_the_nearest():

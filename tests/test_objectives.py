@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxgan.errors import JaxganError
 from jaxgan.objectives import OBJECTIVES, cross_entropy, minimax, non_saturating
 
 KEY = jax.random.key(0)
@@ -127,3 +128,11 @@ def test_cross_entropy_is_pytorchs():
         )
         ours = cross_entropy(jnp.asarray(logits), (label, label), KEY)
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("labels", [(1.0, 0.8), (-0.1, 1.0), (0.5, 1.5), (float("nan"), 1.0)])
+@pytest.mark.parametrize(("make", "name"), [(minimax, "real_labels"), (minimax, "fake_labels"),
+                                            (non_saturating, "generator_labels")])  # fmt: skip
+def test_label_ranges_upside_down_or_outside_are_refused(make, name, labels):
+    with pytest.raises(JaxganError, match=f"config.objective.{name} is "):
+        make(**{name: labels})

@@ -5,7 +5,8 @@ import numpy as np
 import optax
 import pytest
 
-from jaxgan.optim import OPTIMIZERS, exponential_average
+from jaxgan.errors import JaxganError
+from jaxgan.optim import OPTIMIZERS, adam, exponential_average, rmsprop, sgd
 
 ROWS = [
     # ours, options, PyTorch's class, its options
@@ -62,3 +63,15 @@ def test_an_average_without_decay_is_the_current_value_to_the_bit():
     np.testing.assert_array_equal(
         exponential_average({"a": jnp.ones(3)}, current, jnp.int32(7), 0.0)["a"], current["a"]
     )
+
+
+@pytest.mark.parametrize("make", [adam, rmsprop, sgd])
+@pytest.mark.parametrize("rate", [-1e-3, float("inf"), float("nan")])
+def test_impossible_learning_rates_are_refused(make, rate):
+    with pytest.raises(JaxganError, match="learning_rate is "):
+        make(learning_rate=rate)
+
+
+def test_momenta_are_shares():
+    with pytest.raises(JaxganError, match=r"b1 is 1\.5, but must be in"):
+        adam(b1=1.5)

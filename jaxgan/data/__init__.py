@@ -45,8 +45,7 @@ def open_source(options: Mapping[str, Any], seed: int) -> Source:
     factory = lookup(options, SOURCES, "config.data")
     name, _, dataset = options["name"].partition(":")
     of_many = "dataset" in inspect.signature(factory).parameters
-    if of_many != bool(dataset):
-        form = f"{name}:NAME" if of_many else name
-        raise JaxganError(f"config.data.name is {options['name']!r}, but must have the form {form!r}.")
+    if of_many and not dataset:
+        raise JaxganError(f"config.data.name is {options['name']!r}, but must have the form '{name}:NAME'.")
     given = {"dataset": dataset} if of_many else {}
     return build(options, SOURCES, "config.data", seed=seed, **given)

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.data.order import indices
@@ -76,7 +75,7 @@ class ResidentFeed:
 
     def __init__(self, source: Source, schedule: Schedule) -> None:
         """Moves the set to the default device; uint8 stays uint8."""
-        self.constants = {key: jnp.asarray(array) for key, array in source.arrays().items()}
+        self.constants = jax.device_put(dict(source.arrays()))
         self._schedule = schedule
 
     def items(self, first_step: int, steps_per_call: int) -> Iterator[np.ndarray]:

@@ -3,7 +3,7 @@
 import os
 import threading
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NoReturn, Protocol
 
@@ -58,11 +58,7 @@ class _Directory:
         self._root = path / split
         if not self._root.is_dir():
             raise unknown(f"split in {path}", split, (child.name for child in path.iterdir() if child.is_dir()))
-        # Links are followed: sets are often put together from linked class folders.
-        walk = os.walk(self._root, onerror=_refuse, followlinks=True)
-        self.names = _image_names(
-            (Path(folder) / name).relative_to(self._root).as_posix() for folder, _, names in walk for name in names
-        )
+        self.names = _image_names(path.relative_to(self._root).as_posix() for path in _walk(self._root))
 
     def read(self, name: str) -> bytes:
         return (self._root / name).read_bytes()
@@ -90,6 +86,16 @@ class _Archive:
     def read(self, name: str) -> bytes:
         with self._lock:
             return self._archive.read(self._prefix + name)
+
+
+def _walk(root: Path) -> Iterator[Path]:
+    """Every file below a folder. Links are followed, since sets are often put together from linked class folders, but
+    never into a folder that contains them.
+    """
+    for folder, children, names in os.walk(root, onerror=_refuse, followlinks=True):
+        above = {Path(folder).resolve(), *Path(folder).resolve().parents}
+        children[:] = [child for child in children if (Path(folder) / child).resolve() not in above]
+        yield from (Path(folder) / name for name in names)
 
 
 def _image_names(names: Iterable[str]) -> list[str]:

@@ -175,6 +175,11 @@ def _classes(names: Sequence[str]) -> tuple[tuple[str, ...], dict[str, int]]:
             f"the folders {', '.join(class_names)} look like splits, not classes.\n"
             f'Choose one, e.g. config.data.split="{class_names[-1]}".'
         )
+    if len(class_names) == 1 and all(name.count("/") > 1 for name in names):
+        raise JaxganError(
+            f"all images lie in sub-folders of the one folder {class_names[0]!r}, which would be one class.\n"
+            f'To make those sub-folders the classes, set config.data.split="{class_names[0]}".'
+        )
     label = {class_name: index for index, class_name in enumerate(class_names)}
     return class_names, {name: label[class_name] for name, class_name in class_of.items()}
 

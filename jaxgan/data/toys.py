@@ -4,6 +4,7 @@ import numpy as np
 
 from jaxgan.data.memory import ArraySource
 from jaxgan.data.spec import Source
+from jaxgan.errors import check_range
 
 GAUSSIAN_A = np.array([[1.0, 2.0], [-0.1, 0.5]])
 GAUSSIAN_B = np.array([1.0, 2.0])
@@ -65,9 +66,12 @@ def grid_centres(side: int = 5, step: float = 2.0) -> np.ndarray:
 
 
 def _mixture(seed: int, num: int, centres: np.ndarray, sigma: float) -> Source:
+    check_range("config.data: number of Gaussians", len(centres), 1, 2**20)
+    check_range("config.data.sigma", sigma, 0, 1e6)
     mode = np.arange(num) % len(centres)
     return ArraySource((centres[mode] + sigma * _normal(seed, num)).astype(np.float32))
 
 
 def _normal(seed: int, num: int) -> np.ndarray:
+    check_range("config.data.num", num, 1, 2**30)
     return np.random.Generator(np.random.Philox(seed)).standard_normal((num, 2))

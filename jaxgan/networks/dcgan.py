@@ -11,7 +11,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxgan.errors import JaxganError
+from jaxgan.errors import JaxganError, check_range
 from jaxgan.networks.layers import (
     INITIALISERS,
     Conv,
@@ -46,9 +46,14 @@ def _per_layer(value: int | tuple[int, ...], layers: int, name: str) -> tuple[in
     return values
 
 
-def _check_image(shape: tuple[int, ...]) -> None:
+def _check(net: "DCGANGenerator | DCGANDiscriminator") -> None:
+    shape = net.shape
     if len(shape) != 3 or min(shape) < 1:
         raise JaxganError(f"dcgan makes images of (height, width, channels), not examples of shape {tuple(shape)}.")
+    _per_layer(net.width, 1, "width")
+    check_range("dcgan: momentum", net.momentum, 0, 1)
+    check_range("dcgan: epsilon", net.epsilon, 0, 1e6)
+    check_range("dcgan: slope", net.slope, 0, 1)
 
 
 def _generator_layers(net: "DCGANGenerator") -> tuple[Size, int, list[tuple[int, int, int, Size]]]:
@@ -57,9 +62,8 @@ def _generator_layers(net: "DCGANGenerator") -> tuple[Size, int, list[tuple[int,
     Raises:
       JaxganError: the shape is no image's, or a list has not one entry a layer.
     """
-    _check_image(net.shape)
+    _check(net)
     height, width, channels = net.shape
-    _per_layer(net.width, 1, "width")
     multipliers = net.multipliers or default_multipliers(height, width)[::-1]
     count = len(_per_layer(multipliers, len(multipliers), "multipliers"))
     kernels, strides = _per_layer(net.kernel, count, "kernel"), _per_layer(net.stride, count, "stride")
@@ -76,8 +80,7 @@ def _discriminator_layers(net: "DCGANDiscriminator") -> list[tuple[int, int, int
     Raises:
       JaxganError: the shape is no image's, or a list has not one entry a layer.
     """
-    _check_image(net.shape)
-    _per_layer(net.width, 1, "width")
+    _check(net)
     multipliers = net.multipliers or default_multipliers(*net.shape[:2])
     count = len(_per_layer(multipliers, len(multipliers), "multipliers"))
     kernels, strides = _per_layer(net.kernel, count, "kernel"), _per_layer(net.stride, count, "stride")

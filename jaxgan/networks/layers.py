@@ -17,7 +17,14 @@ INITIALISERS: dict[str, Init] = {
 }
 InitName = Literal["glorot_uniform", "lecun_normal", "normal"]
 
-ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {"tanh": jnp.tanh, "none": lambda x: x}
+ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
+    "elu": nn.elu,
+    "gelu": nn.gelu,
+    "none": lambda x: x,
+    "sigmoid": nn.sigmoid,
+    "silu": nn.silu,
+    "tanh": jnp.tanh,
+}
 
 
 def leaky_relu(x: jax.Array, slope: float) -> jax.Array:

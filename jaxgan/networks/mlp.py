@@ -7,15 +7,16 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxgan.errors import JaxganError
+from jaxgan.errors import JaxganError, check_range
 from jaxgan.networks.layers import ACTIVATIONS, INITIALISERS, Head, InitName, batch_norm, join_labels, leaky_relu
 
-Activation = Literal["leaky_relu", "tanh"]
+Activation = Literal["leaky_relu", "tanh", "sigmoid", "gelu", "silu", "elu"]
 
 
-def _check_hidden(hidden: tuple[int, ...]) -> None:
+def _check(hidden: tuple[int, ...], slope: float) -> None:
     if min(hidden, default=1) < 1:
         raise JaxganError(f"mlp: hidden is {tuple(hidden)}, but every width must be at least 1.")
+    check_range("mlp: slope", slope, 0, 1)
 
 
 class _Trunk(nn.Module):
@@ -34,7 +35,7 @@ class _Trunk(nn.Module):
             x = nn.Dense(width, dtype=self.dtype, kernel_init=INITIALISERS[self.kernel_init])(x)
             if self.normalise:
                 x = batch_norm(train, 0.9, 1e-5, self.kernel_init, self.dtype)(x)
-            x = jnp.tanh(x) if self.activation == "tanh" else leaky_relu(x, self.slope)
+            x = leaky_relu(x, self.slope) if self.activation == "leaky_relu" else ACTIVATIONS[self.activation](x)
         return x
 
 
@@ -47,7 +48,7 @@ class MLPGenerator(nn.Module):
       dtype: of the arithmetic.
       hidden: widths of the hidden layers; () makes G linear.
       activation: of the hidden layers.
-      slope: of leaky_relu; 0 is ReLU.
+      slope: of leaky_relu, in [0, 1]; 0 is ReLU.
       output: "tanh" for images, "none" for points.
       normalise: batch normalisation before each hidden activation.
       kernel_init: of the kernels.
@@ -65,7 +66,7 @@ class MLPGenerator(nn.Module):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_hidden(self.hidden)
+        _check(self.hidden, self.slope)
 
     @nn.compact
     def __call__(self, z: jax.Array, labels: jax.Array | None = None, *, train: bool) -> jax.Array:
@@ -85,7 +86,7 @@ class MLPDiscriminator(nn.Module):
       dtype: of the arithmetic; the head and its logits are float32.
       hidden: widths of the hidden layers.
       activation: of the hidden layers.
-      slope: of leaky_relu; 0 is ReLU.
+      slope: of leaky_relu, in [0, 1]; 0 is ReLU.
       normalise: batch normalisation before each hidden activation.
       kernel_init: of the kernels.
     """
@@ -101,7 +102,7 @@ class MLPDiscriminator(nn.Module):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_hidden(self.hidden)
+        _check(self.hidden, self.slope)
 
     @nn.compact
     def __call__(self, x: jax.Array, labels: jax.Array | None = None, *, train: bool) -> jax.Array:

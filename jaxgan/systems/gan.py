@@ -259,6 +259,8 @@ class Gan:
         for images in (real, fake):
             variables = {"params": params, "batch_stats": batch_stats}
             y, moved = self.discriminator.apply(variables, images, labels, train=True, mutable=["batch_stats"])
+            if y.shape != images.shape[:1]:  # [b, 1] would broadcast against [b] in a loss
+                raise ValueError(f"a discriminator returns logits [b], not {y.shape} for {len(images)} examples")
             logits.append(y)
             batch_stats = moved.get("batch_stats", {})
         return logits[0], logits[1], batch_stats

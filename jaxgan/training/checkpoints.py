@@ -84,7 +84,7 @@ class Checkpoints:
         if free < size + 2**20:
             raise self._failure(step, f"the disk is full: {free / 2**20:.1f} MiB free, {size / 2**20:.1f} needed")
         try:
-            self._manager.save(
+            saved = self._manager.save(
                 step,
                 args=ocp.args.Composite(
                     **{name: ocp.args.StandardSave(tree) for name, tree in arrays.items()},
@@ -94,7 +94,9 @@ class Checkpoints:
                 ),
             )
         except (OSError, ValueError) as error:  # tensorstore reports a failing disk as ValueError
-            raise self._failure(step, str(error).splitlines()[0]) from error
+            raise self._failure(step, str(error).splitlines()[0][:200]) from error
+        if not saved:
+            raise self._failure(step, f"step {step} is not later than the newest checkpoint")
 
     def wait(self) -> None:
         """Returns when what was saved is on disk.
@@ -105,10 +107,12 @@ class Checkpoints:
         try:
             self._manager.wait_until_finished()
         except (OSError, ValueError) as error:
-            raise self._failure(None, str(error).splitlines()[0]) from error
+            raise self._failure(None, str(error).splitlines()[0][:200]) from error
 
     def _failure(self, step: int | None, reason: str) -> JaxganError:
-        good = [known for known in self.steps() if known != step]
+        # Orbax's own list already leaves out those that a successful save would have removed.
+        good = sorted(int(path.name) for path in self._directory.iterdir() if path.name.isdecimal())
+        good = [known for known in good if known != step]
         left = f"the checkpoint of step {good[-1]} is intact" if good else "there is no earlier checkpoint"
         return JaxganError(f"could not save a checkpoint: {reason}.\n{left}; make room and run the same command again.")
 
@@ -169,10 +173,10 @@ class Checkpoints:
         """Moves checkpoints later than `after`, which are damaged, out of the way of those to come; deletes nothing."""
         for step in self.steps():
             if step > after:
-                aside = self._directory.parent / "damaged_checkpoints" / str(step)
-                shutil.rmtree(aside, ignore_errors=True)
-                aside.parent.mkdir(exist_ok=True)
-                (self._directory / str(step)).rename(aside)
+                folder = self._directory.parent / "damaged_checkpoints"
+                folder.mkdir(exist_ok=True)
+                earlier = len(list(folder.glob(f"{step}*")))
+                (self._directory / str(step)).rename(folder / (f"{step}.{earlier}" if earlier else str(step)))
         self._manager.reload()
 
     def close(self) -> None:

@@ -78,7 +78,7 @@ def train(
     Raises:
       JaxganError: a metric was not finite, the data failed, or a checkpoint could not be written.
     """
-    init_key, step_key, sample_key = jax.random.split(jax.random.key(config["seed"]), 3)
+    init_key, step_key = jax.random.split(jax.random.key(config["seed"]))
     micro, last = system.micro_batches, config["steps"]
     batch = source.spec.zeros(*([micro] if micro > 1 else []), config["batch_size"])
     feed = make_feed(source, config["batch_size"], micro, config["seed"], config["device_limit_mib"] * 2**20)
@@ -89,7 +89,7 @@ def train(
     step, trees = checkpoints.restore_newest(abstract, recorder.report) or (0, {})
     state, sums = jax.device_put((trees["state"], trees["tally"])) if trees else (init(), tally.empty(len(names)))
     checkpoints.set_aside(after=step)
-    recorder.begin(step, sample_key)
+    recorder.begin(step)
 
     length = steps_per_call(config, step)
     call, items, running = make_call(system, feed, step_key), feed.items(step, length), None
@@ -97,8 +97,9 @@ def train(
     with Stop() as stop, recorder.progress(step, last) as bar:
         while step < last and not stopping:
             item = recorder.waiting(lambda: next(items))
-            jax.block_until_ready(running)  # keeps two calls in flight: one runs while the next is prepared
-            state, sums, running = call(state, sums, feed.constants, item)
+            state, sums, latest = call(state, sums, feed.constants, item)
+            jax.block_until_ready(running)  # the call before: one is queued while the item after it is prepared
+            running = latest
             step += length
             bar.update(length)
 

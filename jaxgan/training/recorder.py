@@ -5,14 +5,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import jax
 import numpy as np
 from tqdm import tqdm
 
 from jaxgan import plotting
 from jaxgan.data import Source
 from jaxgan.data.order import indices
-from jaxgan.drawing import Sampler
+from jaxgan.drawing import Sampler, sample_key
 from jaxgan.evaluation import Metric
 from jaxgan.networks.summary import parameter_counts, summarise
 from jaxgan.systems import System
@@ -43,18 +42,17 @@ class Recorder:
         command: str,
     ):
         self._config, self._run, self._source, self._system, self._scorers = config, run, source, system, scorers
-        self._command, self._sampler = command, Sampler(system)
+        self._command, self._sampler, self._sample_key = command, Sampler(system), sample_key(config["seed"])
         self._images_per_step = config["batch_size"] * system.micro_batches
 
     def report(self, message: str) -> None:
         """Tells the user something, above the progress bar."""
         tqdm.write(message)
 
-    def begin(self, step: int, sample_key: jax.Array) -> None:
+    def begin(self, step: int) -> None:
         """Describes the run, drops what a killed one wrote after its last checkpoint, so that no line is ever doubled,
         draws real examples as the model sees them, and starts the clock.
         """
-        self._sample_key = sample_key
         networks = self._system.networks()
         self._run.describe(
             self._source.spec, self._config, self._command, summarise(networks), parameter_counts(networks)

@@ -4,12 +4,14 @@
 `samples/real.png`, `samples/<step, 7 digits>.png`, `figures/*.png`.
 """
 
+import contextlib
 import datetime
+import fcntl
 import importlib.metadata
 import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,23 +41,40 @@ class RunDirectory:
         self._config = self.path / "config.json"
         self._run = self.path / "run.json"
 
-    def create(self, config: Mapping[str, Any], allow_changes: bool) -> None:
-        """Makes the directory, or opens the one of an earlier start of the same run; writes no file yet.
+    def check(self, config: Mapping[str, Any]) -> None:
+        """Refuses a directory that holds a run with other settings.
 
         Raises:
-          JaxganError: it cannot be written, or holds a run with other settings and `allow_changes` is not set.
+          JaxganError: it does; each difference is listed.
+        """
+        changed = differences(resolve(self.config()), config) if self._config.exists() else []
+        if changed:
+            raise JaxganError(
+                f"{self.path} holds a run with other settings: {'; '.join(changed)}.\n"
+                "Choose another --workdir, or add --allow-changes to continue that run with the new settings."
+            )
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[None]:
+        """Makes the directory if it is not there, and keeps other processes from writing it.
+
+        Raises:
+          JaxganError: it cannot be written, or another process is writing it.
         """
         try:
             for folder in (self.path, self.checkpoints, self.samples, self.figures):
                 folder.mkdir(parents=True, exist_ok=True)
-            changed = differences(resolve(self.config()), config) if self._config.exists() else []
-            if changed and not allow_changes:
-                raise JaxganError(
-                    f"{self.path} holds a run with other settings: {'; '.join(changed)}.\n"
-                    "Choose another --workdir, or add --allow-changes to continue that run with the new settings."
-                )
+            lock = (self.path / ".lock").open("w")
         except OSError as error:
             raise JaxganError(f"cannot write the run directory {self.path}: {error.strerror or error}.") from error
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # gone with the process, however it ends
+            except BlockingIOError as error:
+                raise JaxganError(
+                    f"another process is training in {self.path}; wait for it, or choose another --workdir."
+                ) from error
+            yield
 
     def config(self) -> Mapping[str, Any]:
         """The settings of the run as they were written.
@@ -97,7 +116,7 @@ class RunDirectory:
             "command": command,
             "started": _now(),
             "stopped": None,
-            "devices": f"{jax.device_count()} x {device.device_kind} ({device.platform})",
+            "device": f"{device.device_kind} ({device.platform}), 1 of {jax.device_count()}",
             "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
             "python": platform.python_version(),
             "versions": {name: importlib.metadata.version(name) for name in PACKAGES},

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 import jax
 
-from jaxgan.data import open_source
+from jaxgan.data import DataSpec, open_source
 from jaxgan.errors import JaxganError
 from jaxgan.evaluation import METRICS
 from jaxgan.networks.summary import parameter_counts
-from jaxgan.systems import build_system
+from jaxgan.systems import System, build_system
 from jaxgan.training.checkpoints import Checkpoints
 from jaxgan.training.loop import Outcome, steps_per_call, train
 from jaxgan.training.recorder import Recorder
@@ -41,35 +41,39 @@ def run(config: Mapping[str, Any], workdir: Path, command: str, allow_changes: b
     Raises:
       JaxganError: anything the user can put right; what was on disk before is still there.
     """
-    source = open_source(config["data"], config["seed"])
-    spec = source.spec
-    system = build_system(config, spec)
-    scorers = {name: METRICS[name](spec, system.num_classes) for name in config["metrics"]}
-    counts = parameter_counts(system.networks())
-
     directory = RunDirectory(workdir)
-    directory.create(config, allow_changes)
+    if not allow_changes:
+        directory.check(config)
+    source = open_source(config["data"], config["seed"])
+    system = build_system(config, source.spec)
+    scorers = {name: METRICS[name](source.spec, system.num_classes) for name in config["metrics"]}
     recorder = Recorder(config, directory, source, system, scorers, command)
-    device = jax.devices()[0]
-    recorder.report(
+    with directory.opened():
+        recorder.report(_introduction(config, source.spec, system, workdir))
+        try:
+            checkpoints = Checkpoints(directory.checkpoints, config["keep_checkpoints"])
+            try:
+                outcome = train(config, source, system, checkpoints, recorder)
+            finally:
+                checkpoints.close()
+            pictures = recorder.finish()
+            directory.close(outcome.step, "signal" if outcome.signal else "finished")
+        except OSError as error:
+            raise JaxganError(
+                f"cannot write to {workdir}: {error.strerror or error}. Put that right and run the same command again; "
+                "it continues from the last checkpoint."
+            ) from error
+    return Result(outcome, pictures)
+
+
+def _introduction(config: Mapping[str, Any], spec: DataSpec, system: System, workdir: Path) -> str:
+    counts = parameter_counts(system.networks())
+    device, length = jax.devices()[0], steps_per_call(config)
+    short = "" if length > config["steps_per_call"] // 4 else " (all that divides steps and intervals)"
+    return (
         f"data      {config['data']['name']}: {spec.size} examples of {spec.shape} {spec.dtype}, "
         f"{spec.num_classes or 'no'} classes\n"
         f"networks  {', '.join(f'{name} {count:,} parameters' for name, count in counts.items())}\n"
-        f"device    {jax.device_count()} x {device.device_kind} ({device.platform}), {config['precision']}, "
-        f"{steps_per_call(config)} steps a call\n"
+        f"device    {device.device_kind} ({device.platform}), {config['precision']}, {length} steps a call{short}\n"
         f"run       {workdir}"
     )
-    try:
-        checkpoints = Checkpoints(directory.checkpoints, config["keep_checkpoints"])
-        try:
-            outcome = train(config, source, system, checkpoints, recorder)
-        finally:
-            checkpoints.close()
-        pictures = recorder.finish()
-        directory.close(outcome.step, "signal" if outcome.signal else "finished")
-    except OSError as error:
-        raise JaxganError(
-            f"cannot write to {workdir}: {error.strerror or error}. Put that right and run the same command again; "
-            "it continues from the last checkpoint."
-        ) from error
-    return Result(outcome, pictures)

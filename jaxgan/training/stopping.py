@@ -24,6 +24,7 @@ class Stop:
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.signal = number
         self._restore()
+        print("\nstopping after the call that is running; again to stop at once, back to the last checkpoint.")
 
     def _restore(self) -> None:
         for number, handler in self._previous.items():

@@ -284,3 +284,20 @@ def test_a_real_zip(shared_data):
     # Mean colour of CIFAR-10, as published, within what one JPEG round and the other split change.
     mean = source.arrays()["image"].mean((0, 1, 2)) / 255
     np.testing.assert_allclose(mean, [0.4914, 0.4822, 0.4465], atol=0.01)
+
+
+def test_a_wrapper_around_the_classes_is_not_a_class(tmp_path):
+    for kind in ("cat", "dog"):
+        (tmp_path / "faces" / kind).mkdir(parents=True)
+        Image.new("L", (4, 4)).save(tmp_path / "faces" / kind / "1.png")
+    with pytest.raises(JaxganError, match=r'config\.data\.split="faces"'):
+        open_source({"name": "folder", "data_dir": str(tmp_path)}, seed=0)
+    inside = open_source({"name": "folder", "data_dir": str(tmp_path), "split": "faces"}, seed=0)
+    assert inside.spec.class_names == ("cat", "dog")
+
+
+def test_a_link_to_a_folder_above_is_not_followed(tmp_path):
+    (tmp_path / "cat").mkdir()
+    Image.new("L", (4, 4)).save(tmp_path / "cat" / "1.png")
+    (tmp_path / "cat" / "loop").symlink_to(tmp_path)
+    assert open_source({"name": "folder", "data_dir": str(tmp_path)}, seed=0).spec.size == 1

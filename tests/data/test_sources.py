@@ -37,7 +37,7 @@ def test_reading_by_position_agrees_with_the_arrays(name):
         ({"name": "digits", "image_size": (4, 0)}, "image_size"),
         ({"name": "digits", "resize": "shrink"}, "'crop', 'stretch', 'pad', 'exact'"),
         ({"name": "digits", "image_size": 9, "resize": "exact"}, "an image is 8x8, not 9x9"),
-        ({"name": "digits:mnist"}, "must have the form 'digits'"),
+        ({"name": "digits:mnist"}, "Did you mean 'digits'"),
         ({"name": "tfds"}, "must have the form 'tfds:NAME'"),
     ],
 )

@@ -184,3 +184,11 @@ def test_each_start_is_a_line_of_the_history(tmp_path):
     assert facts["parameters"] == {"generator": 22, "discriminator": 17}  # 2*4+4 + 4*2+2, 2*4+4 + 4+1
     assert facts["starts"][0]["versions"].keys() >= {"jax", "flax", "optax", "numpy", "jaxgan"}
     assert facts["seed"] == settings("points")["seed"]
+
+
+def test_a_directory_in_use_is_refused(tmp_path):
+    refused = pytest.raises(JaxganError, match="another process is training in")
+    with RunDirectory(tmp_path).opened(), refused, RunDirectory(tmp_path).opened():
+        pass
+    with RunDirectory(tmp_path).opened():  # free again
+        pass
