@@ -107,6 +107,8 @@ def save(path: Path, samples: Samples, trained: Trained) -> None:
     Raises:
       JaxganError: the place cannot be written, or points are to go into a folder of images.
     """
+    if path.suffix.lower() in (".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff"):
+        raise JaxganError(f"samples are written as .png or .npz, or into a folder, not as {path.suffix}.")
     points = samples.images.ndim == 2
     images = samples.images if points else plotting.to_uint8(samples.images)
     try:

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -110,7 +111,8 @@ def _try_each(work: Callable[[str], T], names: Sequence[str], title: str) -> tup
         try:
             return True, work(name)
         except images.UNREADABLE as error:
-            return False, str(error) or type(error).__name__
+            # Pillow names the buffer that it was given, by its address; the user knows the file by its name.
+            return False, re.sub(r" <_io\.BytesIO[^>]*>", "", str(error)) or type(error).__name__
 
     results: dict[str, T] = {}
     failures: dict[str, str] = {}

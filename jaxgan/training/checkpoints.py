@@ -50,7 +50,8 @@ class Checkpoints:
     def __init__(self, directory: Path, keep: int | None = None):
         self._directory = directory.absolute()
         self._manager = ocp.CheckpointManager(
-            self._directory, options=ocp.CheckpointManagerOptions(max_to_keep=keep, read_only=keep is None)
+            self._directory,
+            options=ocp.CheckpointManagerOptions(max_to_keep=keep, create=keep is not None),
         )
 
     def steps(self) -> list[int]:

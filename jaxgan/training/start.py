@@ -1,6 +1,6 @@
 """From a resolved recipe to a trained run directory: what comes before the loop and after it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -66,14 +66,20 @@ def run(config: Mapping[str, Any], workdir: Path, command: str, allow_changes: b
     return Result(outcome, pictures)
 
 
+def _classes(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
+    return f"{len(names)} {'class' if len(names) == 1 else 'classes'}: {shown}" if names else "no classes"
+
+
 def _introduction(config: Mapping[str, Any], spec: DataSpec, system: System, workdir: Path) -> str:
     counts = parameter_counts(system.networks())
     device, length = jax.devices()[0], steps_per_call(config)
     short = "" if length > config["steps_per_call"] // 4 else " (all that divides steps and intervals)"
     return (
         f"data      {config['data']['name']}: {spec.size} examples of {spec.shape} {spec.dtype}, "
-        f"{spec.num_classes or 'no'} classes\n"
+        f"{_classes(spec.class_names)}\n"
         f"networks  {', '.join(f'{name} {count:,} parameters' for name, count in counts.items())}\n"
         f"device    {device.device_kind} ({device.platform}), {config['precision']}, {length} steps a call{short}\n"
-        f"run       {workdir}"
+        f"run       {workdir}\n"
+        "compiling ..."
     )
