@@ -13,7 +13,7 @@ Tree = TypeVar("Tree")
 
 
 def _check(learning_rate: float, epsilon: float, **shares: float) -> None:
-    check_range("learning_rate", learning_rate, 0, 1e6)
+    check_range("learning_rate", learning_rate, 0, 3e38)  # what float32 holds
     check_range("epsilon", epsilon, 0, 1e6)
     for name, share in shares.items():
         check_range(name, share, 0, 1)

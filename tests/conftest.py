@@ -1,6 +1,8 @@
 """What all tests share: strict settings, and the real data sets where there are any."""
 
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -17,3 +19,11 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}; set JAXGAN_TEST_DATA")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def interruptible() -> Iterator[None]:
+    """Ctrl-C acts as at a prompt, also where the tests run in the background of a shell, which ignores it there."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
