@@ -3,6 +3,7 @@
 import argparse
 import inspect
 import logging
+import os
 import shlex
 import signal
 import sys
@@ -32,10 +33,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Orbax logs through absl, with tracebacks, what reaches the user as a message of one or two lines.
     logging.getLogger("absl").setLevel(logging.CRITICAL)
     try:
-        return options.run(options, overrides, shlex.join(["jaxgan", *arguments]))
+        code = options.run(options, overrides, shlex.join(["jaxgan", *arguments]))
+        sys.stdout.flush()  # here, where a reader that has gone is an ordinary end
+        return code
     except JaxganError as error:
         print(f"error: {error}", file=sys.stderr)
         return FAILURE
+    except MemoryError as error:
+        print(f"error: not enough memory ({error}); lower batch_size, samples or the image size.", file=sys.stderr)
+        return FAILURE
+    except BrokenPipeError:  # whoever read our output is gone, as in `jaxgan list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more at its exit
+        return 128 + signal.SIGPIPE
     except KeyboardInterrupt:  # before training started, or a second time while it was stopping
         print("interrupted; what was saved is kept, and the same command continues.", file=sys.stderr)
         return 128 + signal.SIGINT

@@ -266,3 +266,22 @@ def test_every_verb_explains_itself(verb, capsys):
         cli.main([verb, "--help"])
     assert stopped.value.code == 0
     assert verb in capsys.readouterr().out
+
+
+def test_a_reader_that_stops_reading_is_no_error():
+    """As in `jaxgan list | head -1`."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "jaxgan.cli", "list"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 128 + signal.SIGPIPE
+
+
+def test_too_little_memory_is_a_message(capsys, monkeypatch):
+    def no_room(*_):
+        raise MemoryError("Unable to allocate 1 TiB")
+
+    monkeypatch.setattr(cli, "_list", no_room)
+    assert cli.main(["list"]) == 1
+    assert capsys.readouterr().err.startswith("error: not enough memory (Unable to allocate 1 TiB)")

@@ -133,10 +133,14 @@ class Checkpoints:
             for name, tree in abstract.items()
         }
         contents = self._read(step, {"contents": ocp.args.JsonRestore()})["contents"]
+        try:
+            facts = {name: (dict(contents[name]["layout"]), str(contents[name]["sha256"])) for name in targets}
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise JaxganError(f"checkpoint {step} is damaged (its table of contents is not one)") from error
         for name, target in targets.items():
-            _compare(step, name, contents[name]["layout"], layout(target))
+            _compare(step, name, facts[name][0], layout(target))
         saved = self._read(step, {name: ocp.args.StandardRestore(target) for name, target in targets.items()})
-        if any(digest(saved[name]) != contents[name]["sha256"] for name in abstract):
+        if any(digest(saved[name]) != facts[name][1] for name in abstract):
             raise JaxganError(f"checkpoint {step} is damaged (its arrays do not match their SHA-256)")
         return {name: serialization.from_state_dict(tree, saved[name]) for name, tree in abstract.items()}
 

@@ -47,6 +47,10 @@ class RunDirectory:
         Raises:
           JaxganError: it does; each difference is listed.
         """
+        if not self._config.exists() and self.checkpoints.is_dir() and any(self.checkpoints.iterdir()):
+            raise JaxganError(
+                f"{self.path} has checkpoints but no config.json to say of what; choose another --workdir."
+            )
         changed = differences(resolve(self.config()), config) if self._config.exists() else []
         if changed:
             raise JaxganError(
@@ -158,9 +162,12 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     Raises:
       JaxganError: a line before the last is damaged.
     """
-    complete = path.read_text().split("\n")[:-1] if path.exists() else []
     try:
-        return [json.loads(line) for line in complete]
+        complete = path.read_text().split("\n")[:-1] if path.exists() else []
+        lines = [json.loads(line) for line in complete]
+        if not all(isinstance(line, dict) and isinstance(line.get("step"), int) for line in lines):
+            raise ValueError("a line is not an object with a step")
+        return lines
     except ValueError as error:
         raise JaxganError(f"{path} is damaged: {error}. Remove the damaged line.") from error
 

@@ -58,6 +58,8 @@ def run(config: Mapping[str, Any], workdir: Path, command: str, allow_changes: b
                 checkpoints.close()
             pictures = recorder.finish()
             directory.close(outcome.step, "signal" if outcome.signal else "finished")
+        except BrokenPipeError:  # of the console, not of the run directory
+            raise
         except OSError as error:
             raise JaxganError(
                 f"cannot write to {workdir}: {error.strerror or error}. Put that right and run the same command again; "

@@ -1,6 +1,8 @@
 """Stopping on a signal without losing work."""
 
+import contextlib
 import signal
+import sys
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -24,7 +26,11 @@ class Stop:
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.signal = number
         self._restore()
-        print("\nstopping after the call that is running; again to stop at once, back to the last checkpoint.")
+        with contextlib.suppress(OSError):  # whoever read our output may be gone; that must not cost the checkpoint
+            print(
+                "\nstopping after the running call; again to stop at once, back to the last checkpoint.",
+                file=sys.stderr,
+            )
 
     def _restore(self) -> None:
         for number, handler in self._previous.items():

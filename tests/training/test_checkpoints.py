@@ -118,6 +118,7 @@ DAMAGES = {
     "no_commit": remove("commit_success.txt"),
     "no_top_commit": lambda folder: (folder / "commit_success.txt").unlink(),
     "no_digest": lambda folder: shutil.rmtree(folder / "contents"),
+    "another_table_of_contents": lambda folder: (folder / "contents" / "metadata").write_text('{"state": {}}'),
     "no_state": lambda folder: shutil.rmtree(folder / "state"),
     "no_manifest": remove("manifest.ocdbt"),
     "an_empty_folder": lambda folder: (shutil.rmtree(folder), folder.mkdir()),

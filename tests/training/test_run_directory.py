@@ -192,3 +192,19 @@ def test_a_directory_in_use_is_refused(tmp_path):
         pass
     with RunDirectory(tmp_path).opened():  # free again
         pass
+
+
+@pytest.mark.parametrize("line", [b"\xff", b"3", b'{"a": 1}', b'{"step": "a"}'])
+def test_a_damaged_line_of_metrics_is_named(tmp_path, line):
+    path = tmp_path / "metrics.jsonl"
+    path.write_bytes(b'{"step": 1}\n' + line + b"\n")
+    with pytest.raises(JaxganError, match=r"metrics\.jsonl is damaged"):
+        read_lines(path)
+
+
+def test_checkpoints_without_settings_are_not_continued(tmp_path):
+    """Else a run of other settings would go on from them without a word."""
+    train(tmp_path)
+    (tmp_path / "config.json").unlink()
+    with pytest.raises(JaxganError, match=r"has checkpoints but no config\.json"):
+        train(tmp_path)
