@@ -10,8 +10,8 @@ convolution of a generator) and `W(x, g)` (with respect to w). Every derivative 
 | `W(x, g)`, cotangent t  | `X(g, t)`               | `C(x, t)`      |
 
 Left to autodiff, the weight gradient of a transposed convolution is a doubly dilated convolution, which XLA's CPU
-backend runs 40 times slower than the same numbers written as `W`. `cpu_C`, `cpu_X` and `cpu_W` alone decide how each
-map is computed. Forward mode (`jax.jvp`, `jax.linearize`, `jax.hessian`) is refused by JAX with a TypeError, as for
+backend runs 40 times slower than the same numbers written as `W`. `lowerings.py` alone decides how each map is computed
+on each backend. Forward mode (`jax.jvp`, `jax.linearize`, `jax.hessian`) is refused by JAX with a TypeError, as for
 every `custom_vjp`: write a Hessian product as the gradient of a gradient.
 """
 
@@ -25,12 +25,12 @@ from jaxgan.errors import JaxganError, unknown
 from jaxgan.ops.lowerings import (
     UNPADDED,
     C_direct,
+    C_patches,
     Geometry,
     Pair,
     W_direct,
     X_direct,
     by_backend,
-    cpu_C,
     cpu_W,
     cpu_X,
 )
@@ -47,7 +47,7 @@ def C(geometry: Geometry, x: jax.Array, w: jax.Array) -> jax.Array:
     if geometry.is_matrix:
         matrix = w.reshape(-1, w.shape[3])
         return (x.reshape(-1, len(matrix)) @ matrix).reshape(-1, *geometry.output_size, w.shape[3])
-    return by_backend(cpu_C(geometry), C_direct, geometry, x, w)
+    return by_backend(C_patches, C_direct, geometry, x, w)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))

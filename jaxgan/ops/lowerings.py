@@ -17,7 +17,11 @@ Pair = tuple[int, int]
 Lowering = Callable[["Geometry", jax.Array, jax.Array], jax.Array]
 
 UNPADDED = ((0, 0), (0, 0))
+BLOCK_BYTES = 2**22
+"""Of the patches that are in the making at one time: what the last-level cache of a small machine keeps."""
+
 _NHWC = ("NHWC", "HWIO", "NHWC")
+_SWAPPED = ("CHWN", "IHWO", "HWNC")  # batch and channels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,35 +53,23 @@ class Geometry:
         return whole and self.padding == UNPADDED
 
 
-# Which lowering: measured on 2 Zen 5 cores, float32, jax 0.10.2, inside a loop (where a training step runs). GPUs and
-# TPUs always take the direct forms, which cuDNN and the TPU compiler recognise.
-
-
-def cpu_C(geometry: Geometry) -> Lowering:
-    """Without padding XLA hands the convolution to a kernel 3 times slower, so then a row is padded and dropped."""
-    return C_row_added if geometry.padding == UNPADDED else C_direct
+# Which lowering: measured on 2 Zen 5 cores, float32, jax 0.10.2, inside a loop, where a training step runs; the figures
+# are in docs/performance.md. XLA's own convolution reaches half the speed of its matrix product on a CPU, so there C is
+# always `C_patches`. GPUs and TPUs take the direct forms, which cuDNN and the TPU compiler recognise.
 
 
 def cpu_X(geometry: Geometry, channels: int) -> Lowering:
     """A dilated input wastes all but 1 in s s products; `channels` are those of the result."""
     kernel, strides = geometry.kernel, geometry.strides
-    if channels <= 4 or kernel == strides or kernel[0] < strides[0] or kernel[1] < strides[1]:
-        return X_fold
-    if strides == (1, 1):
-        return X_direct
-    if kernel[0] % strides[0] or kernel[1] % strides[1]:
-        return X_phases
+    if strides == (1, 1) or kernel[0] % strides[0] or kernel[1] % strides[1]:
+        return X_taps
     # The block form computes a margin of blocks - 1 around the result, which is dear where the result is small.
-    return X_fold if math.prod(geometry.output_size) <= 64 else X_blocks
+    return X_fold if channels <= 4 or kernel == strides or math.prod(geometry.output_size) <= 64 else X_blocks
 
 
 def cpu_W(geometry: Geometry, channels: int, features: int) -> Lowering:
-    """Copies of the image are cheap while a patch is short; one product per offset wants many channels."""
-    if geometry.strides == (1, 1) and features <= 4 < channels:
-        return W_mirrored
-    if geometry.kernel[0] * geometry.kernel[1] * channels <= 320:
-        return W_patches
-    return W_offsets if channels >= 128 or geometry.padding == UNPADDED else W_transposed
+    """Copies of the image are cheap while a patch is short; at stride 1 the cotangent can be the one that is copied."""
+    return W_mirrored if geometry.strides == (1, 1) and features <= 4 < channels else W_patches
 
 
 def by_backend(cpu: Lowering, default: Lowering, geometry: Geometry, a: jax.Array, b: jax.Array) -> jax.Array:
@@ -96,9 +88,14 @@ def C_direct(geometry: Geometry, x: jax.Array, w: jax.Array) -> jax.Array:
     return lax.conv_general_dilated(x, w, geometry.strides, geometry.padding, dimension_numbers=_NHWC)
 
 
-def C_row_added(geometry: Geometry, x: jax.Array, w: jax.Array) -> jax.Array:
-    """The same with a row of zeros below, whose results are dropped."""
-    return C_direct(dataclasses.replace(geometry, padding=((0, 1), (0, 0))), x, w)[:, : geometry.output_size[0]]
+def C_patches(geometry: Geometry, x: jax.Array, w: jax.Array) -> jax.Array:
+    """The patches of the image, as rows, times the kernel, as a matrix; a block of images at a time."""
+    matrix = w.reshape(-1, w.shape[3])
+
+    def block(x: jax.Array) -> jax.Array:
+        return (_patches(geometry, x) @ matrix).reshape(len(x), *geometry.output_size, -1)
+
+    return _in_blocks(block, _expanded_bytes(geometry, x), x)
 
 
 # Lowerings of X.
@@ -115,8 +112,8 @@ def X_direct(geometry: Geometry, g: jax.Array, w: jax.Array) -> jax.Array:
 def X_fold(geometry: Geometry, g: jax.Array, w: jax.Array) -> jax.Array:
     """One matrix product gives what each position adds to each block around it; shifted sums put that in place."""
     w = _block_kernel(geometry, w)
-    (rows, cols), wide = geometry.blocks, jnp.promote_types(g.dtype, jnp.float32)
-    parts = jnp.dot(g.reshape(-1, g.shape[3]), w.reshape(-1, w.shape[3]).T, preferred_element_type=wide)
+    rows, cols = geometry.blocks
+    parts = _wide_dot(g.reshape(-1, g.shape[3]), w.reshape(-1, w.shape[3]).T)
     parts = parts.reshape(*g.shape[:3], rows, cols, w.shape[2])
     shifts = [(i, j) for i in range(rows) for j in range(cols)]
     shifted = [_pad(parts[:, :, :, i, j], ((i, rows - 1 - i), (j, cols - 1 - j))) for i, j in shifts]
@@ -130,57 +127,54 @@ def X_blocks(geometry: Geometry, g: jax.Array, w: jax.Array) -> jax.Array:
     return _depth_to_space(geometry, lax.conv_general_dilated(g, w, (1, 1), padding, dimension_numbers=_NHWC))
 
 
-def X_phases(geometry: Geometry, g: jax.Array, w: jax.Array) -> jax.Array:
-    """One stride-1 convolution for each sub-pixel, with just the kernel entries that reach it."""
-    (height, width), (s, t) = geometry.size, geometry.strides
+def X_taps(geometry: Geometry, g: jax.Array, w: jax.Array) -> jax.Array:
+    """One matrix product gives what each position adds to each pixel it reaches; each sub-pixel sums its share."""
+    (height, width), (s, t), (kh, kw, c, o) = geometry.size, geometry.strides, w.shape
+    matrix = w.reshape(-1, o).T
 
-    def phase(i: int, j: int, rows: Pair, columns: Pair) -> jax.Array:
-        return lax.conv_general_dilated(g, _flipped(w[i::s, j::t]), (1, 1), (rows, columns), dimension_numbers=_NHWC)
+    def block(g: jax.Array) -> jax.Array:
+        parts = _wide_dot(g.reshape(-1, o), matrix).reshape(*g.shape[:3], kh, kw, c)
 
-    rows = [jnp.stack([phase(i, j, p, q) for j, q in _phases(geometry, 1)], 3) for i, p in _phases(geometry, 0)]
-    y = jnp.stack(rows, 2)
-    return y.reshape(y.shape[0], y.shape[1] * s, y.shape[3] * t, y.shape[5])[:, :height, :width]
+        def sub_pixel(rows: list[tuple[int, Pair]], columns: list[tuple[int, Pair]]) -> jax.Array:
+            taps = [_pad(parts[:, :, :, i, j], (p, q)) for i, p in rows for j, q in columns]
+            nothing = jnp.zeros((len(g), -(-height // s), -(-width // t), c), parts.dtype)  # kernels below the stride
+            return functools.reduce(jnp.add, taps) if taps else nothing
+
+        rows, columns = _taps(geometry, 0), _taps(geometry, 1)
+        y = jnp.stack([jnp.stack([sub_pixel(i, j) for j in columns], 3) for i in rows], 2)
+        return y.reshape(len(g), y.shape[1] * s, y.shape[3] * t, c)[:, :height, :width].astype(g.dtype)
+
+    return _in_blocks(block, math.prod(geometry.output_size) * kh * kw * c * 4, g)
 
 
-def _phases(geometry: Geometry, axis: int) -> list[tuple[int, Pair]]:
-    """For each sub-pixel of one axis: its first kernel entry, and the padding of g that lines its entries up."""
+def _taps(geometry: Geometry, axis: int) -> list[list[tuple[int, Pair]]]:
+    """For each sub-pixel of one axis: the kernel entries that reach it, each with the padding that moves it there."""
     n, k, s = geometry.size[axis], geometry.kernel[axis], geometry.strides[axis]
-    positions, out, phases = -(-n // s), geometry.output_size[axis], []
-    for pixel in range(s):
-        shift, first = divmod(pixel + geometry.padding[axis][0], s)
-        entries = len(range(first, k, s))
-        phases.append((first, (entries - 1 - shift, positions + shift - out)))
-    return phases
+    top, positions, out = geometry.padding[axis][0], -(-n // s), geometry.output_size[axis]
+    # Position p of the output adds entry i to pixel p s + i - top = (p + shift) s + pixel.
+    shifts = [[(i, (i - top - pixel) // s) for i in range(k) if (i - top - pixel) % s == 0] for pixel in range(s)]
+    return [[(i, (shift, positions - out - shift)) for i, shift in entries] for entries in shifts]
 
 
 # Lowerings of W.
 
 
-def W_direct(
-    geometry: Geometry, x: jax.Array, g: jax.Array, layout: tuple[str, str, str] = ("CHWN", "IHWO", "HWNC")
-) -> jax.Array:
+def W_direct(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
     """The image convolved with the cotangent: batch and channels change places."""
     axes = zip(geometry.kernel, geometry.strides, geometry.padding, geometry.output_size, geometry.size, strict=True)
     padding = [(lo, k + (out - 1) * s - n - lo) for k, s, (lo, _), out, n in axes]
-    return lax.conv_general_dilated(x, g, (1, 1), padding, rhs_dilation=geometry.strides, dimension_numbers=layout)
-
-
-def W_transposed(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
-    """The same with explicit transposes, which XLA:CPU makes itself, but not inside a loop: 200 times slower there."""
-    return W_direct(geometry, x.transpose(3, 1, 2, 0), g.transpose(1, 2, 0, 3), _NHWC).transpose(1, 2, 0, 3)
+    return lax.conv_general_dilated(x, g, (1, 1), padding, rhs_dilation=geometry.strides, dimension_numbers=_SWAPPED)
 
 
 def W_patches(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
-    """One matrix product with the patches of the image. Stacked before the channels, XLA copies them in one loop."""
-    patches = jnp.stack(_offsets(geometry, x), 3)
-    patches = patches.reshape(-1, patches.shape[3] * patches.shape[4])
-    return (patches.T @ g.reshape(-1, g.shape[3])).reshape(*geometry.kernel, x.shape[3], g.shape[3])
+    """The cotangent times the patches of the image, summed over blocks of images."""
+    c, o = x.shape[3], g.shape[3]
 
+    def block(x: jax.Array, g: jax.Array) -> jax.Array:
+        return _wide_dot(g.reshape(-1, o).T, _patches(geometry, x))
 
-def W_offsets(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
-    """One matrix product for each entry of the kernel."""
-    products = [pixels.reshape(-1, x.shape[3]).T @ g.reshape(-1, g.shape[3]) for pixels in _offsets(geometry, x)]
-    return jnp.stack(products).reshape(*geometry.kernel, x.shape[3], g.shape[3])
+    matrix = _summed_blocks(block, _expanded_bytes(geometry, x), x, g)
+    return matrix.T.reshape(*geometry.kernel, c, o).astype(x.dtype)
 
 
 def W_mirrored(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
@@ -190,6 +184,57 @@ def W_mirrored(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
     padding = ((rows - top, rows - bottom), (columns - left, columns - right))
     mirror = dataclasses.replace(geometry, size=geometry.output_size, padding=padding)
     return _flipped(W_patches(mirror, g, x))
+
+
+# What they share.
+
+
+def _in_blocks(block: Callable[[jax.Array], jax.Array], image_bytes: int, x: jax.Array) -> jax.Array:
+    """`block(x)`, computed for so many images at a time that what it expands them to stays in the cache."""
+    size, count = _blocking(len(x), image_bytes)
+    if count == 1:
+        return block(x)
+    y = lax.map(block, x[: size * count].reshape(count, size, *x.shape[1:]))
+    y = y.reshape(size * count, *y.shape[2:])
+    return y if size * count == len(x) else jnp.concatenate([y, block(x[size * count :])])
+
+
+def _summed_blocks(
+    block: Callable[[jax.Array, jax.Array], jax.Array], image_bytes: int, x: jax.Array, g: jax.Array
+) -> jax.Array:
+    """`block(x, g)`, a sum over images, computed for some of them at a time as in `_in_blocks`."""
+    size, count = _blocking(len(x), image_bytes)
+    if count == 1:
+        return block(x, g)
+    rest = block(x[size * count :], g[size * count :])  # of no images: zeros
+    blocks = (a[: size * count].reshape(count, size, *a.shape[1:]) for a in (x, g))
+    return lax.scan(lambda total, xg: (total + block(*xg), None), rest, tuple(blocks))[0]
+
+
+def _blocking(images: int, image_bytes: int) -> Pair:
+    """Images in a block, and the number of whole blocks: 1 if one more loop would not pay."""
+    if images * image_bytes <= 2 * BLOCK_BYTES:
+        return images, 1
+    most = max(1, min(images, BLOCK_BYTES // image_bytes))
+    size = next(n for n in range(most, 0, -1) if images % n == 0)
+    size = size if 2 * size > most else most  # rather a remainder than many small blocks
+    return size, images // size
+
+
+def _expanded_bytes(geometry: Geometry, x: jax.Array) -> int:
+    """Of the patches of one image."""
+    return math.prod((*geometry.output_size, *geometry.kernel, x.shape[3])) * x.dtype.itemsize
+
+
+def _patches(geometry: Geometry, x: jax.Array) -> jax.Array:
+    """[b oh ow, kh kw c]: the pixels that each position meets. Stacked before the channels, XLA copies whole pixels."""
+    patches = jnp.stack(_offsets(geometry, x), 3)
+    return patches.reshape(-1, patches.shape[3] * patches.shape[4])
+
+
+def _wide_dot(a: jax.Array, b: jax.Array) -> jax.Array:
+    """A matrix product whose sums, and result, are in float32 at least: more sums follow."""
+    return jnp.dot(a, b, preferred_element_type=jnp.promote_types(a.dtype, jnp.float32))
 
 
 def _flipped(w: jax.Array) -> jax.Array:
