@@ -19,7 +19,7 @@ from jaxgan.data import make_feed
 from jaxgan.data.memory import ArraySource
 from jaxgan.systems import build_system
 from jaxgan.training import tally
-from jaxgan.training.loop import make_call
+from jaxgan.training.loop import keys, make_call
 
 BATCH = 128
 
@@ -30,13 +30,14 @@ def jaxgan_stepper(images: np.ndarray, steps: int):
     source = ArraySource(images)
     system = build_system(settings, source.spec)
     feed = make_feed(source, BATCH, 1, 0, 2**31)
-    call, items = make_call(system, feed, jax.random.key(1)), feed.items(0, steps)
-    state = jax.jit(lambda: system.init(jax.random.key(0), {}))()
-    names = tally.metric_names(system.update, state, source.spec.zeros(BATCH), jax.random.key(0))
+    call, items = make_call(system, feed), feed.items(0, steps)
+    seed = np.uint32(0)
+    state = jax.jit(lambda seed: system.init(keys(seed)[0], {}))(seed)
+    names = tally.metric_names(system.update, state, source.spec.zeros(BATCH), keys(seed)[1])
     carry = [state, tally.empty(len(names))]
 
     def run() -> None:
-        carry[0], carry[1], step = call(*carry, feed.constants, next(items))
+        carry[0], carry[1], step = call(*carry, seed, feed.constants, next(items))
         jax.block_until_ready(step)
 
     return run

@@ -13,7 +13,7 @@ from PIL import Image
 
 from jaxgan import plotting
 from jaxgan.data.spec import DataSpec
-from jaxgan.drawing import Sampler, Samples, sample_key
+from jaxgan.drawing import Sampler, Samples
 from jaxgan.errors import JaxganError
 from jaxgan.systems import System, build_system
 from jaxgan.training.checkpoints import Checkpoints
@@ -63,7 +63,7 @@ class Trained:
         if labels is not None and not (len(labels) and all(0 <= label < classes for label in labels)):
             names = ", ".join(self.spec.class_names)
             raise JaxganError(f"the labels are {list(labels)}, but must be in 0..{classes - 1} ({names}).")
-        return self._sampler(self.state, sample_key(seed), num, labels)
+        return self._sampler(self.state, seed, num, labels)
 
 
 def load(directory: str | Path, step: int | None = None) -> Trained:
@@ -80,7 +80,7 @@ def load(directory: str | Path, step: int | None = None) -> Trained:
     config, spec = run.config(), run.spec()
     system = build_system(config, spec)
     checkpoints = Checkpoints(run.checkpoints)
-    abstract = {"state": jax.eval_shape(system.init, jax.random.key(0), spec.zeros(1))}
+    abstract = {"state": jax.eval_shape(lambda: system.init(jax.random.key(0), spec.zeros(1)))}
     if step is None:
         found = checkpoints.restore_newest(abstract, lambda message: print(message, file=sys.stderr))
         if found is None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 from jaxgan.data import Feed, Source, make_feed
 from jaxgan.systems import System
@@ -18,7 +19,7 @@ from jaxgan.training.recorder import Recorder
 from jaxgan.training.stopping import Stop
 from jaxgan.training.tally import Tally
 
-Call = Callable[[Any, Tally, Any, Any], tuple[Any, Tally, jax.Array]]
+Call = Callable[[Any, Tally, np.uint32, Any, Any], tuple[Any, Tally, jax.Array]]
 
 
 class Outcome(NamedTuple):
@@ -44,13 +45,21 @@ def steps_per_call(config: Mapping[str, Any], step: int = 0) -> int:
     return max(n for n in range(1, min(config["steps_per_call"], common) + 1) if common % n == 0)
 
 
-def make_call(system: System, feed: Feed, step_key: jax.Array) -> Call:
-    """The compiled program: (state, tally, resident data, one item of the feed) -> (state, tally, step).
+def keys(seed: jax.Array | np.uint32) -> tuple[jax.Array, jax.Array]:
+    """The keys of the state at step 0 and of the steps; made inside the programs, so that they serve every seed."""
+    init_key, step_key = jax.random.split(jax.random.key(seed))
+    return init_key, step_key
+
+
+def make_call(system: System, feed: Feed) -> Call:
+    """The compiled program: (state, tally, seed, resident data, one item of the feed) -> (state, tally, step).
 
     State and tally are donated: their memory is reused. The step comes back once more, as something to wait for.
     """
 
-    def call(state: Any, sums: Tally, constants: Any, items: Any) -> tuple[Any, Tally, jax.Array]:
+    def call(state: Any, sums: Tally, seed: np.uint32, constants: Any, items: Any) -> tuple[Any, Tally, jax.Array]:
+        step_key = keys(seed)[1]
+
         def one_step(carry: tuple[Any, Tally], item: Any) -> tuple[tuple[Any, Tally], None]:
             state, sums = carry
             batch = feed.batch(constants, item)
@@ -78,26 +87,31 @@ def train(
     Raises:
       JaxganError: a metric was not finite, the data failed, or a checkpoint could not be written.
     """
-    init_key, step_key = jax.random.split(jax.random.key(config["seed"]))
-    micro, last = system.micro_batches, config["steps"]
+    seed, micro, last = np.uint32(config["seed"]), system.micro_batches, config["steps"]
     batch = source.spec.zeros(*([micro] if micro > 1 else []), config["batch_size"])
     feed = make_feed(source, config["batch_size"], micro, config["seed"], config["device_limit_mib"] * 2**20)
-    init = jax.jit(lambda: system.init(init_key, batch))
-    names = tally.metric_names(system.update, jax.eval_shape(init), batch, step_key)
 
-    abstract = {"state": jax.eval_shape(init), "tally": jax.eval_shape(lambda: tally.empty(len(names)))}
+    def init(seed: np.uint32) -> Any:
+        return system.init(keys(seed)[0], batch)
+
+    abstract_state, (_, step_key) = jax.eval_shape(init, seed), jax.eval_shape(keys, seed)
+    names = tally.metric_names(system.update, abstract_state, batch, step_key)
+
+    abstract = {"state": abstract_state, "tally": jax.eval_shape(lambda: tally.empty(len(names)))}
     step, trees = checkpoints.restore_newest(abstract, recorder.report) or (0, {})
-    state, sums = jax.device_put((trees["state"], trees["tally"])) if trees else (init(), tally.empty(len(names)))
+    state, sums = (
+        jax.device_put((trees["state"], trees["tally"])) if trees else (jax.jit(init)(seed), tally.empty(len(names)))
+    )
     checkpoints.set_aside(after=step)
     recorder.begin(step)
 
     length = steps_per_call(config, step)
-    call, items, running = make_call(system, feed, step_key), feed.items(step, length), None
+    call, items, running = make_call(system, feed), feed.items(step, length), None
     stopping = False
     with Stop() as stop, recorder.progress(step, last) as bar:
         while step < last and not stopping:
             item = recorder.waiting(lambda: next(items))
-            state, sums, latest = call(state, sums, feed.constants, item)
+            state, sums, latest = call(state, sums, seed, feed.constants, item)
             jax.block_until_ready(running)  # the call before: one is queued while the item after it is prepared
             running = latest
             step += length

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from jaxgan import plotting
 from jaxgan.data import Source
 from jaxgan.data.order import indices
-from jaxgan.drawing import Sampler, sample_key
+from jaxgan.drawing import Sampler
 from jaxgan.evaluation import Metric
 from jaxgan.networks.summary import parameter_counts, summarise
 from jaxgan.systems import System
@@ -42,7 +42,7 @@ class Recorder:
         command: str,
     ):
         self._config, self._run, self._source, self._system, self._scorers = config, run, source, system, scorers
-        self._command, self._sampler, self._sample_key = command, Sampler(system), sample_key(config["seed"])
+        self._command, self._sampler = command, Sampler(system)
         self._images_per_step = config["batch_size"] * system.micro_batches
 
     def report(self, message: str) -> None:
@@ -109,14 +109,14 @@ class Recorder:
 
     def draw(self, step: int, state: Any) -> None:
         """Draws the same latents and labels at every step: `samples/<step>.png`."""
-        samples = self._sampler(state, self._sample_key, self._config["samples"])
+        samples = self._sampler(state, self._config["seed"], self._config["samples"])
         path = self._run.samples / f"{step:07d}.png"
         plotting.save_samples(path, samples.images, self._real, self._system.num_classes)
 
     def evaluate(self, step: int, state: Any) -> None:
         """Scores the state by every metric of the recipe: a line each in `evaluations.jsonl`, with its protocol."""
         for name, metric in self._scorers.items():
-            samples = self._sampler(state, self._sample_key, metric.num)
+            samples = self._sampler(state, self._config["seed"], metric.num)
             figures = metric.score(plotting.to_uint8(samples.images), samples.labels)
             facts = {"num": metric.num, "seed": self._config["seed"], "precision": self._config["precision"]}
             average = dict(self._config["system"]).get("average_decay")
