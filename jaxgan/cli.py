@@ -80,6 +80,9 @@ def _parser() -> argparse.ArgumentParser:
     sample.add_argument("--labels", help="class names or numbers, separated by commas, used in turn (default: all)")
     sample.add_argument("--checkpoint", default="last", help="a step, or last (default)")
     sample.add_argument(
+        "--trained-seed", help="of a run of several seeds: which one, or all (default: the first), each to its own file"
+    )
+    sample.add_argument(
         "--out",
         default="samples.png",
         help="X.png: a sheet; X.npz: images, latents, labels; else a folder of PNG files (default: samples.png)",
@@ -156,13 +159,20 @@ def _sample(options: argparse.Namespace, overrides: list[str], command: str) -> 
     if options.checkpoint != "last" and not options.checkpoint.isdecimal():
         raise JaxganError(f"--checkpoint takes a step or last, not {options.checkpoint!r}.")
     step = None if options.checkpoint == "last" else int(options.checkpoint)
-    trained = sampling.load(options.directory, step)
-    labels = None
-    if options.labels is not None:
-        labels = [_class(text, trained.spec.class_names) for text in options.labels.split(",")]
-    samples = trained.sample(options.num, options.seed, labels)
-    sampling.save(Path(options.out), samples, trained)
-    print(f"{len(samples.images)} samples of step {trained.step}: {options.out}")
+    if options.trained_seed not in (None, "all") and not options.trained_seed.isdecimal():
+        raise JaxganError(f"--trained-seed takes a seed or all, not {options.trained_seed!r}.")
+    every = options.trained_seed == "all"
+    one = None if every or options.trained_seed is None else int(options.trained_seed)
+    for seed in sampling.trained_seeds(options.directory) if every else [one]:
+        trained = sampling.load(options.directory, step, seed)
+        labels = None
+        if options.labels is not None:
+            labels = [_class(text, trained.spec.class_names) for text in options.labels.split(",")]
+        samples = trained.sample(options.num, options.seed, labels)
+        out = Path(options.out)
+        out = out.with_stem(f"{out.stem}_seed{seed}") if every else out
+        sampling.save(out, samples, trained)
+        print(f"{len(samples.images)} samples of step {trained.step}: {out}")
     return 0
 
 

@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "config": {"systems", "evaluation", "data", "registry", "errors"},
     "drawing": {"systems", "errors"},
     "training": {"config", "drawing", "plotting", "evaluation", "systems", "networks", "data", "errors"},
-    "sampling": {"training", "drawing", "plotting", "systems", "data", "errors"},
+    "sampling": {"training", "config", "drawing", "plotting", "systems", "data", "errors"},
     "cli": {
         "training",
         "sampling",
