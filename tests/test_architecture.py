@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "objectives": {"errors"},
     "optim": {"errors"},
     "plotting": set(),
+    "compilation": {"errors"},
     "ops": {"errors"},
     "networks": {"ops", "errors"},
     "data": {"registry", "errors"},
@@ -31,6 +32,7 @@ MAY_IMPORT = {
     "cli": {
         "training",
         "sampling",
+        "compilation",
         "config",
         "evaluation",
         "systems",

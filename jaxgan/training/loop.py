@@ -91,17 +91,15 @@ def train(
     batch = source.spec.zeros(*([micro] if micro > 1 else []), config["batch_size"])
     feed = make_feed(source, config["batch_size"], micro, config["seed"], config["device_limit_mib"] * 2**20)
 
+    @jax.jit
     def init(seed: np.uint32) -> Any:
         return system.init(keys(seed)[0], batch)
 
-    abstract_state, (_, step_key) = jax.eval_shape(init, seed), jax.eval_shape(keys, seed)
-    names = tally.metric_names(system.update, abstract_state, batch, step_key)
-
+    abstract_state = jax.eval_shape(init, seed)
+    names = tally.metric_names(system.update, abstract_state, batch, jax.eval_shape(keys, seed)[1])
     abstract = {"state": abstract_state, "tally": jax.eval_shape(lambda: tally.empty(len(names)))}
     step, trees = checkpoints.restore_newest(abstract, recorder.report) or (0, {})
-    state, sums = (
-        jax.device_put((trees["state"], trees["tally"])) if trees else (jax.jit(init)(seed), tally.empty(len(names)))
-    )
+    state, sums = jax.device_put((trees["state"], trees["tally"])) if trees else (init(seed), tally.empty(len(names)))
     checkpoints.set_aside(after=step)
     recorder.begin(step)
 
