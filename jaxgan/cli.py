@@ -66,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_recipe(train)
     train.add_argument("--workdir", help="run directory (default: runs/RECIPE)")
     train.add_argument("--allow-changes", action="store_true", help="continue a run with other settings than it had")
+    _add_cache(train)
     train.set_defaults(run=_train)
 
     sample = verbs.add_parser(
@@ -88,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
         help="X.png: a sheet; X.npz: images, latents, labels; else a folder of PNG files (default: samples.png)",
     )
     _add_device(sample)
+    _add_cache(sample)
     sample.set_defaults(run=_sample)
 
     summary = verbs.add_parser(
@@ -118,6 +120,28 @@ def _add_device(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_cache(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--compilation-cache",
+        metavar="DIR",
+        help="where compiled programs are kept, for a quick second start; off: nowhere (default: the user's cache "
+        "folder, ~/.cache/jaxgan/compiled)",
+    )
+
+
+def _use_cache(place: str | None) -> None:
+    """Settles where compiled programs are kept, before any is compiled; without a place all goes on, slower."""
+    from jaxgan import compilation
+
+    if place == "off":
+        compilation.keep_no_programs()
+        return
+    try:
+        compilation.keep_programs(Path(place) if place else compilation.default_folder())
+    except JaxganError as error:
+        print(error, file=sys.stderr)
+
+
 def _use(device: str) -> None:
     """Settles what to compute on, before anything has."""
     import jax  # here and below, so that --help and a mistyped command answer at once
@@ -140,6 +164,7 @@ def _train(options: argparse.Namespace, overrides: list[str], command: str) -> i
 
     settings = config.resolve(config.override(config.load(options.config), overrides))
     _use(options.device)
+    _use_cache(options.compilation_cache)
     workdir = Path(options.workdir or Path("runs") / Path(options.config).stem)
     result = run(settings, workdir, command, options.allow_changes)
     if result.outcome.signal is not None:
@@ -156,6 +181,7 @@ def _sample(options: argparse.Namespace, overrides: list[str], command: str) -> 
     from jaxgan import sampling
 
     _use(options.device)
+    _use_cache(options.compilation_cache)
     if options.checkpoint != "last" and not options.checkpoint.isdecimal():
         raise JaxganError(f"--checkpoint takes a step or last, not {options.checkpoint!r}.")
     step = None if options.checkpoint == "last" else int(options.checkpoint)

@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "optim": {"errors"},
     "penalties": {"errors"},
     "plotting": set(),
+    "compilation": {"errors"},
     "ops": {"errors"},
     "networks": {"ops", "errors"},
     "data": {"registry", "errors"},
@@ -32,6 +33,7 @@ MAY_IMPORT = {
     "cli": {
         "training",
         "sampling",
+        "compilation",
         "config",
         "evaluation",
         "systems",

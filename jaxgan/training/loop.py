@@ -87,8 +87,9 @@ def train(
     seed, batch = as_array(seeds), source.spec.zeros(*([micro] if micro > 1 else []), config["batch_size"])
     feed = make_feed(source, config["batch_size"], micro, seeds, config["device_limit_mib"] * 2**20)
 
-    init = make_init(system, batch, seeds)
-    names = tally.metric_names(lambda key: system.update(system.init(key, batch), batch, key), jax.random.key(0))
+    init = jax.jit(make_init(system, batch, seeds))
+    one = jax.eval_shape(make_init(system, batch, [0]), np.uint32(0))
+    names = tally.metric_names(system.update, one, batch, jax.eval_shape(keys, np.uint32(0))[1])
     abstract = {
         "state": jax.eval_shape(init, seed),
         "tally": jax.eval_shape(lambda: tally.empty(len(names), len(seeds))),
@@ -97,7 +98,7 @@ def train(
     if trees:
         state, sums = jax.device_put((trees["state"], trees["tally"]))
     else:
-        state, sums = jax.jit(init)(seed), tally.empty(len(names), len(seeds))
+        state, sums = init(seed), tally.empty(len(names), len(seeds))
     checkpoints.set_aside(after=step)
     recorder.begin(step)
 
