@@ -98,7 +98,7 @@ def load(directory: str | Path, step: int | None = None, seed: int | None = None
         raise JaxganError(f"{directory} was not trained with seed {seed}, but with {', '.join(map(str, seeds))}.")
     system = build_system(config, spec)
     checkpoints = Checkpoints(run.checkpoints)
-    abstract = {"state": jax.eval_shape(lambda: system.init(jax.random.key(0), spec.zeros(1)))}
+    abstract = {"state": jax.eval_shape(make_init(system, spec.zeros(1), seeds), as_array(seeds))}
     if step is None:
         found = checkpoints.restore_newest(abstract, lambda message: print(message, file=sys.stderr))
         if found is None:

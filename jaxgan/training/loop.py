@@ -53,14 +53,15 @@ def make_call(system: System, feed: Feed, seeds: list[int]) -> Call:
     State and tally are donated: their memory is reused. The step comes back once more, as something to wait for.
     """
 
-    def advance(seed: jax.Array, state: Any, batch: Any) -> tuple[Any, dict[str, jax.Array]]:
-        return system.update(state, batch, jax.random.fold_in(keys(seed)[1], state.step))
+    def advance(seed: jax.Array, state: Any, batch: Any) -> tuple[Any, list[jax.Array]]:
+        state, metrics = system.update(state, batch, jax.random.fold_in(keys(seed)[1], state.step))
+        return state, list(metrics.values())  # in the system's order; a dict that leaves vmap comes back sorted
 
     def call(state: Any, sums: Tally, seed: np.ndarray, constants: Any, items: Any) -> tuple[Any, Tally, jax.Array]:
         def one_step(carry: tuple[Any, Tally], item: Any) -> tuple[tuple[Any, Tally], None]:
             state, sums = carry
-            state, metrics = over_seeds(advance, seeds)(seed, state, feed.batch(constants, item))
-            return (state, tally.add(sums, metrics, jnp.max(state.step))), None
+            state, values = over_seeds(advance, seeds)(seed, state, feed.batch(constants, item))
+            return (state, tally.add(sums, values, jnp.max(state.step))), None
 
         (state, sums), _ = jax.lax.scan(one_step, (state, sums), items)
         return state, sums, jnp.max(state.step) + 0

@@ -1,6 +1,6 @@
 """Metrics between two log points: summed on the device, fetched once, and watched for the first non-finite term."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import flax
@@ -32,9 +32,9 @@ def empty(metrics: int, seeds: int = 1) -> Tally:
     return Tally(*jax.device_put((np.int32(0), np.zeros(size, np.float32), np.full(size, NEVER, np.int32))))
 
 
-def add(tally: Tally, metrics: Mapping[str, jax.Array], step: jax.Array) -> Tally:
-    """Adds one step's metrics, m numbers in the system's order; `step` counts that step, int32 []."""
-    values = jnp.stack([value.astype(jnp.float32) for value in metrics.values()])
+def add(tally: Tally, metrics: Sequence[jax.Array], step: jax.Array) -> Tally:
+    """Adds one step's metrics, m numbers (or m arrays [n]) in the system's order; `step` counts that step, int32 []."""
+    values = jnp.stack([value.astype(jnp.float32) for value in metrics])
     newly = ~jnp.isfinite(values) & (tally.broke_at == NEVER)
     return Tally(tally.count + 1, tally.sums + values, jnp.where(newly, step, tally.broke_at))
 

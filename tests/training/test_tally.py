@@ -14,7 +14,7 @@ NAMES = ["zeta", "alpha", "middle"]  # an order that no sorting gives
 def gathered(*rows, start=0):
     sums = tally.empty(len(NAMES))
     for number, row in enumerate(rows, start=start + 1):
-        sums = tally.add(sums, {name: jnp.float32(x) for name, x in zip(NAMES, row, strict=True)}, jnp.int32(number))
+        sums = tally.add(sums, [jnp.float32(x) for x in row], jnp.int32(number))
     return sums
 
 
@@ -53,14 +53,13 @@ def test_a_tally_that_was_stored_goes_on_to_the_same_means():
     rows = np.random.default_rng(0).normal(size=(7, 3))
     stored = jax.tree.map(np.asarray, gathered(*rows[:4]))
     for number, row in enumerate(rows[4:], start=5):
-        metrics = {name: jnp.float32(x) for name, x in zip(NAMES, row, strict=True)}
-        stored = tally.add(stored, metrics, jnp.int32(number))
+        stored = tally.add(stored, [jnp.float32(x) for x in row], jnp.int32(number))
     assert tally.means(stored, NAMES) == tally.means(gathered(*rows), NAMES)
 
 
 def test_of_several_seeds_each_has_its_mean_and_the_one_that_broke_is_named():
     def added(sums, step, values):
-        return tally.add(sums, {"a": jnp.asarray(values[0]), "b": jnp.asarray(values[1])}, jnp.int32(step))
+        return tally.add(sums, [jnp.asarray(row) for row in values], jnp.int32(step))
 
     sums = added(tally.empty(2, 3), 1, [[1.0, 2.0, 3.0], [0.0, 0.0, 6.0]])
     sums = added(sums, 2, [[3.0, 2.0, 5.0], [1.0, 0.0, 0.0]])
