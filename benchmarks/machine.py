@@ -1,0 +1,86 @@
+"""What the figures were measured on: names, versions, and the rates that the floors are computed from."""
+
+import datetime
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import torch
+
+from benchmarks.measure import fastest
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine and its software.
+
+    Attributes:
+      cpu: model.
+      cores: that this process may use.
+      device: JAX's, and PyTorch's.
+      versions: of Python, jax and torch.
+      date: UTC.
+      flops: FLOP/s of a matrix product in jax, by precision.
+      bandwidth: bytes/s of a copy in jax, reads and writes together.
+    """
+
+    cpu: str
+    cores: int
+    device: str
+    versions: Mapping[str, str]
+    date: str
+    flops: Mapping[str, float]
+    bandwidth: float
+
+    def header(self) -> str:
+        """Two lines for people."""
+        versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
+        rates = ", ".join(f"{rate / 1e9:.0f} GFLOP/s {precision}" for precision, rate in self.flops.items())
+        return (
+            f"{self.cpu}, {self.cores} cores; {self.device}; {versions}; {self.date}\n"
+            f"matrix products {rates}, copies {self.bandwidth / 1e9:.1f} GB/s"
+        )
+
+
+def this_machine(toy: bool) -> Machine:
+    """Measures and describes this machine, in about two seconds."""
+    precisions = ("float32", "bfloat16") if toy or torch.cuda.is_available() else ("float32",)
+    theirs = torch.cuda.get_device_name() if torch.cuda.is_available() else f"cpu, {torch.get_num_threads()} threads"
+    return Machine(
+        cpu=_cpu(),
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        device=f"jax on {jax.devices()[0].device_kind}, torch on {theirs}",
+        versions={"python": platform.python_version(), "jax": jax.__version__, "torch": torch.__version__},
+        date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        flops={precision: product_rate(precision, toy) for precision in precisions},
+        bandwidth=copy_rate(toy),
+    )
+
+
+def product_rate(precision: str, toy: bool) -> float:
+    """FLOP/s of the best of a few square matrix products."""
+    large = jax.devices()[0].platform != "cpu"
+    sizes = (128,) if toy else (4096, 8192) if large else (512, 1024, 2048)
+    product, rates = jax.jit(jnp.matmul), []
+    for size in sizes:
+        matrix = jnp.ones((size, size), precision)
+        rates.append(2 * size**3 / fastest(lambda a=matrix: product(a, a).block_until_ready(), 5))  # type: ignore[misc]
+    return max(rates)
+
+
+def copy_rate(toy: bool) -> float:
+    """Bytes/s read and written by a copy that fits no cache."""
+    numbers = jnp.zeros(2**18 if toy else 2**26)
+    copy = jax.jit(jnp.copy)
+    return 2 * numbers.nbytes / fastest(lambda: copy(numbers).block_until_ready(), 5)
+
+
+def _cpu() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.is_file() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
