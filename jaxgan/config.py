@@ -144,6 +144,8 @@ def resolve(config: ConfigDict | Mapping[str, Any]) -> Settings:
         if key not in SHARED and key not in tables:
             raise unknown("setting", f"config.{key}", [f"config.{known}" for known in (*SHARED, *tables)])
     for key, table in tables.items():
+        if key not in plain and "none" in table:  # a part that one can do without
+            plain[key] = {"name": "none"}
         if key not in plain:
             raise JaxganError(f'the system {plain["system"]["name"]!r} needs config.{key} = dict(name="...").')
         plain[key] = complete(plain[key], table, f"config.{key}")

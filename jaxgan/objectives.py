@@ -114,4 +114,27 @@ def non_saturating(
     return Objective(minimax(real_labels, fake_labels).discriminator, generator)
 
 
-OBJECTIVES: dict[str, Callable[..., Objective]] = {"minimax": minimax, "non_saturating": non_saturating}
+def wasserstein() -> Objective:
+    """The dual of the earth mover's distance: L_D = D(G(z)) - D(x), L_G = -D(G(z)), for logits without a sigmoid.
+
+    It means something only for a critic that is kept smooth, by weight clipping or a gradient penalty.
+
+    Source: Arjovsky et al. 2017, equations 2 and 3.
+    """
+
+    def discriminator(real_logits: jax.Array, fake_logits: jax.Array, key: jax.Array) -> jax.Array:
+        _check(real_logits, fake_logits)
+        return fake_logits - real_logits
+
+    def generator(real_logits: jax.Array, fake_logits: jax.Array, key: jax.Array) -> jax.Array:
+        _check(real_logits, fake_logits)
+        return -fake_logits
+
+    return Objective(discriminator, generator)
+
+
+OBJECTIVES: dict[str, Callable[..., Objective]] = {
+    "minimax": minimax,
+    "non_saturating": non_saturating,
+    "wasserstein": wasserstein,
+}

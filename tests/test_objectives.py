@@ -21,6 +21,8 @@ BY_HAND = [
     ("minimax", {}, 0.0, 0.0, 1.3862944, -0.6931472),
     ("minimax", {}, 1.0, -1.0, 0.6265234, -0.3132617),
     ("minimax", {}, 2.0, -3.0, 0.1755154, -0.0485874),
+    ("wasserstein", {}, 2.0, -3.0, -5.0, 3.0),
+    ("wasserstein", {}, -1.5, 0.25, 1.75, -0.25),
     # Where sigmoid(x) is 0 or 1 in float32, log(sigmoid(x)) would be infinite.
     ("non_saturating", {}, 100.0, -100.0, 0.0, 100.0),
     ("non_saturating", {}, -100.0, 100.0, 200.0, 0.0),

@@ -5,13 +5,14 @@ One step is `critic_steps` updates of D and one of G:
     D <- D - grad_D mean L_D(D(x), D(G(z)))
     G <- G - grad_G mean L_G(D(x), D(G(z)))
 
-D sees real and generated examples in two passes, so that batch normalisation never mixes their statistics. The last
-batch that D learnt from is also the one G learns from, and G's forward pass, kept as a pullback, serves both players;
-`fresh_latents` draws new latents for G instead, as Goodfellow's algorithm 1 does, at the cost of a second forward pass.
+D sees real and generated examples in two passes, so that batch normalisation never mixes their statistics, unless
+`joint_pass` asks for it. The last batch that D learnt from is also the one G learns from, and G's forward pass, kept as
+a pullback, serves both players; `fresh_latents` draws new latents for G instead, as Goodfellow's algorithm 1 does, at
+the cost of a second forward pass.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import flax
@@ -26,7 +27,9 @@ from jaxgan.errors import JaxganError
 from jaxgan.networks import DISCRIMINATORS, GENERATORS
 from jaxgan.objectives import OBJECTIVES, Objective
 from jaxgan.optim import OPTIMIZERS, exponential_average
+from jaxgan.penalties import PENALTIES, Penalty
 from jaxgan.registry import build, complete
+from jaxgan.systems.accumulation import accumulated, part_keys, split
 
 Batch = Mapping[str, Any]
 Metrics = dict[str, jax.Array]
@@ -76,6 +79,7 @@ class Gan:
       generator: Linen module, latents (and labels) to examples.
       discriminator: Linen module, examples (and labels) to logits.
       objective: what each player minimises.
+      penalty: what D pays besides, if anything.
       generator_optimizer: moves G, and nothing else.
       discriminator_optimizer: moves D, and nothing else.
       shape: of one example.
@@ -85,12 +89,18 @@ class Gan:
       critic_steps: updates of D a step; a batch then carries a leading axis of that many micro-batches.
       fresh_latents: new latents for G's update instead of those D has just learnt from.
       average_decay: of the parameter average, in [0, 1).
+      joint_pass: D's updates see real and generated examples as one batch. Without batch normalisation that is the same
+        mathematics; with it, statistics are those of the mixture, in G's update too.
+      accumulate: parts that a batch is computed in, one after another, for less memory; gradients are their mean. The
+        result is the same where examples are treated alone; batch normalisation uses the statistics of each part, and
+        what an objective or a penalty draws is drawn anew for each part.
     """
 
     PARTS: ClassVar[dict[str, Any]] = {
         "generator": GENERATORS,
         "discriminator": DISCRIMINATORS,
         "objective": OBJECTIVES,
+        "penalty": PENALTIES,
         "generator_optimizer": OPTIMIZERS,
         "discriminator_optimizer": OPTIMIZERS,
     }
@@ -98,6 +108,7 @@ class Gan:
     generator: nn.Module
     discriminator: nn.Module
     objective: Objective
+    penalty: Penalty | None
     generator_optimizer: optax.GradientTransformation
     discriminator_optimizer: optax.GradientTransformation
     shape: tuple[int, ...]
@@ -107,6 +118,8 @@ class Gan:
     critic_steps: int = 1
     fresh_latents: bool = False
     average_decay: float = 0.999
+    joint_pass: bool = False
+    accumulate: int = 1
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], spec: DataSpec) -> "Gan":
@@ -123,9 +136,14 @@ class Gan:
                 "config.system.conditional needs labels, and this data has none. Put the images into one sub-folder "
                 "a class, or set --config.system.conditional=False."
             )
-        for key in ("latent_size", "critic_steps"):
+        for key in ("latent_size", "critic_steps", "accumulate"):
             if options[key] < 1:
                 raise JaxganError(f"config.system.{key} is {options[key]}, but must be at least 1.")
+        if config["batch_size"] % options["accumulate"]:
+            raise JaxganError(
+                f"config.batch_size is {config['batch_size']}, which config.system.accumulate={options['accumulate']} "
+                "does not divide."
+            )
         if not 0 <= options["average_decay"] < 1:
             raise JaxganError(f"config.system.average_decay is {options['average_decay']}, but must be in [0, 1).")
         num_classes = spec.num_classes if options["conditional"] else 0
@@ -178,25 +196,27 @@ class Gan:
           the state after the step, and one float32 number a metric, in the order in which they are computed.
         """
         keys = jax.random.split(key, self.critic_steps + 1)
+        discriminator = state.discriminator
         if self.critic_steps > 1:
             earlier = jax.tree.map(lambda x: x[:-1], (dict(batch), keys[:-1]))
             batch = jax.tree.map(lambda x: x[-1], dict(batch))
 
             def critic_step(player: Player, item: tuple[Batch, jax.Array]) -> tuple[Player, None]:
                 real, labels = self._prepare(item[0])
-                fakes = self._generate(state.generator, labels, len(real), item[1])
-                return self._update_discriminator(player, real, fakes.images, labels, item[1])[0], None
+                images = self._images(state.generator, self._noise(item[1], len(real)), labels)
+                return self._update_discriminator(player, real, images, labels, item[1])[0], None
 
-            discriminator, _ = jax.lax.scan(critic_step, state.discriminator, earlier)
-        else:
-            discriminator = state.discriminator
+            discriminator, _ = jax.lax.scan(critic_step, discriminator, earlier)
 
         real, labels = self._prepare(batch)
-        fakes = self._generate(state.generator, labels, len(real), keys[-2])
-        discriminator, d_metrics = self._update_discriminator(discriminator, real, fakes.images, labels, keys[-2])
+        z = self._noise(keys[-2], len(real))
+        # One forward pass for both players, where both see the same examples and memory holds what the way back needs.
+        shared = None if self.fresh_latents or self.accumulate > 1 else self._generate(state.generator, z, labels)
+        images = shared.images if shared else self._images(state.generator, z, labels)
+        discriminator, d_metrics = self._update_discriminator(discriminator, real, images, labels, keys[-2])
         if self.fresh_latents:
-            fakes = self._generate(state.generator, labels, len(real), keys[-1])
-        generator, g_metrics = self._update_generator(state.generator, discriminator, real, fakes, labels, keys[-1])
+            z = self._noise(keys[-1], len(real))
+        generator, g_metrics = self._update_generator(state.generator, discriminator, shared, real, z, labels, keys[-1])
         average = exponential_average(state.average, generator.variables, state.step, self.average_decay)
         return GanState(state.step + 1, generator, discriminator, average), d_metrics | g_metrics
 
@@ -240,9 +260,10 @@ class Gan:
             images = images.astype(jnp.float32) / 127.5 - 1
         return images, self._labels(batch.get("label"))
 
-    def _generate(self, player: Player, labels: jax.Array | None, count: int, key: jax.Array) -> _Fakes:
-        z = jax.random.normal(jax.random.fold_in(key, 0), (count, self.latent_size))
+    def _noise(self, key: jax.Array, count: int) -> jax.Array:
+        return jax.random.normal(jax.random.fold_in(key, 0), (count, self.latent_size))
 
+    def _generate(self, player: Player, z: jax.Array, labels: jax.Array | None) -> _Fakes:
         def forward(params: Any) -> tuple[jax.Array, Any]:
             variables = {"params": params, "batch_stats": player.batch_stats}
             images, moved = self.generator.apply(variables, z, labels, train=True, mutable=["batch_stats"])
@@ -251,50 +272,92 @@ class Gan:
         images, pullback, batch_stats = jax.vjp(forward, player.params, has_aux=True)
         return _Fakes(images, pullback, batch_stats)
 
+    def _images(self, player: Player, z: jax.Array, labels: jax.Array | None) -> jax.Array:
+        """Generated examples that no gradient flows through."""
+        parts = jax.lax.map(lambda item: self._generate(player, *item).images, split((z, labels), self.accumulate))
+        return parts.reshape(-1, *self.shape)
+
+    def _apply_discriminator(
+        self, params: Any, batch_stats: Any, images: jax.Array, labels: jax.Array | None
+    ) -> tuple[jax.Array, Any]:
+        """D's logits [b], and its running statistics after the pass."""
+        variables = {"params": params, "batch_stats": batch_stats}
+        y, moved = self.discriminator.apply(variables, images, labels, train=True, mutable=["batch_stats"])
+        if y.shape != images.shape[:1]:  # [b, 1] would broadcast against [b] in a loss
+            raise ValueError(f"a discriminator returns logits [b], not {y.shape} for {len(images)} examples")
+        return y, moved.get("batch_stats", {})
+
     def _logits(
-        self, params: Any, batch_stats: Any, real: jax.Array, fake: jax.Array, labels: jax.Array | None
+        self, params: Any, batch_stats: Any, real: jax.Array, fake: jax.Array, labels: jax.Array | None, joint: bool
     ) -> tuple[jax.Array, jax.Array, Any]:
-        """D's logits on real and on generated examples, [b] each, and its running statistics after both passes."""
-        logits = []
-        for images in (real, fake):
-            variables = {"params": params, "batch_stats": batch_stats}
-            y, moved = self.discriminator.apply(variables, images, labels, train=True, mutable=["batch_stats"])
-            if y.shape != images.shape[:1]:  # [b, 1] would broadcast against [b] in a loss
-                raise ValueError(f"a discriminator returns logits [b], not {y.shape} for {len(images)} examples")
-            logits.append(y)
-            batch_stats = moved.get("batch_stats", {})
-        return logits[0], logits[1], batch_stats
+        """D's logits on real and on generated examples, [b] each, and its running statistics after both."""
+        if joint:
+            both = None if labels is None else jnp.concatenate([labels, labels])
+            y, batch_stats = self._apply_discriminator(params, batch_stats, jnp.concatenate([real, fake]), both)
+            return y[: len(real)], y[len(real) :], batch_stats
+        on_real, batch_stats = self._apply_discriminator(params, batch_stats, real, labels)
+        on_fake, batch_stats = self._apply_discriminator(params, batch_stats, fake, labels)
+        return on_real, on_fake, batch_stats
 
     def _update_discriminator(
         self, player: Player, real: jax.Array, fake: jax.Array, labels: jax.Array | None, key: jax.Array
     ) -> tuple[Player, Metrics]:
-        def loss_of(params: Any) -> tuple[jax.Array, tuple[jax.Array, jax.Array, Any]]:
-            on_real, on_fake, batch_stats = self._logits(params, player.batch_stats, real, fake, labels)
-            loss = jnp.mean(self.objective.discriminator(on_real, on_fake, jax.random.fold_in(key, 1)))
-            return loss, (on_real, on_fake, batch_stats)
+        def part(batch_stats: Any, item: Any) -> tuple[Any, Any, Any]:
+            real, fake, labels, key = item
 
-        (loss, (on_real, on_fake, batch_stats)), grads = jax.value_and_grad(loss_of, has_aux=True)(player.params)
+            def loss_of(params: Any) -> tuple[jax.Array, Any]:
+                on_real, on_fake, moved = self._logits(params, batch_stats, real, fake, labels, self.joint_pass)
+                losses = self.objective.discriminator(on_real, on_fake, jax.random.fold_in(key, 1))
+                terms = {"discriminator_loss": jnp.mean(losses)}
+                if self.penalty:
+                    terms["penalty"] = jnp.mean(self.penalty(critic(params), real, fake, jax.random.fold_in(key, 3)))
+                return sum(terms.values(), jnp.zeros(())), (on_real, on_fake, terms, moved)
+
+            def critic(params: Any) -> Callable[[jax.Array], jax.Array]:
+                return lambda images: self._apply_discriminator(params, batch_stats, images, labels)[0]
+
+            grads, (*judged, moved) = jax.grad(loss_of, has_aux=True)(player.params)
+            return moved, grads, judged
+
+        items = (*split((real, fake, labels), self.accumulate), part_keys(key, self.accumulate))
+        batch_stats, grads, (on_real, on_fake, terms) = accumulated(part, player.batch_stats, items)
         # In the order of cause and effect; a dict that came out of a trace would be sorted.
-        metrics = _judgement(on_real, on_fake) | {"discriminator_loss": loss}
+        metrics = _judgement(on_real.reshape(-1), on_fake.reshape(-1))
+        for name in ("discriminator_loss", "penalty")[: len(terms)]:
+            metrics[name] = jnp.mean(terms[name])
         return _step(player, grads, batch_stats, self.discriminator_optimizer), metrics
 
     def _update_generator(
         self,
         player: Player,
         discriminator: Player,
+        shared: _Fakes | None,
         real: jax.Array,
-        fakes: _Fakes,
+        z: jax.Array,
         labels: jax.Array | None,
         key: jax.Array,
     ) -> tuple[Player, Metrics]:
-        def loss_of(images: jax.Array) -> jax.Array:
-            # D's statistics move in D's updates only: here they are computed and dropped.
-            on_real, on_fake, _ = self._logits(discriminator.params, discriminator.batch_stats, real, images, labels)
-            return jnp.mean(self.objective.generator(on_real, on_fake, jax.random.fold_in(key, 2)))
+        """G's update, from the pass that it shares with D's update if there is one."""
+        # Without statistics to mix, real examples would only be so many more to compute.
+        joint = self.joint_pass and bool(discriminator.batch_stats)
 
-        loss, cotangent = jax.value_and_grad(loss_of)(fakes.images)
-        (grads,) = fakes.pullback(cotangent)
-        return _step(player, grads, fakes.batch_stats, self.generator_optimizer), {"generator_loss": loss}
+        def part(batch_stats: Any, item: Any) -> tuple[Any, Any, Any]:
+            real, z, labels, key = item
+            fakes = shared or self._generate(player.replace(batch_stats=batch_stats), z, labels)  # type: ignore[attr-defined]
+
+            def loss_of(images: jax.Array) -> jax.Array:
+                # D's statistics move in D's updates only: here they are computed and dropped.
+                on_real, on_fake, _ = self._logits(
+                    discriminator.params, discriminator.batch_stats, real, images, labels, joint
+                )
+                return jnp.mean(self.objective.generator(on_real, on_fake, jax.random.fold_in(key, 2)))
+
+            loss, cotangent = jax.value_and_grad(loss_of)(fakes.images)
+            return fakes.batch_stats, fakes.pullback(cotangent)[0], loss
+
+        items = (*split((real, z, labels), self.accumulate), part_keys(key, self.accumulate))
+        batch_stats, grads, loss = accumulated(part, player.batch_stats, items)
+        return _step(player, grads, batch_stats, self.generator_optimizer), {"generator_loss": jnp.mean(loss)}
 
 
 def _player(variables: Variables, optimizer: optax.GradientTransformation) -> Player:

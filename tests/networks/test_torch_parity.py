@@ -157,6 +157,7 @@ def test_three_training_steps_are_those_of_source_004():
         generator=ours(DENSE, "generator", POINTS),
         discriminator=ours(DENSE, "discriminator", POINTS),
         objective=non_saturating(),
+        penalty=None,
         generator_optimizer=adam(rate),
         discriminator_optimizer=adam(5 * rate),
         shape=POINTS,
