@@ -73,7 +73,7 @@ def _of_equation(equation: JaxprEqn) -> Cost:
 
 def _dot_flops(equation: JaxprEqn) -> float:
     (contracted, _), _ = equation.params["dimension_numbers"]
-    left, result = equation.invars[0].aval.shape, equation.outvars[0].aval.shape
+    left, result = _shape(equation.invars[0]), _shape(equation.outvars[0])
     return 2.0 * math.prod(result) * math.prod(left[axis] for axis in contracted)
 
 
@@ -84,17 +84,20 @@ def _conv_flops(equation: JaxprEqn) -> float:
     pairs = 1
     for axis, (low, _) in enumerate(params["padding"]):
         size, taps, positions = (
-            variable.aval.shape[spec[axis + 2]]
+            _shape(variable)[spec[axis + 2]]
             for variable, spec in ((image, numbers.lhs_spec), (kernel, numbers.rhs_spec), (result, numbers.out_spec))
         )
         stride, hole, spread = (params[key][axis] for key in ("window_strides", "lhs_dilation", "rhs_dilation"))
         places = (p * stride + tap * spread - low for p in range(positions) for tap in range(taps))
         pairs *= sum(0 <= place <= (size - 1) * hole and place % hole == 0 for place in places)
-    channels = kernel.aval.shape[numbers.rhs_spec[1]]
-    examples, features = (result.aval.shape[axis] for axis in numbers.out_spec[:2])
+    channels = _shape(kernel)[numbers.rhs_spec[1]]
+    examples, features = (_shape(result)[axis] for axis in numbers.out_spec[:2])
     return 2.0 * examples * features * channels * pairs / params["batch_group_count"]
 
 
+def _shape(variable: Any) -> tuple[int, ...]:
+    return variable.aval.shape
+
+
 def _bytes(variable: Any) -> int:
-    aval = variable.aval
-    return math.prod(aval.shape) * getattr(aval.dtype, "itemsize", 0)
+    return math.prod(_shape(variable)) * variable.aval.dtype.itemsize

@@ -62,7 +62,9 @@ def seconds(run: Run) -> float:
 
 
 def compare(pair: Pair, rounds: int) -> Timing:
-    """Times A B A B ... after a first call of each, which compiles; every two neighbours, A B as well as B A, give a ratio, so that a drift cancels.
+    """Times A B A B ... after a first call of each, which compiles; neighbours, A B as well as B A, give the ratios.
+
+    So whatever slows the machine down slows both, and a drift cancels.
 
     Args:
       pair: what to run.

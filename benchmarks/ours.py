@@ -11,11 +11,12 @@ import optax
 from benchmarks import cost
 from benchmarks.cost import Cost
 from benchmarks.measure import Run
-from jaxgan import objectives
 from jaxgan.config import Settings
 from jaxgan.data import Source, make_feed
 from jaxgan.networks import DISCRIMINATORS
+from jaxgan.objectives import wasserstein
 from jaxgan.optim import OPTIMIZERS
+from jaxgan.penalties import wgan_gp
 from jaxgan.registry import build
 from jaxgan.systems import System, build_system
 from jaxgan.training import tally
@@ -52,12 +53,15 @@ def training(settings: Settings, source: Source, steps: int, calls: int = 1) -> 
     batch = source.spec.zeros(settings["batch_size"])
     names = tally.metric_names(system.update, state, batch, step_key)
     params = {player: jax.device_get(getattr(state, player).params) for player in ("generator", "discriminator")}
-    call, items, carry = make_call(system, feed, step_key), feed.items(0, steps), [state, tally.empty(len(names))]
+    call, items = make_call(system, feed, step_key), feed.items(0, steps)
+    carry = (state, tally.empty(len(names)))
 
     def run() -> None:
+        nonlocal carry
         running = None
         for _ in range(calls):
-            carry[0], carry[1], latest = call(*carry, feed.constants, next(items))
+            state, sums, latest = call(*carry, feed.constants, next(items))
+            carry = (state, sums)
             jax.block_until_ready(running)
             running = latest
         jax.block_until_ready(running)
@@ -104,22 +108,22 @@ def critic(settings: Settings, real: np.ndarray, fake: np.ndarray, weight: float
         return jax.lax.scan(lambda carry, key: step(carry, key, real, fake), carry, keys)
 
     on_device = jax.device_put((real, fake))
-    carry = [(params, optimizer.init(params))]
+    carry = (params, optimizer.init(params))
 
     def run() -> None:
-        carry[0], losses = call(carry[0], jax.random.key(1), *on_device)
+        nonlocal carry
+        carry, losses = call(carry, jax.random.key(1), *on_device)
         jax.block_until_ready(losses)
 
-    one_step = cost.count(step, carry[0], jax.random.key(0), real, fake)
+    one_step = cost.count(step, carry, jax.random.key(0), real, fake)
     return Ours(run, one_step, {"discriminator": jax.device_get(params)})
 
 
 def critic_loss(params: Any, module: Any, real: Any, fake: Any, weight: float, key: jax.Array) -> jax.Array:
-    """mean D(fake) - mean D(real) + weight * mean penalty, []."""
-    from jaxgan.penalties import wgan_gp
+    """Loss mean D(fake) - mean D(real) + weight * mean penalty, []."""
 
     def logits(images: jax.Array) -> jax.Array:
         return module.apply({"params": params}, images, train=True)
 
-    gap = objectives.OBJECTIVES["wasserstein"]().discriminator(logits(real), logits(fake), key)
-    return jnp.mean(gap) + weight * jnp.mean(wgan_gp(logits, real, fake, key))
+    gap = wasserstein().discriminator(logits(real), logits(fake), key)
+    return jnp.mean(gap) + jnp.mean(wgan_gp(weight)(logits, real, fake, key))

@@ -9,7 +9,7 @@ equality; it is slower and is never timed.
 import math
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 Options = Mapping[str, Any]
+Module = TypeVar("Module", bound=nn.Module)
 Layers = list[tuple[str, nn.Module]]
 
 
@@ -189,9 +190,9 @@ def generator(
     else:
         trunk, features = _trunk(options, latents + classes)
         layers = [("_Trunk_0", trunk), ("Dense_0", nn.Linear(features, math.prod(shape)))]
-    module = Generator(OrderedDict(layers)).to(memory_format=torch.channels_last)
+    module = Generator(OrderedDict(layers))
     module.classes = classes
-    return module
+    return _channels_last(module)
 
 
 def discriminator(options: Options, shape: tuple[int, ...], classes: int = 0, exact: bool = False) -> Discriminator:
@@ -201,7 +202,11 @@ def discriminator(options: Options, shape: tuple[int, ...], classes: int = 0, ex
     else:
         trunk, features = _trunk(options, math.prod(shape))
         layers = [("_Trunk_0", trunk), ("Head_0", Head(features, classes, True))]
-    return Discriminator(OrderedDict(layers)).to(memory_format=torch.channels_last)
+    return _channels_last(Discriminator(OrderedDict(layers)))
+
+
+def _channels_last(module: Module) -> Module:
+    return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def copy_parameters(module: nn.Module, params: Mapping[str, Any]) -> None:
@@ -225,7 +230,7 @@ def _copy(module: nn.Module, params: Mapping[str, Any]) -> int:
         array = np.asarray(value)
         if name == "kernel":  # [in, out] or [h, w, in, out]; PyTorch has both reversed
             array = array.T if array.ndim == 2 else array.transpose(3, 2, 0, 1)
-        parameter = module.bias if name == "bias" else module.weight
+        parameter = module.get_parameter("bias" if name == "bias" else "weight")
         if tuple(parameter.shape) != array.shape:
             raise ValueError(f"{name} is {array.shape}, but {tuple(parameter.shape)} in PyTorch")
         with torch.no_grad():

@@ -6,7 +6,9 @@ same images from a file.
 """
 
 import functools
+import math
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -53,13 +55,19 @@ class Starter:
                 lines.append(line)
                 if line.startswith("step "):
                     break
+            self.peak_mib = max(self.peak_mib, _peak_mib(process.pid))
             process.kill()
-            _, _, usage = os.wait4(process.pid, 0)
-            process.returncode = 0  # it has been waited for
+            process.wait()
             process.stdout.close()
         if not lines or not lines[-1].startswith("step "):
             raise RuntimeError(f"{' '.join(command)} made no step:\n{''.join(lines)}")
-        self.peak_mib = max(self.peak_mib, usage.ru_maxrss / 1024)
+
+
+def _peak_mib(process: int) -> float:
+    """Largest resident memory of a running process; Linux only. Its `ru_maxrss` would include ours, before the exec."""
+    status = Path(f"/proc/{process}/status")
+    peaks = re.findall(r"VmHWM:\s*(\d+) kB", status.read_text() if status.is_file() else "")
+    return float(peaks[0]) / 1024 if peaks else math.nan
 
 
 def _environment(cache: str) -> dict[str, str]:
@@ -88,7 +96,7 @@ def _peer_folder(toy: bool) -> tempfile.TemporaryDirectory[str]:
     folder = tempfile.TemporaryDirectory()
     settings = config.resolve(config.override(config.load("digits_cgan"), _overrides(toy)))
     Path(folder.name, "settings.json").write_text(config.to_json(settings))
-    np.savez(Path(folder.name, "images.npz"), **open_source(settings["data"], 0).arrays())
+    np.savez(Path(folder.name, "images.npz"), **dict(open_source(settings["data"], 0).arrays()))  # type: ignore[arg-type]
     return folder
 
 
@@ -98,7 +106,7 @@ def _peer_command(toy: bool, scratch: Path) -> list[str]:
 
 
 def pairs(warm: bool, toy: bool) -> list[Pair]:
-    """jaxgan's start, with compiled programs kept from the start before or not, against that of a PyTorch script."""
+    """The start of jaxgan, with compiled programs kept from the start before or not, and that of a PyTorch script."""
     ours, theirs = (
         Starter(functools.partial(_our_command, toy), warm),
         Starter(functools.partial(_peer_command, toy), warm),

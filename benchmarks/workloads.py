@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import torch
 from jax import lax
@@ -75,7 +76,7 @@ class Task:
         return synthetic(self.shape) if self.shape else open_source(settings["data"], 0)
 
     def ours(self, toy: bool, precision: str = "float32", calls: int = 1) -> ours.Ours:
-        """jaxgan's side: the same steps in so many calls."""
+        """Half of a pair by jaxgan: the same steps in so many calls."""
         settings = self.resolved(toy, precision)
         return ours.training(settings, self.source(settings), self.call_steps(toy) // calls, calls)
 
@@ -100,7 +101,7 @@ def synthetic(shape: tuple[int, int, int], number: int = 1024) -> ArraySource:
 
 
 def training_pairs(task: Task, toy: bool) -> list[Pair]:
-    """jaxgan against each of PyTorch's variants, in the same precision."""
+    """The task against each of PyTorch's variants, in the same precision."""
     half_of = functools.cache(functools.partial(task.ours, toy))
     pairs = []
     for variant in peers.variants(toy):
@@ -138,7 +139,7 @@ def critic_pairs(toy: bool) -> list[Pair]:
 
 
 def sampling_pairs(toy: bool) -> list[Pair]:
-    """28x28 images as numpy arrays, from the generator in evaluation mode; PyTorch in jaxgan's batches and in its best."""
+    """28x28 images as numpy arrays, by the generator in evaluation mode; PyTorch in our batches and in its best."""
     number = 2 * CHUNK if toy else 10_000
     settings, source = MNIST.resolved(toy), synthetic((28, 28, 1))
     system = build_system(settings, source.spec)
@@ -158,7 +159,7 @@ def sampling_pairs(toy: bool) -> list[Pair]:
 
     best = min((16, 64, 256, 1024), key=lambda batch: fastest(drawing(batch, min(number, 1024)), 3))
     work = cost.count(
-        lambda state, z: system.generate(state, z, np.zeros(len(z), np.int32)), state, np.zeros((CHUNK, step.latents))
+        lambda state, z: system.generate(state, z, jnp.zeros(len(z), jnp.int32)), state, np.zeros((CHUNK, step.latents))
     )
     return [
         Pair(name, lambda: sampler(state, sample_key(0), number), drawing(batch, number), number, work * (1 / CHUNK))
@@ -167,7 +168,7 @@ def sampling_pairs(toy: bool) -> list[Pair]:
 
 
 def plain_lax_pairs(toy: bool) -> list[Pair]:
-    """A generator's layer, 256 -> 128 channels at 8x8 -> 16x16, with its two gradients, against JAX's own derivative."""
+    """A generator's layer, 256 -> 128 channels at 8x8 -> 16x16, and its two gradients, against JAX's own derivative."""
     batch, inputs, features = (2, 4, 2) if toy else (64, 256, 128)
     rng = np.random.default_rng(0)
     x = jax.device_put(rng.normal(size=(batch, 8, 8, inputs)).astype(np.float32))
@@ -179,10 +180,13 @@ def plain_lax_pairs(toy: bool) -> list[Pair]:
     def plain(x: jax.Array, kernel: jax.Array) -> jax.Array:
         return lax.conv_transpose(x, kernel, (2, 2), "SAME", transpose_kernel=True)
 
-    ours, theirs = (jax.jit(gradients(layer)) for layer in (functools.partial(conv_transpose, strides=2), plain))
-    work = cost.count(gradients(functools.partial(conv_transpose, strides=2)), x, kernel)
-    blocking = [lambda f=f: jax.block_until_ready(f(x, kernel)) for f in (ours, theirs)]
-    return [Pair("lax.conv_transpose, autodiff", *blocking, 1, work)]
+    def waiting(layer: Callable[[jax.Array, jax.Array], jax.Array]) -> Run:
+        compiled = jax.jit(gradients(layer))
+        return lambda: jax.block_until_ready(compiled(x, kernel))
+
+    primitive = functools.partial(conv_transpose, strides=2)
+    work = cost.count(gradients(primitive), x, kernel)
+    return [Pair("lax.conv_transpose, autodiff", waiting(primitive), waiting(plain), 1, work)]
 
 
 def feeding_pairs(function: str, toy: bool) -> list[Pair]:
