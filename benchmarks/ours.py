@@ -21,6 +21,7 @@ from jaxgan.registry import build
 from jaxgan.systems import System, build_system
 from jaxgan.training import tally
 from jaxgan.training.loop import make_call
+from jaxgan.training.seeds import as_array, make_init, seeds_of
 
 
 class Ours(NamedTuple):
@@ -47,26 +48,28 @@ def training(settings: Settings, source: Source, steps: int, calls: int = 1) -> 
       calls: in one run.
     """
     system = build_system(settings, source.spec)
-    feed = make_feed(source, settings["batch_size"], system.micro_batches, 0, settings["device_limit_mib"] * 2**20)
-    init = jax.jit(lambda: system.init(jax.random.key(0), {}))
-    state, step_key = init(), jax.random.key(1)
-    batch = source.spec.zeros(settings["batch_size"])
-    names = tally.metric_names(system.update, state, batch, step_key)
+    seeds, batch = seeds_of(settings), source.spec.zeros(settings["batch_size"])
+    seed = as_array(seeds)
+    limit = settings["device_limit_mib"] * 2**20
+    feed = make_feed(source, settings["batch_size"], system.micro_batches, seeds, limit)
+    state = jax.jit(make_init(system, batch, seeds))(seed)
+    one = jax.eval_shape(make_init(system, batch, [0]), np.uint32(0))
+    names = tally.metric_names(system.update, one, batch, jax.random.key(0))
     params = {player: jax.device_get(getattr(state, player).params) for player in ("generator", "discriminator")}
-    call, items = make_call(system, feed, step_key), feed.items(0, steps)
-    carry = (state, tally.empty(len(names)))
+    call, items = make_call(system, feed, seeds), feed.items(0, steps)
+    carry = (state, tally.empty(len(names), len(seeds)))
 
     def run() -> None:
         nonlocal carry
         running = None
         for _ in range(calls):
-            state, sums, latest = call(*carry, feed.constants, next(items))
+            state, sums, latest = call(*carry, seed, feed.constants, next(items))
             carry = (state, sums)
             jax.block_until_ready(running)
             running = latest
         jax.block_until_ready(running)
 
-    return Ours(run, step_cost(system, batch), params)
+    return Ours(run, step_cost(system, batch) * len(seeds), params)
 
 
 def step_cost(system: System, batch: Mapping[str, Any]) -> Cost:

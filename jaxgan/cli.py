@@ -66,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_recipe(train)
     train.add_argument("--workdir", help="run directory (default: runs/RECIPE)")
     train.add_argument("--allow-changes", action="store_true", help="continue a run with other settings than it had")
+    _add_cache(train)
     train.set_defaults(run=_train)
 
     sample = verbs.add_parser(
@@ -80,11 +81,15 @@ def _parser() -> argparse.ArgumentParser:
     sample.add_argument("--labels", help="class names or numbers, separated by commas, used in turn (default: all)")
     sample.add_argument("--checkpoint", default="last", help="a step, or last (default)")
     sample.add_argument(
+        "--trained-seed", help="of a run of several seeds: which one, or all (default: the first), each to its own file"
+    )
+    sample.add_argument(
         "--out",
         default="samples.png",
         help="X.png: a sheet; X.npz: images, latents, labels; else a folder of PNG files (default: samples.png)",
     )
     _add_device(sample)
+    _add_cache(sample)
     sample.set_defaults(run=_sample)
 
     summary = verbs.add_parser(
@@ -115,6 +120,28 @@ def _add_device(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_cache(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--compilation-cache",
+        metavar="DIR",
+        help="where compiled programs are kept, for a quick second start; off: nowhere (default: the user's cache "
+        "folder, ~/.cache/jaxgan/compiled)",
+    )
+
+
+def _use_cache(place: str | None) -> None:
+    """Settles where compiled programs are kept, before any is compiled; without a place all goes on, slower."""
+    from jaxgan import compilation
+
+    if place == "off":
+        compilation.keep_no_programs()
+        return
+    try:
+        compilation.keep_programs(Path(place) if place else compilation.default_folder())
+    except JaxganError as error:
+        print(error, file=sys.stderr)
+
+
 def _use(device: str) -> None:
     """Settles what to compute on, before anything has."""
     import jax  # here and below, so that --help and a mistyped command answer at once
@@ -137,6 +164,7 @@ def _train(options: argparse.Namespace, overrides: list[str], command: str) -> i
 
     settings = config.resolve(config.override(config.load(options.config), overrides))
     _use(options.device)
+    _use_cache(options.compilation_cache)
     workdir = Path(options.workdir or Path("runs") / Path(options.config).stem)
     result = run(settings, workdir, command, options.allow_changes)
     if result.outcome.signal is not None:
@@ -153,16 +181,24 @@ def _sample(options: argparse.Namespace, overrides: list[str], command: str) -> 
     from jaxgan import sampling
 
     _use(options.device)
+    _use_cache(options.compilation_cache)
     if options.checkpoint != "last" and not options.checkpoint.isdecimal():
         raise JaxganError(f"--checkpoint takes a step or last, not {options.checkpoint!r}.")
     step = None if options.checkpoint == "last" else int(options.checkpoint)
-    trained = sampling.load(options.directory, step)
-    labels = None
-    if options.labels is not None:
-        labels = [_class(text, trained.spec.class_names) for text in options.labels.split(",")]
-    samples = trained.sample(options.num, options.seed, labels)
-    sampling.save(Path(options.out), samples, trained)
-    print(f"{len(samples.images)} samples of step {trained.step}: {options.out}")
+    if options.trained_seed not in (None, "all") and not options.trained_seed.isdecimal():
+        raise JaxganError(f"--trained-seed takes a seed or all, not {options.trained_seed!r}.")
+    every = options.trained_seed == "all"
+    one = None if every or options.trained_seed is None else int(options.trained_seed)
+    for seed in sampling.trained_seeds(options.directory) if every else [one]:
+        trained = sampling.load(options.directory, step, seed)
+        labels = None
+        if options.labels is not None:
+            labels = [_class(text, trained.spec.class_names) for text in options.labels.split(",")]
+        samples = trained.sample(options.num, options.seed, labels)
+        out = Path(options.out)
+        out = out.with_stem(f"{out.stem}_seed{seed}") if every else out
+        sampling.save(out, samples, trained)
+        print(f"{len(samples.images)} samples of step {trained.step}: {out}")
     return 0
 
 

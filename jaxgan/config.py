@@ -25,6 +25,7 @@ Settings = dict[str, Any]
 
 SHARED: Settings = dict(
     seed=0,
+    seeds=1,  # independent runs trained together, with the seeds seed, seed + 1, ...
     steps=1000,  # one step = one update of the generator
     batch_size=64,  # global: over all devices
     steps_per_call=50,  # steps inside one compiled call; the host sees nothing in between
@@ -37,10 +38,12 @@ SHARED: Settings = dict(
     keep_checkpoints=3,
     device_limit_mib=2048,  # a set that is larger, decoded, streams from the host
     precision="float32",  # of the networks' arithmetic: float32 or bfloat16
+    matmul_precision="default",  # of products of float32: on GPUs the default is TF32, "float32" is exact
 )
 """The settings that every recipe has, and their defaults."""
 
 PRECISIONS = ("float32", "bfloat16")
+MATMUL_PRECISIONS = ("default", "bfloat16", "tensorfloat32", "float32")  # JAX's names
 
 
 def recipe(**settings: Any) -> ConfigDict:
@@ -159,16 +162,17 @@ def resolve(config: ConfigDict | Mapping[str, Any]) -> Settings:
 
 
 def _check_ranges(plain: Mapping[str, Any]) -> None:
-    for key in ("steps", "batch_size", "steps_per_call", "log_every", "samples", "keep_checkpoints"):
+    for key in ("seeds", "steps", "batch_size", "steps_per_call", "log_every", "samples", "keep_checkpoints"):
         if plain[key] < 1:
             raise JaxganError(f"config.{key} is {plain[key]}, but must be at least 1.")
-    if plain["seed"] >= 2**32:  # JAX would take its last 32 bits
-        raise JaxganError(f"config.seed is {plain['seed']}, but must be in 0..{2**32 - 1}.")
+    if plain["seed"] + plain["seeds"] > 2**32:  # JAX would take the last 32 bits
+        raise JaxganError(f"config.seed is {plain['seed']}, but seeds must be in 0..{2**32 - 1}.")
     for key in ("seed", "sample_every", "save_every", "evaluate_every", "device_limit_mib"):
         if plain[key] < 0:
             raise JaxganError(f"config.{key} is {plain[key]}, but must not be negative.")
-    if plain["precision"] not in PRECISIONS:
-        raise unknown("config.precision", plain["precision"], PRECISIONS)
+    for key, known in (("precision", PRECISIONS), ("matmul_precision", MATMUL_PRECISIONS)):
+        if plain[key] not in known:
+            raise unknown(f"config.{key}", plain[key], known)
     for metric in plain["metrics"]:
         if metric not in METRICS:
             raise unknown("metric", metric, METRICS)

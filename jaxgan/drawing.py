@@ -15,7 +15,7 @@ CHUNK = 64
 the same program computes it every time, and the same seed gives the same bits whether 1 or 10,000 are drawn."""
 
 
-def sample_key(seed: int) -> jax.Array:
+def sample_key(seed: jax.Array | np.uint32) -> jax.Array:
     """The key of the samples of a seed; apart from every key that training makes of the same seed."""
     return jax.random.fold_in(jax.random.key(seed), 2**32 - 1)
 
@@ -40,18 +40,18 @@ class Sampler:
     def __init__(self, system: System):
         self._num_classes = system.num_classes
 
-        def draw(state: Any, key: jax.Array, first: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
-            latents = system.latents(key, first + jnp.arange(CHUNK, dtype=jnp.int32))
+        def draw(state: Any, seed: jax.Array, first: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
+            latents = system.latents(sample_key(seed), first + jnp.arange(CHUNK, dtype=jnp.int32))
             return system.generate(state, latents, labels), latents
 
         self._draw = jax.jit(draw)
 
-    def __call__(self, state: Any, key: jax.Array, num: int, labels: Sequence[int] | None = None) -> Samples:
+    def __call__(self, state: Any, seed: int, num: int, labels: Sequence[int] | None = None) -> Samples:
         """Draws `num` samples.
 
         Args:
           state: of the system.
-          key: sample i depends on (key, i) and its label only.
+          seed: sample i depends on (seed, i) and its label only.
           num: at least 1.
           labels: sample i gets `labels[i % len(labels)]`; by default the classes in turn.
         """
@@ -59,7 +59,7 @@ class Sampler:
         wanted = np.resize(cycle, -(-num // CHUNK) * CHUNK)
         images, latents = [], []
         for first in range(0, num, CHUNK):
-            chunk = self._draw(state, key, jnp.int32(first), wanted[first : first + CHUNK])
+            chunk = self._draw(state, np.uint32(seed), np.int32(first), wanted[first : first + CHUNK])
             images.append(np.asarray(chunk[0]))
             if not np.isfinite(images[-1]).all():
                 raise JaxganError(

@@ -84,15 +84,18 @@ def save_curves(path: Path, lines: Sequence[dict[str, Any]], names: Sequence[str
     Args:
       path: of the PNG.
       lines: of `metrics.jsonl`.
-      names: keys to draw; lines that do not have one are left out.
+      names: keys to draw, with a band of one standard error where there is a key `NAME_se`; lines that do not have one
+        are left out.
       label: of the vertical axis.
     """
     figure = Figure(figsize=(8, 4), layout="constrained")
     axes = figure.add_subplot()
     for name in names:
-        points = [(line["step"], line[name]) for line in lines if name in line]
+        points = [(line["step"], line[name], line.get(f"{name}_se", 0.0)) for line in lines if name in line]
         if points:
-            axes.plot(*zip(*points, strict=True), label=name.replace("_", " "))
+            steps, values, errors = map(np.asarray, zip(*points, strict=True))
+            axes.plot(steps, values, label=name.replace("_", " "))
+            axes.fill_between(steps, values - errors, values + errors, alpha=0.2)
     axes.set_xlabel("step")
     axes.set_ylabel(label)
     axes.grid(alpha=0.3)
@@ -110,7 +113,7 @@ def save_metric_figures(folder: Path, lines: Sequence[dict[str, Any]]) -> list[P
       the figures written.
     """
     paths = []
-    for ending, label in (("loss", "loss"), ("accuracy", "accuracy"), ("logit", "mean logit")):
+    for ending, label in (("loss", "loss"), ("penalty", "penalty"), ("accuracy", "accuracy"), ("logit", "mean logit")):
         names = [name for name in (lines[-1] if lines else {}) if name.rpartition("_")[2] == ending]
         if names:
             paths.append(folder / f"{label.replace(' ', '_')}.png")

@@ -12,12 +12,14 @@ import numpy as np
 from PIL import Image
 
 from jaxgan import plotting
+from jaxgan.config import resolve
 from jaxgan.data.spec import DataSpec
-from jaxgan.drawing import Sampler, Samples, sample_key
+from jaxgan.drawing import Sampler, Samples
 from jaxgan.errors import JaxganError
 from jaxgan.systems import System, build_system
 from jaxgan.training.checkpoints import Checkpoints
 from jaxgan.training.run_directory import RunDirectory
+from jaxgan.training.seeds import runs_of, seeds_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Trained:
       step: of the checkpoint.
       spec: what the data looked like.
       config: the run's settings.
+      seed: that it was trained with.
     """
 
     system: System
@@ -37,6 +40,7 @@ class Trained:
     step: int
     spec: DataSpec
     config: Mapping[str, Any]
+    seed: int
 
     @functools.cached_property
     def _sampler(self) -> Sampler:
@@ -63,24 +67,38 @@ class Trained:
         if labels is not None and not (len(labels) and all(0 <= label < classes for label in labels)):
             names = ", ".join(self.spec.class_names)
             raise JaxganError(f"the labels are {list(labels)}, but must be in 0..{classes - 1} ({names}).")
-        return self._sampler(self.state, sample_key(seed), num, labels)
+        with jax.default_matmul_precision(self.config["matmul_precision"]):
+            return self._sampler(self.state, seed, num, labels)
 
 
-def load(directory: str | Path, step: int | None = None) -> Trained:
+def trained_seeds(directory: str | Path) -> list[int]:
+    """The seeds that a run was trained with.
+
+    Raises:
+      JaxganError: there is no run.
+    """
+    return seeds_of(resolve(RunDirectory(directory).config()))
+
+
+def load(directory: str | Path, step: int | None = None, seed: int | None = None) -> Trained:
     """Loads a run for sampling: `jaxgan.sampling.load("runs/digits_cgan").sample(64)`.
 
     Args:
       directory: a run directory.
       step: of the checkpoint; by default the newest one that is whole.
+      seed: of a run that was trained with several, which one; by default the first.
 
     Raises:
-      JaxganError: no run there, no such checkpoint, or none that is whole.
+      JaxganError: no run there, no such seed, no such checkpoint, or none that is whole.
     """
     run = RunDirectory(directory)
-    config, spec = run.config(), run.spec()
+    config, spec = resolve(run.config()), run.spec()
+    seeds = seeds_of(config)
+    if seed is not None and seed not in seeds:
+        raise JaxganError(f"{directory} was not trained with seed {seed}, but with {', '.join(map(str, seeds))}.")
     system = build_system(config, spec)
     checkpoints = Checkpoints(run.checkpoints)
-    abstract = {"state": jax.eval_shape(system.init, jax.random.key(0), spec.zeros(1))}
+    abstract = {"state": jax.eval_shape(lambda: system.init(jax.random.key(0), spec.zeros(1)))}
     if step is None:
         found = checkpoints.restore_newest(abstract, lambda message: print(message, file=sys.stderr))
         if found is None:
@@ -91,7 +109,8 @@ def load(directory: str | Path, step: int | None = None) -> Trained:
     else:
         raise JaxganError(f"{directory} has no checkpoint of step {step}; it has {checkpoints.steps()}.")
     checkpoints.close()
-    return Trained(system, trees["state"], step, spec, config)
+    chosen = seeds[0] if seed is None else seed
+    return Trained(system, runs_of(trees["state"], seeds)[chosen], step, spec, config, chosen)
 
 
 def save(path: Path, samples: Samples, trained: Trained) -> None:

@@ -72,12 +72,13 @@ def start(*arguments: str | Path, cache: Path | None = None) -> subprocess.Popen
 
     Args:
       arguments: of train.py.
-      cache: folder of compiled programs; None compiles anew.
+      cache: folder of compiled programs, as JAX itself is told of it; None compiles anew.
     """
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "JAX_PLATFORMS": "cpu"}
     if cache:
         environment |= {"JAX_COMPILATION_CACHE_DIR": str(cache), **{key.upper(): value for key, value in EAGER.items()}}
-    command = [sys.executable, str(ROOT / "train.py"), *map(str, arguments)]
+    none = [] if cache else ["--compilation-cache", "off"]
+    command = [sys.executable, str(ROOT / "train.py"), *none, *map(str, arguments)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

@@ -90,6 +90,11 @@ def _discriminator_layers(net: "DCGANDiscriminator") -> list[tuple[int, int, int
     return list(zip([net.width * m for m in multipliers], kernels, strides, paddings, strict=True))
 
 
+def _maybe_again(layer: Any, remat: bool) -> Any:
+    """The layer, or one that is computed again on the way back; parameters keep their names."""
+    return nn.remat(layer, static_argnums=(2,)) if remat else layer
+
+
 class DCGANGenerator(nn.Module):
     """Projection of the latents to a small map, then transposed convolutions up to the image.
 
@@ -108,6 +113,7 @@ class DCGANGenerator(nn.Module):
       momentum: of the running statistics, Flax's and Keras' sense (PyTorch's is one minus it).
       epsilon: of batch normalisation.
       kernel_init: of the kernels.
+      remat: compute each layer again on the way back instead of keeping what it went through: less memory, more time.
     """
 
     shape: tuple[int, ...]
@@ -123,6 +129,7 @@ class DCGANGenerator(nn.Module):
     momentum: float = 0.9
     epsilon: float = 1e-5
     kernel_init: InitName = "normal"
+    remat: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -138,16 +145,19 @@ class DCGANGenerator(nn.Module):
             x = batch_norm(train, self.momentum, self.epsilon, self.kernel_init, self.dtype)(x)
             return leaky_relu(x, self.slope)
 
+        def layer(net: nn.Module, x: jax.Array, index: int) -> jax.Array:
+            features, kernel, stride, size = layers[index]
+            x = ConvTranspose(features, kernel, stride, size, self.use_bias, init, self.dtype)(x)
+            return activate(x) if index < len(layers) - 1 else x
+
         x = join_labels(z, labels, self.num_classes)
         # A transposed convolution from one pixel to the whole map (PyTorch's first layer) is this dense layer.
         x = nn.Dense(math.prod(base) * features, self.use_bias, dtype=self.dtype, kernel_init=init)(x)
         x = x.reshape(-1, *base, features)
         if self.normalise_projection:
             x = activate(x)
-        for index, (features, kernel, stride, size) in enumerate(layers):
-            x = ConvTranspose(features, kernel, stride, size, self.use_bias, init, self.dtype)(x)
-            if index < len(layers) - 1:
-                x = activate(x)
+        for index in range(len(layers)):
+            x = _maybe_again(layer, self.remat)(self, x, index)
         return jnp.tanh(x.astype(jnp.float32))
 
 
@@ -173,6 +183,7 @@ class DCGANDiscriminator(nn.Module):
       momentum: of the running statistics, Flax's and Keras' sense (PyTorch's is one minus it).
       epsilon: of batch normalisation.
       kernel_init: of the kernels.
+      remat: as in the generator.
     """
 
     shape: tuple[int, ...]
@@ -192,6 +203,7 @@ class DCGANDiscriminator(nn.Module):
     momentum: float = 0.9
     epsilon: float = 1e-5
     kernel_init: InitName = "normal"
+    remat: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -207,12 +219,16 @@ class DCGANDiscriminator(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, labels: jax.Array | None = None, *, train: bool) -> jax.Array:
         """Images [b, *shape] in [-1, 1] (and labels int32 [b]) -> logits [b] float32."""
-        init = INITIALISERS[self.kernel_init]
-        for index, (features, kernel, stride, padding) in enumerate(_discriminator_layers(self)):
-            x = Conv(features, kernel, stride, padding, self.use_bias, init, self.dtype)(x)
+        init, layers = INITIALISERS[self.kernel_init], _discriminator_layers(self)
+
+        def layer(net: nn.Module, x: jax.Array, index: int) -> jax.Array:
+            x = Conv(*layers[index], self.use_bias, init, self.dtype)(x)
             if self.normalise and (index > 0 or self.normalise_first):
                 x = batch_norm(train, self.momentum, self.epsilon, self.kernel_init, self.dtype)(x)
-            x = leaky_relu(x, self.slope)
+            return leaky_relu(x, self.slope)
+
+        for index in range(len(layers)):
+            x = _maybe_again(layer, self.remat)(self, x, index)
         x = x.mean(axis=(1, 2)) if self.pool == "mean" else x.reshape(x.shape[0], -1)
         return Head(self.num_classes, self.head_bias, init)(x, labels)
 

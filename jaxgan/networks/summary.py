@@ -5,6 +5,7 @@ from typing import Any
 
 import flax.linen as nn
 import jax
+import numpy as np
 
 Networks = Mapping[str, tuple[nn.Module, tuple[Any, ...]]]
 
@@ -31,7 +32,8 @@ def summarise(networks: Networks) -> str:
     tables = []
     for name, (module, arguments) in networks.items():
         console = {"width": 140, "force_terminal": False, "legacy_windows": False}
-        table = nn.tabulate(module, jax.random.key(0), depth=2, console_kwargs=console)(*arguments, train=False)
+        key = jax.device_put(np.zeros(2, np.uint32))  # any: shapes are all that a table needs
+        table = nn.tabulate(module, key, depth=2, console_kwargs=console)(*arguments, train=False)
         lines = [line.rstrip() for line in table.splitlines() if line.strip()]
         tables.append("\n".join([name, *lines[1:]]))  # the first line of Flax's is a title with the class name
     return "\n\n".join(tables) + "\n"

@@ -73,11 +73,24 @@ def cpu_W(geometry: Geometry, channels: int, features: int) -> Lowering:
 
 
 def by_backend(cpu: Lowering, default: Lowering, geometry: Geometry, a: jax.Array, b: jax.Array) -> jax.Array:
-    """Applies `cpu` where the program is compiled for a CPU, and `default` anywhere else."""
-    if cpu is default:
-        return default(geometry, a, b)
-    choices = {"cpu": functools.partial(cpu, geometry), "default": functools.partial(default, geometry)}
-    return lax.platform_dependent(a, b, **choices)
+    """Applies `cpu` where the program is compiled for a CPU, and `default` anywhere else.
+
+    Under `vmap` over both arguments, as in training several seeds at once, the members are computed in turn: a
+    convolution with a kernel for each member would be a grouped one, which is slow on every backend.
+    """
+
+    def apply(a: jax.Array, b: jax.Array) -> jax.Array:
+        choices = {"cpu": functools.partial(cpu, geometry), "default": functools.partial(default, geometry)}
+        return lax.platform_dependent(a, b, **choices)
+
+    def batched(size: int, is_batched: list[bool], a: jax.Array, b: jax.Array) -> tuple[jax.Array, bool]:
+        if all(is_batched):
+            return lax.map(lambda ab: applied(*ab), (a, b)), True
+        return jax.vmap(apply, [0 if flag else None for flag in is_batched])(a, b), True
+
+    applied = jax.custom_batching.custom_vmap(apply)
+    applied.def_vmap(batched)
+    return applied(a, b)
 
 
 # Lowerings of C.

@@ -161,10 +161,10 @@ class Gan:
 
     def networks(self) -> dict[str, tuple[nn.Module, tuple[Any, ...]]]:
         """Each player's module with example arguments, for initialisation and for tables of layers."""
-        labels = self._labels(jnp.zeros((1,), jnp.int32))
+        labels = np.zeros(1, np.int32) if self.num_classes else None
         return {
-            "generator": (self.generator, (jnp.zeros((1, self.latent_size)), labels)),
-            "discriminator": (self.discriminator, (jnp.zeros((1, *self.shape)), labels)),
+            "generator": (self.generator, (np.zeros((1, self.latent_size), np.float32), labels)),
+            "discriminator": (self.discriminator, (np.zeros((1, *self.shape), np.float32), labels)),
         }
 
     def init(self, key: jax.Array, batch: Batch) -> GanState:

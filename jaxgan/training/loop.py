@@ -9,16 +9,19 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
 from jaxgan.data import Feed, Source, make_feed
 from jaxgan.systems import System
 from jaxgan.training import tally
 from jaxgan.training.checkpoints import Checkpoints
 from jaxgan.training.recorder import Recorder
+from jaxgan.training.seeds import as_array, keys, make_init, over_seeds, seeds_of
 from jaxgan.training.stopping import Stop
 from jaxgan.training.tally import Tally
 
-Call = Callable[[Any, Tally, Any, Any], tuple[Any, Tally, jax.Array]]
+Call = Callable[[Any, Tally, np.ndarray, Any, Any], tuple[Any, Tally, jax.Array]]
 
 
 class Outcome(NamedTuple):
@@ -44,21 +47,23 @@ def steps_per_call(config: Mapping[str, Any], step: int = 0) -> int:
     return max(n for n in range(1, min(config["steps_per_call"], common) + 1) if common % n == 0)
 
 
-def make_call(system: System, feed: Feed, step_key: jax.Array) -> Call:
-    """The compiled program: (state, tally, resident data, one item of the feed) -> (state, tally, step).
+def make_call(system: System, feed: Feed, seeds: list[int]) -> Call:
+    """The compiled program: (state, tally, seeds, resident data, one item of the feed) -> (state, tally, step).
 
     State and tally are donated: their memory is reused. The step comes back once more, as something to wait for.
     """
 
-    def call(state: Any, sums: Tally, constants: Any, items: Any) -> tuple[Any, Tally, jax.Array]:
+    def advance(seed: jax.Array, state: Any, batch: Any) -> tuple[Any, dict[str, jax.Array]]:
+        return system.update(state, batch, jax.random.fold_in(keys(seed)[1], state.step))
+
+    def call(state: Any, sums: Tally, seed: np.ndarray, constants: Any, items: Any) -> tuple[Any, Tally, jax.Array]:
         def one_step(carry: tuple[Any, Tally], item: Any) -> tuple[tuple[Any, Tally], None]:
             state, sums = carry
-            batch = feed.batch(constants, item)
-            state, metrics = system.update(state, batch, jax.random.fold_in(step_key, state.step))
-            return (state, tally.add(sums, metrics, state.step)), None
+            state, metrics = over_seeds(advance, seeds)(seed, state, feed.batch(constants, item))
+            return (state, tally.add(sums, metrics, jnp.max(state.step))), None
 
         (state, sums), _ = jax.lax.scan(one_step, (state, sums), items)
-        return state, sums, state.step + 0
+        return state, sums, jnp.max(state.step)
 
     return jax.jit(call, donate_argnums=(0, 1))
 
@@ -78,26 +83,32 @@ def train(
     Raises:
       JaxganError: a metric was not finite, the data failed, or a checkpoint could not be written.
     """
-    init_key, step_key = jax.random.split(jax.random.key(config["seed"]))
-    micro, last = system.micro_batches, config["steps"]
-    batch = source.spec.zeros(*([micro] if micro > 1 else []), config["batch_size"])
-    feed = make_feed(source, config["batch_size"], micro, config["seed"], config["device_limit_mib"] * 2**20)
-    init = jax.jit(lambda: system.init(init_key, batch))
-    names = tally.metric_names(system.update, jax.eval_shape(init), batch, step_key)
+    seeds, micro, last = seeds_of(config), system.micro_batches, config["steps"]
+    seed, batch = as_array(seeds), source.spec.zeros(*([micro] if micro > 1 else []), config["batch_size"])
+    feed = make_feed(source, config["batch_size"], micro, seeds, config["device_limit_mib"] * 2**20)
 
-    abstract = {"state": jax.eval_shape(init), "tally": jax.eval_shape(lambda: tally.empty(len(names)))}
+    init = jax.jit(make_init(system, batch, seeds))
+    one = jax.eval_shape(make_init(system, batch, [0]), np.uint32(0))
+    names = tally.metric_names(system.update, one, batch, jax.eval_shape(keys, np.uint32(0))[1])
+    abstract = {
+        "state": jax.eval_shape(init, seed),
+        "tally": jax.eval_shape(lambda: tally.empty(len(names), len(seeds))),
+    }
     step, trees = checkpoints.restore_newest(abstract, recorder.report) or (0, {})
-    state, sums = jax.device_put((trees["state"], trees["tally"])) if trees else (init(), tally.empty(len(names)))
+    if trees:
+        state, sums = jax.device_put((trees["state"], trees["tally"]))
+    else:
+        state, sums = init(seed), tally.empty(len(names), len(seeds))
     checkpoints.set_aside(after=step)
     recorder.begin(step)
 
     length = steps_per_call(config, step)
-    call, items, running = make_call(system, feed, step_key), feed.items(step, length), None
+    call, items, running = make_call(system, feed, seeds), feed.items(step, length), None
     stopping = False
     with Stop() as stop, recorder.progress(step, last) as bar:
         while step < last and not stopping:
             item = recorder.waiting(lambda: next(items))
-            state, sums, latest = call(state, sums, feed.constants, item)
+            state, sums, latest = call(state, sums, seed, feed.constants, item)
             jax.block_until_ready(running)  # the call before: one is queued while the item after it is prepared
             running = latest
             step += length
@@ -107,17 +118,17 @@ def train(
                 due(step, config[name], last) for name in ("log_every", "sample_every", "evaluate_every", "save_every")
             )
             if logging or drawing or scoring:
-                means = tally.means(sums, names)  # raises if a term has gone: nothing is made of such a state
+                means = tally.means(sums, names, seeds)  # raises if a term has gone: nothing is made of such a state
             if logging:
                 recorder.log(step, means)
-                sums = tally.empty(len(names))
+                sums = tally.empty(len(names), len(seeds))
             if drawing:
                 recorder.draw(step, state)
             if scoring:
                 recorder.evaluate(step, state)
             stopping = stop.signal is not None  # read once: a later signal is obeyed, and saved, after the next call
             if saving or stopping:
-                tally.means(sums, names)  # the same for what has not been logged yet
+                tally.means(sums, names, seeds)  # the same for what has not been logged yet
                 checkpoints.save(step, {"state": state, "tally": sums})
         checkpoints.wait()
     return Outcome(step, stop.signal if step < last else None)

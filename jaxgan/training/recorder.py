@@ -11,11 +11,12 @@ from tqdm import tqdm
 from jaxgan import plotting
 from jaxgan.data import Source
 from jaxgan.data.order import indices
-from jaxgan.drawing import Sampler, sample_key
+from jaxgan.drawing import Sampler
 from jaxgan.evaluation import Metric
 from jaxgan.networks.summary import parameter_counts, summarise
 from jaxgan.systems import System
 from jaxgan.training.run_directory import RunDirectory, append_line, read_lines
+from jaxgan.training.seeds import runs_of, seeds_of
 
 Result = TypeVar("Result")
 
@@ -42,8 +43,9 @@ class Recorder:
         command: str,
     ):
         self._config, self._run, self._source, self._system, self._scorers = config, run, source, system, scorers
-        self._command, self._sampler, self._sample_key = command, Sampler(system), sample_key(config["seed"])
+        self._command, self._sampler = command, Sampler(system)
         self._images_per_step = config["batch_size"] * system.micro_batches
+        self._seeds = seeds_of(config)
 
     def report(self, message: str) -> None:
         """Tells the user something, above the progress bar."""
@@ -84,10 +86,14 @@ class Recorder:
         self._waited += time.perf_counter() - before
         return result
 
-    def log(self, step: int, means: Mapping[str, float]) -> None:
-        """Adds a line to `metrics.jsonl`: means since the last line, and how fast and how fed the run has been."""
+    def log(self, step: int, means: Mapping[str, np.ndarray]) -> None:
+        """Adds a line to `metrics.jsonl`: means since the last line, and how fast and how fed the run has been.
+
+        Of several seeds, a metric is its mean over them, with its standard error and each seed's own value.
+        """
         now = time.perf_counter()
-        elapsed, images = now - self._mark, (step - self._mark_step) * self._images_per_step
+        # Images seen are those of one seed; images a second count all of them.
+        elapsed, images = now - self._mark, (step - self._mark_step) * self._images_per_step * len(self._seeds)
         self._seconds += elapsed
         line = {
             "step": step,
@@ -95,11 +101,13 @@ class Recorder:
             "seconds": round(self._seconds, 3),
             "images_per_second": round(images / elapsed, 1),
             "data_wait": round(self._waited / elapsed, 4),
-            **means,
+            **{key: value for name, values in means.items() for key, value in with_spread(name, values).items()},
         }
+        if len(self._seeds) > 1:
+            line["by_seed"] = {name: [float(value) for value in values] for name, values in means.items()}
         append_line(self._run.metrics, line)
         self._mark, self._mark_step, self._waited = now, step, 0.0
-        losses = {name: f"{value:.3f}" for name, value in means.items() if name.endswith("loss")}
+        losses = {name: f"{line[name]:.3f}" for name in means if name.endswith("loss")}
         self._bar.set_postfix({"images/s": f"{line['images_per_second']:.0f}", **losses})
         if self._bar.disable:  # not a terminal: a plain line instead
             text = " ".join(f"{name}={value}" for name, value in losses.items())
@@ -108,28 +116,44 @@ class Recorder:
             )
 
     def draw(self, step: int, state: Any) -> None:
-        """Draws the same latents and labels at every step: `samples/<step>.png`."""
-        samples = self._sampler(state, self._sample_key, self._config["samples"])
-        path = self._run.samples / f"{step:07d}.png"
-        plotting.save_samples(path, samples.images, self._real, self._system.num_classes)
+        """Draws the same latents and labels at every step: `samples/<step>.png`, of several seeds in a folder each."""
+        for seed, run in runs_of(state, self._seeds).items():
+            samples = self._sampler(run, self._config["seed"], self._config["samples"])
+            folder = self._run.samples / f"seed_{seed}" if len(self._seeds) > 1 else self._run.samples
+            folder.mkdir(exist_ok=True)
+            path = folder / f"{step:07d}.png"
+            plotting.save_samples(path, samples.images, self._real, self._system.num_classes)
 
     def evaluate(self, step: int, state: Any) -> None:
         """Scores the state by every metric of the recipe: a line each in `evaluations.jsonl`, with its protocol."""
         for name, metric in self._scorers.items():
-            samples = self._sampler(state, self._sample_key, metric.num)
-            figures = metric.score(plotting.to_uint8(samples.images), samples.labels)
-            facts = {"num": metric.num, "seed": self._config["seed"], "precision": self._config["precision"]}
-            average = dict(self._config["system"]).get("average_decay")
-            line = {
-                "step": step,
-                "metric": name,
-                **figures,
-                "protocol": {**facts, "average": average, **metric.protocol},
-            }
-            append_line(self._run.evaluations, line)
-            self.report(f"{name} at step {step}: " + ", ".join(f"{key} {value:.3f}" for key, value in figures.items()))
+            scores: list[Mapping[str, float]] = []
+            for seed, run in runs_of(state, self._seeds).items():
+                samples = self._sampler(run, self._config["seed"], metric.num)
+                scores.append(metric.score(plotting.to_uint8(samples.images), samples.labels))
+                facts = {"num": metric.num, "seed": seed, "precision": self._config["precision"]}
+                average = dict(self._config["system"]).get("average_decay")
+                line = {
+                    "step": step,
+                    "metric": name,
+                    **scores[-1],
+                    "protocol": {**facts, "average": average, **metric.protocol},
+                }
+                append_line(self._run.evaluations, line)
+            figures = [with_spread(key, np.asarray([score[key] for score in scores])) for key in scores[0]]
+            text = ", ".join(
+                f"{next(iter(figure))} " + " ± ".join(f"{v:.3f}" for v in figure.values()) for figure in figures
+            )
+            self.report(f"{name} at step {step}: {text}")
 
     def finish(self) -> list[Path]:
         """Draws the curves of the run's metrics; returns every picture there now is."""
         plotting.save_metric_figures(self._run.figures, read_lines(self._run.metrics))
-        return sorted([*self._run.samples.glob("*.png"), *self._run.figures.glob("*.png")])
+        return sorted([*self._run.samples.rglob("*.png"), *self._run.figures.glob("*.png")])
+
+
+def with_spread(name: str, values: np.ndarray) -> dict[str, float]:
+    """A figure of one seed, [1], or the mean of several with its standard error, as `name_se`."""
+    if len(values) == 1:
+        return {name: float(values[0])}
+    return {name: float(np.mean(values)), f"{name}_se": float(np.std(values, ddof=1) / np.sqrt(len(values)))}

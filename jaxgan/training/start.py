@@ -53,7 +53,8 @@ def run(config: Mapping[str, Any], workdir: Path, command: str, allow_changes: b
         try:
             checkpoints = Checkpoints(directory.checkpoints, config["keep_checkpoints"])
             try:
-                outcome = train(config, source, system, checkpoints, recorder)
+                with jax.default_matmul_precision(config["matmul_precision"]):
+                    outcome = train(config, source, system, checkpoints, recorder)
             finally:
                 checkpoints.close()
             pictures = recorder.finish()
@@ -76,12 +77,14 @@ def _classes(names: Sequence[str]) -> str:
 def _introduction(config: Mapping[str, Any], spec: DataSpec, system: System, workdir: Path) -> str:
     counts = parameter_counts(system.networks())
     device, length = jax.devices()[0], steps_per_call(config)
+    seeds = f", {config['seeds']} seeds together" if config["seeds"] > 1 else ""
     short = "" if length > config["steps_per_call"] // 4 else " (all that divides steps and intervals)"
     return (
         f"data      {config['data']['name']}: {spec.size} examples of {spec.shape} {spec.dtype}, "
         f"{_classes(spec.class_names)}\n"
         f"networks  {', '.join(f'{name} {count:,} parameters' for name, count in counts.items())}\n"
-        f"device    {device.device_kind} ({device.platform}), {config['precision']}, {length} steps a call{short}\n"
+        f"device    {device.device_kind} ({device.platform}), {config['precision']}, {length} steps a call{short}"
+        f"{seeds}\n"
         f"run       {workdir}\n"
         "compiling ..."
     )

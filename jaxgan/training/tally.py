@@ -15,16 +15,21 @@ NEVER = np.iinfo(np.int32).max
 
 @flax.struct.dataclass
 class Tally:
-    """What has gathered since the last log point; part of a checkpoint, so that a resumed run logs the same means."""
+    """What has gathered since the last log point; part of a checkpoint, so that a resumed run logs the same means.
+
+    Of m metrics, [m]; of n seeds trained together, [m, n].
+    """
 
     count: jax.Array  # int32 [], steps
-    sums: jax.Array  # float32 [m], one a metric
-    broke_at: jax.Array  # int32 [m], first step with a non-finite value, NEVER if there was none
+    sums: jax.Array  # float32
+    broke_at: jax.Array  # int32, first step with a non-finite value, NEVER if there was none
 
 
-def empty(size: int) -> Tally:
-    """A tally of `size` metrics at a log point."""
-    return Tally(jnp.zeros((), jnp.int32), jnp.zeros(size), jnp.full(size, NEVER, jnp.int32))
+def empty(metrics: int, seeds: int = 1) -> Tally:
+    """A tally at a log point."""
+    size = (metrics,) if seeds == 1 else (metrics, seeds)
+    # From the host: a program that fills a few numbers takes longer to compile than to copy them.
+    return Tally(*jax.device_put((np.int32(0), np.zeros(size, np.float32), np.full(size, NEVER, np.int32))))
 
 
 def add(tally: Tally, metrics: Mapping[str, jax.Array], step: jax.Array) -> Tally:
@@ -34,26 +39,30 @@ def add(tally: Tally, metrics: Mapping[str, jax.Array], step: jax.Array) -> Tall
     return Tally(tally.count + 1, tally.sums + values, jnp.where(newly, step, tally.broke_at))
 
 
-def means(tally: Tally, names: Sequence[str]) -> dict[str, float]:
-    """Means over the steps of a tally.
+def means(tally: Tally, names: Sequence[str], seeds: Sequence[int]) -> dict[str, np.ndarray]:
+    """Means over the steps of a tally, one a seed: float32 [n].
 
     Args:
       tally: on the host or the device; this is the only transfer of a log interval.
       names: of the metrics, in the order in which a step computes them.
+      seeds: of the runs that are trained together.
 
     Raises:
-      JaxganError: a metric was not finite; it names the step and the term that went first.
+      JaxganError: a metric was not finite; it names the step and the term that went first, and whose.
     """
     count, sums, broke_at = jax.device_get((tally.count, tally.sums, tally.broke_at))
+    sums, broke_at = (array.reshape(len(names), len(seeds)) for array in (sums, broke_at))
     first = broke_at.min()
     if first != NEVER:
-        went = [name for name, step in zip(names, broke_at, strict=True) if step == first]
+        run = int(broke_at.min(axis=0).argmin())
+        went = [name for name, step in zip(names, broke_at[:, run], strict=True) if step == first]
         also = f" (with it: {', '.join(went[1:])})" if went[1:] else ""
+        whose = f", seed {seeds[run]}" if len(seeds) > 1 else ""
         raise JaxganError(
-            f"training diverged: {went[0]} was not finite at step {first}{also}. The last checkpoint from before is "
-            "kept.\nLower the learning rate of the player it belongs to, or clip or smooth its objective."
+            f"training diverged: {went[0]} was not finite at step {first}{also}{whose}. The last checkpoint from "
+            "before is kept.\nLower the learning rate of the player it belongs to, or clip or smooth its objective."
         )
-    return {name: float(total / max(count, 1)) for name, total in zip(names, sums, strict=True)}
+    return {name: total / np.float32(max(count, 1)) for name, total in zip(names, sums, strict=True)}
 
 
 def metric_names(update: Callable[..., tuple[Any, dict[str, jax.Array]]], *arguments: Any) -> list[str]:

@@ -276,3 +276,35 @@ def test_pytorch(kernel, stride, padding, size):
             close(ours(a, w, stride, padding), theirs.detach().numpy().transpose(0, 2, 3, 1))
             close((value, da, dw), (square.item(), ta.numpy().transpose(0, 2, 3, 1), tw.numpy().transpose(2, 3, 1, 0)))
         assert conv_transpose(g, w, stride, padding).shape[1:3] == made
+
+
+@pytest.mark.parametrize("batched", [(0, 0), (0, None), (None, 0)])
+@pytest.mark.parametrize("case", [CASES[0], CASES[4], CASES[7]])
+def test_vmap_is_one_member_after_the_other(case, batched):
+    """Values and second derivatives, with a kernel for each member, one for all, and one image for all."""
+    size, _, strides, padding, *_ = case
+    with jax.enable_x64(True):
+        x, w, g, s, t, _ = arrays(case)
+        members = [jnp.stack([a, 2 * b - a, a * b]) if flag == 0 else a
+                   for a, b, flag in zip((x, w), (s, t), batched, strict=True)]  # fmt: skip
+
+        def everything(x, w):
+            def scalar(x, w):
+                y = conv(x, w, strides, padding)
+                return jnp.sum(jnp.sin(conv_transpose(y * g, w, strides, padding, output_size=size)))
+
+            slopes = jax.grad(scalar, (0, 1))
+            return slopes(x, w), jax.grad(lambda x, w: sum(jnp.sum(a**2) for a in slopes(x, w)), (0, 1))(x, w)
+
+        together = jax.jit(jax.vmap(everything, batched))(*members)
+        one = jax.jit(everything)
+        for i in range(3):
+            alone = one(*(a[i] if flag == 0 else a for a, flag in zip(members, batched, strict=True)))
+            close(jax.tree.map(lambda a, i=i: a[i], together), alone, 1e-9)
+
+
+def test_vmap_over_kernels_makes_no_grouped_convolution():
+    x, w, *_ = arrays(CASES[0], np.float32)
+    program = jax.jit(jax.vmap(lambda x, w: conv(x, w, 2))).lower(jnp.stack([x] * 3), jnp.stack([w] * 3)).as_text()
+    assert "feature_group_count = 1" in program or "convolution" not in program
+    assert "feature_group_count = 3" not in program

@@ -108,7 +108,7 @@ def flops(system):
 
 
 def test_no_pass_is_made_that_a_step_does_not_need():
-    """G's forward pass serves both players, and its update does not judge real examples unless its loss looks at them."""
+    """G's forward pass serves both players; its update judges real examples only where its loss looks at them."""
     system = make(IMAGES, tuple(dict(name="mlp", hidden=(64, 64)) for player in range(2)))
     plain, pixels = flops(system), int(np.prod(IMAGES.shape))
     g_forward = 2 * BATCH * (3 * 64 + 64 * 64 + 64 * pixels)
