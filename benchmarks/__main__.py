@@ -1,9 +1,12 @@
 """`python -m benchmarks`: jaxgan's time beside PyTorch's, in the same minutes, and beside the machine's floor."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+os.environ.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", "0.4")  # of a GPU, where PyTorch needs its share
 
 try:
     import torch  # noqa: F401

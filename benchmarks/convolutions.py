@@ -1,7 +1,7 @@
 """GFLOP/s of every lowering of the three maps beside PyTorch's, layer by layer: `--only convolutions`.
 
 Each is timed inside a loop, where a training step runs, in blocks of a few turns. The one that jaxgan chooses on a CPU
-carries a star; `default` is what GPUs and TPUs take.
+carries a star; GPUs and TPUs take the direct ones.
 """
 
 import statistics
