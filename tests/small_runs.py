@@ -90,7 +90,7 @@ def left_behind(workdir: Path) -> dict[str, Any]:
         "step": trained.step,
         "state": {jax.tree_util.keystr(path): (leaf.shape, leaf.tobytes()) for path, leaf in leaves},
         "metrics": [{k: v for k, v in line.items() if k not in CLOCK} for line in metrics(workdir)],
-        "sheets": {path.name: path.read_bytes() for path in (workdir / "samples").iterdir()},
+        "sheets": {str(path.relative_to(workdir)): path.read_bytes() for path in (workdir / "samples").rglob("*.png")},
     }
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxgan.data import images
 from jaxgan.data.files import Files, open_files
-from jaxgan.data.memory import ArraySource
+from jaxgan.data.memory import ArraySource, empty, stack
 from jaxgan.data.spec import DataSpec, Example, Source
 from jaxgan.errors import JaxganError
 
@@ -57,7 +57,7 @@ def folder(
         _report(failures, readable=0, broken=broken)  # raises
     shape = _common_shape(headers, image_size, resize, channels)
     fits = len(headers) * math.prod(shape) <= memory_gib * 2**30
-    pixels = np.empty((len(headers) if fits else 0, *shape), np.uint8)
+    pixels = empty((len(headers) if fits else 0, *shape), np.uint8)
     rows = {name: row for row, name in enumerate(headers)}
 
     def check(name: str) -> None:
@@ -89,8 +89,7 @@ class _FolderSource:
 
     def arrays(self) -> Example:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            image = {"image": np.stack(list(pool.map(self._decode, self._names)))}
-        return image if self._labels is None else image | {"label": self._labels}
+            return stack(pool.map(self.__getitem__, range(self.spec.size)), self.spec, self.spec.size)
 
     def _decode(self, name: str) -> np.ndarray:
         try:

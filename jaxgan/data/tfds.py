@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from jaxgan.data import images
+from jaxgan.data.memory import stack
 from jaxgan.data.spec import DataSpec, Example, Source
 from jaxgan.errors import JaxganError
 
@@ -60,8 +61,8 @@ class _TfdsSource:
     def arrays(self) -> Example:
         # In chunks: reading them together is three times as fast, and the encoded files need not all be in memory.
         chunks = (range(self.spec.size)[start : start + 1024] for start in range(0, self.spec.size, 1024))
-        examples = [self._example(record) for chunk in chunks for record in self._records.__getitems__(list(chunk))]
-        return {key: np.stack([example[key] for example in examples]) for key in examples[0]}
+        examples = (self._example(record) for chunk in chunks for record in self._records.__getitems__(list(chunk)))
+        return stack(examples, self.spec, self.spec.size)
 
     def _example(self, record: dict[str, Any]) -> Example:
         example = {"image": images.decode(record["image"], self.spec.shape, self._resize)}

@@ -63,7 +63,7 @@ def make_call(system: System, feed: Feed, seeds: list[int]) -> Call:
             return (state, tally.add(sums, metrics, jnp.max(state.step))), None
 
         (state, sums), _ = jax.lax.scan(one_step, (state, sums), items)
-        return state, sums, jnp.max(state.step)
+        return state, sums, jnp.max(state.step) + 0
 
     return jax.jit(call, donate_argnums=(0, 1))
 

@@ -39,7 +39,7 @@ def add(tally: Tally, metrics: Mapping[str, jax.Array], step: jax.Array) -> Tall
     return Tally(tally.count + 1, tally.sums + values, jnp.where(newly, step, tally.broke_at))
 
 
-def means(tally: Tally, names: Sequence[str], seeds: Sequence[int]) -> dict[str, np.ndarray]:
+def means(tally: Tally, names: Sequence[str], seeds: Sequence[int] = (0,)) -> dict[str, np.ndarray]:
     """Means over the steps of a tally, one a seed: float32 [n].
 
     Args:

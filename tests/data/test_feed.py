@@ -22,7 +22,7 @@ def numbered() -> ArraySource:
 
 def feed_of(kind: type, batch_size: int = 4, micro_batches: int = 1, seed: int = 0):
     limit = {ResidentFeed: decoded_bytes(numbered().spec), StreamingFeed: decoded_bytes(numbered().spec) - 1}[kind]
-    feed = make_feed(numbered(), batch_size, micro_batches, seed, limit)
+    feed = make_feed(numbered(), batch_size, micro_batches, (seed,), limit)
     assert isinstance(feed, kind)
     return feed
 
@@ -72,7 +72,7 @@ def test_the_seed_decides_the_order():
 def test_an_unlabelled_set_gives_images_only():
     source = ArraySource(np.zeros((5, 2), np.float32))
     for limit in (0, 10**6):
-        batch = batches(make_feed(source, 2, 1, 0, limit), 0, 1, 1)[0]
+        batch = batches(make_feed(source, 2, 1, (0,), limit), 0, 1, 1)[0]
         assert batch.keys() == {"image"}
         assert batch["image"].dtype == np.float32
 
@@ -86,7 +86,7 @@ def test_a_start_far_into_training_reads_only_what_it_needs():
             return super().__getitem__(index)
 
     source = Counting(np.zeros((5, 2), np.float32))
-    items = make_feed(source, 2, 1, 0, device_limit=0).items(10**9, 1)
+    items = make_feed(source, 2, 1, (0,), device_limit=0).items(10**9, 1)
     next(items)
     items.close()
     assert 2 <= Counting.reads < 100
@@ -99,7 +99,7 @@ def test_an_example_that_cannot_be_read_stops_the_consumer():
                 raise FileNotFoundError("three.png")
             return super().__getitem__(index)
 
-    items = make_feed(Vanishing(np.zeros((5, 2), np.float32)), 5, 1, 0, device_limit=0).items(0, 1)
+    items = make_feed(Vanishing(np.zeros((5, 2), np.float32)), 5, 1, (0,), device_limit=0).items(0, 1)
     with pytest.raises(FileNotFoundError, match=r"three\.png"):
         next(items)
 

@@ -18,10 +18,10 @@ def errors(settings, seed):
     source = open_source(settings["data"], int(seed))
     system = build_system(settings, source.spec)
     init_key, step_key = keys(seed)
-    feed = make_feed(source, settings["batch_size"], 1, int(seed), 2**20)
+    feed = make_feed(source, settings["batch_size"], 1, (int(seed),), 2**20)
     state = system.init(init_key, {})
     names = tally.metric_names(system.update, state, source.spec.zeros(settings["batch_size"]), step_key)
-    call = make_call(system, feed)
+    call = make_call(system, feed, [0])
     state, _, _ = call(state, tally.empty(len(names)), seed, feed.constants, next(feed.items(0, settings["steps"])))
     layer = jax.device_get(state.average["params"]["Dense_0"])  # G is z W + b, so its law is known without sampling
     covariance, wanted = layer["kernel"].T @ layer["kernel"], GAUSSIAN_A.T @ GAUSSIAN_A

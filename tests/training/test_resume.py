@@ -124,5 +124,5 @@ def test_another_seed_is_another_run(tmp_path):
     a, b = left_behind(tmp_path / "a"), left_behind(tmp_path / "b")
     assert a["metrics"] != b["metrics"]
     assert a["state"] != b["state"]
-    assert a["sheets"]["0000012.png"] != b["sheets"]["0000012.png"]
+    assert a["sheets"]["samples/0000012.png"] != b["sheets"]["samples/0000012.png"]
     assert settings("points", seed=1) != settings("points", seed=2)

@@ -56,3 +56,16 @@ def test_a_tally_that_was_stored_goes_on_to_the_same_means():
         metrics = {name: jnp.float32(x) for name, x in zip(NAMES, row, strict=True)}
         stored = tally.add(stored, metrics, jnp.int32(number))
     assert tally.means(stored, NAMES) == tally.means(gathered(*rows), NAMES)
+
+
+def test_of_several_seeds_each_has_its_mean_and_the_one_that_broke_is_named():
+    def added(sums, step, values):
+        return tally.add(sums, {"a": jnp.asarray(values[0]), "b": jnp.asarray(values[1])}, jnp.int32(step))
+
+    sums = added(tally.empty(2, 3), 1, [[1.0, 2.0, 3.0], [0.0, 0.0, 6.0]])
+    sums = added(sums, 2, [[3.0, 2.0, 5.0], [1.0, 0.0, 0.0]])
+    means = tally.means(sums, ["a", "b"], [7, 8, 9])
+    assert {name: values.tolist() for name, values in means.items()} == {"a": [2, 2, 4], "b": [0.5, 0, 3]}
+    sums = added(added(sums, 3, [[1.0, np.nan, 1.0], [1.0, np.nan, 1.0]]), 4, [[np.nan] * 3, [1.0] * 3])
+    with pytest.raises(JaxganError, match=r"a was not finite at step 3 \(with it: b\), seed 8\."):
+        tally.means(sums, ["a", "b"], [7, 8, 9])
