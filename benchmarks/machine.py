@@ -24,6 +24,8 @@ class Machine:
       device: JAX's, and PyTorch's.
       versions: of Python, jax and torch.
       date: UTC.
+      load: processes that wanted a core in the minute before; PyTorch's threads wait for each other, so that others'
+        work slows it more than jaxgan, and a ratio means little where this is not near 0.
       flops: FLOP/s of a matrix product in jax, by precision.
       bandwidth: bytes/s of a copy in jax that fits a cache, reads and writes together; what a program keeps in the
         cache does not wait for the memory, so only this rate makes a floor.
@@ -35,18 +37,20 @@ class Machine:
     device: str
     versions: Mapping[str, str]
     date: str
+    load: float
     flops: Mapping[str, float]
     bandwidth: float
     memory_bandwidth: float
 
     def header(self) -> str:
-        """Two lines for people."""
+        """Two lines for people, and a warning."""
         versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
         rates = ", ".join(f"{rate / 1e9:.0f} GFLOP/s {precision}" for precision, rate in self.flops.items())
+        busy = "\nthis machine is busy: the ratios favour jaxgan" if self.load > self.cores / 2 else ""
         return (
-            f"{self.cpu}, {self.cores} cores; {self.device}; {versions}; {self.date}\n"
+            f"{self.cpu}, {self.cores} cores; {self.device}; {versions}; {self.date}, load {self.load:.1f}\n"
             f"matrix products {rates}, "
-            f"copies {self.bandwidth / 1e9:.0f} GB/s in the cache, {self.memory_bandwidth / 1e9:.1f} GB/s outside"
+            f"copies {self.bandwidth / 1e9:.0f} GB/s in the cache, {self.memory_bandwidth / 1e9:.1f} GB/s outside{busy}"
         )
 
 
@@ -60,6 +64,7 @@ def this_machine(toy: bool) -> Machine:
         device=f"jax on {jax.devices()[0].device_kind}, torch on {theirs}",
         versions={"python": platform.python_version(), "jax": jax.__version__, "torch": torch.__version__},
         date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        load=os.getloadavg()[0],
         flops={precision: product_rate(precision, toy) for precision in precisions},
         bandwidth=max(copy_rate(2**exponent) for exponent in (20, 22, 24)),
         memory_bandwidth=copy_rate(2**24 if toy else 2**28),
