@@ -102,11 +102,11 @@ def draw(path: Path, machine: Machine, results: Sequence[Result]) -> None:
     if floors:
         heights, places = zip(*floors, strict=True)
         axes.plot(places, heights, "k|", markersize=14, label="the machine's floor")
-        axes.legend(loc="lower right")
+        figure.legend(loc="outside lower right")
     axes.axvline(1, color="black", linewidth=1)
     axes.set_xscale("log")
     axes.set_yticks(rows, [f"{result.workload}: {result.peer}" for result in results])
     axes.invert_yaxis()
     axes.set_xlabel("time of jaxgan / time of the peer; left of 1 jaxgan is faster")
-    axes.set_title(machine.header(), fontsize=7)
+    figure.suptitle(machine.header(), fontsize=7)
     figure.savefig(path, dpi=110)
