@@ -1,0 +1,1 @@
+"""jaxgan beside PyTorch, and beside what the machine can do: `python -m benchmarks --list`."""
