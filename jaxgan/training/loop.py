@@ -6,7 +6,7 @@ killed goes on from its last checkpoint to the same bits as one that was not.
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import numpy as np
@@ -19,7 +19,8 @@ from jaxgan.training.recorder import Recorder
 from jaxgan.training.stopping import Stop
 from jaxgan.training.tally import Tally
 
-Call = Callable[[Any, Tally, np.uint32, Any, Any], tuple[Any, Tally, jax.Array]]
+Call: TypeAlias = Callable[[Any, Tally, np.uint32, Any, Any], tuple[Any, Tally, jax.Array]]
+Hook: TypeAlias = Callable[[Call], Call]  # gives what stands in the place of the call, and calls it
 
 
 class Outcome(NamedTuple):
@@ -51,6 +52,15 @@ def keys(seed: jax.Array | np.uint32) -> tuple[jax.Array, jax.Array]:
     return init_key, step_key
 
 
+def make_init(system: System, batch: Mapping[str, Any]) -> Callable[[np.uint32], Any]:
+    """The compiled program: seed -> state at step 0."""
+
+    def init(seed: np.uint32) -> Any:
+        return system.init(keys(seed)[0], batch)
+
+    return jax.jit(init)
+
+
 def make_call(system: System, feed: Feed) -> Call:
     """The compiled program: (state, tally, seed, resident data, one item of the feed) -> (state, tally, step).
 
@@ -73,7 +83,7 @@ def make_call(system: System, feed: Feed) -> Call:
 
 
 def train(
-    config: Mapping[str, Any], source: Source, system: System, checkpoints: Checkpoints, recorder: Recorder
+    config: Mapping[str, Any], source: Source, system: System, checkpoints: Checkpoints, recorder: Recorder, watch: Hook
 ) -> Outcome:
     """Trains from the newest whole checkpoint, or from the start, to the last step or to a signal.
 
@@ -83,6 +93,7 @@ def train(
       system: what is trained.
       checkpoints: of this run.
       recorder: writes what the run leaves, and tells the user.
+      watch: gives what stands in the place of the compiled call.
 
     Raises:
       JaxganError: a metric was not finite, the data failed, or a checkpoint could not be written.
@@ -90,11 +101,7 @@ def train(
     seed, micro, last = np.uint32(config["seed"]), system.micro_batches, config["steps"]
     batch = source.spec.zeros(*([micro] if micro > 1 else []), config["batch_size"])
     feed = make_feed(source, config["batch_size"], micro, config["seed"], config["device_limit_mib"] * 2**20)
-
-    @jax.jit
-    def init(seed: np.uint32) -> Any:
-        return system.init(keys(seed)[0], batch)
-
+    init = make_init(system, batch)
     abstract_state = jax.eval_shape(init, seed)
     names = tally.metric_names(system.update, abstract_state, batch, jax.eval_shape(keys, seed)[1])
     abstract = {"state": abstract_state, "tally": jax.eval_shape(lambda: tally.empty(len(names)))}
@@ -104,7 +111,7 @@ def train(
     recorder.begin(step)
 
     length = steps_per_call(config, step)
-    call, items, running = make_call(system, feed), feed.items(step, length), None
+    call, items, running = watch(make_call(system, feed)), feed.items(step, length), None
     stopping = False
     with Stop() as stop, recorder.progress(step, last) as bar:
         while step < last and not stopping:
