@@ -66,6 +66,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_recipe(train)
     train.add_argument("--workdir", help="run directory (default: runs/RECIPE)")
     train.add_argument("--allow-changes", action="store_true", help="continue a run with other settings than it had")
+    train.add_argument(
+        "--profile", action="store_true", help="trace two calls into RUN/profile and print the costliest operations"
+    )
     _add_cache(train)
     train.set_defaults(run=_train)
 
@@ -166,7 +169,7 @@ def _train(options: argparse.Namespace, overrides: list[str], command: str) -> i
     _use(options.device)
     _use_cache(options.compilation_cache)
     workdir = Path(options.workdir or Path("runs") / Path(options.config).stem)
-    result = run(settings, workdir, command, options.allow_changes)
+    result = run(settings, workdir, command, options.allow_changes, options.profile)
     if result.outcome.signal is not None:
         print(f"stopped and saved at step {result.outcome.step} of {settings['steps']}; the same command continues.")
         return 128 + result.outcome.signal

@@ -19,7 +19,7 @@ from jaxgan.errors import JaxganError
 from jaxgan.systems import System, build_system
 from jaxgan.training.checkpoints import Checkpoints
 from jaxgan.training.run_directory import RunDirectory
-from jaxgan.training.seeds import runs_of, seeds_of
+from jaxgan.training.seeds import as_array, make_init, runs_of, seeds_of
 
 
 @dataclasses.dataclass(frozen=True)

@@ -55,9 +55,11 @@ def settings(kind: str, **changes: Any) -> config.Settings:
     return config.resolve(config.recipe(**plain))
 
 
-def train(workdir: Path, kind: str = "points", allow_changes: bool = False, **changes: Any) -> Result:
+def train(
+    workdir: Path, kind: str = "points", allow_changes: bool = False, profile: bool = False, **changes: Any
+) -> Result:
     """Trains a small run in this process."""
-    return run(settings(kind, **changes), workdir, "a test", allow_changes)
+    return run(settings(kind, **changes), workdir, "a test", allow_changes, profile)
 
 
 def write_recipe(path: Path, kind: str, **changes: Any) -> Path:

@@ -6,7 +6,7 @@ killed goes on from its last checkpoint to the same bits as one that was not.
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +21,8 @@ from jaxgan.training.seeds import as_array, keys, make_init, over_seeds, seeds_o
 from jaxgan.training.stopping import Stop
 from jaxgan.training.tally import Tally
 
-Call = Callable[[Any, Tally, np.ndarray, Any, Any], tuple[Any, Tally, jax.Array]]
+Call: TypeAlias = Callable[[Any, Tally, np.ndarray, Any, Any], tuple[Any, Tally, jax.Array]]
+Hook: TypeAlias = Callable[[Call], Call]  # gives what stands in the place of the call, and calls it
 
 
 class Outcome(NamedTuple):
@@ -69,8 +70,26 @@ def make_call(system: System, feed: Feed, seeds: list[int]) -> Call:
     return jax.jit(call, donate_argnums=(0, 1))
 
 
-def train(
+def _begin(
     config: Mapping[str, Any], source: Source, system: System, checkpoints: Checkpoints, recorder: Recorder
+) -> tuple[int, Any, Tally, list[str]]:
+    """Step, state and tally of the newest whole checkpoint, or of the start, and the names of the metrics."""
+    seeds, micro = seeds_of(config), system.micro_batches
+    batch = source.spec.zeros(*([micro] if micro > 1 else []), config["batch_size"])
+    init, one = jax.jit(make_init(system, batch, seeds)), make_init(system, batch, seeds[:1])
+    first, (_, key) = jax.eval_shape(one, np.uint32(0)), jax.eval_shape(keys, np.uint32(0))
+    names = tally.metric_names(system.update, first, batch, key)
+    sums = tally.empty(len(names), len(seeds))
+    abstract = {"state": jax.eval_shape(init, as_array(seeds)), "tally": sums}
+    step, trees = checkpoints.restore_newest(abstract, recorder.report) or (0, {})
+    if not trees:
+        return 0, init(as_array(seeds)), sums, names
+    state, sums = jax.device_put((trees["state"], trees["tally"]))
+    return step, state, sums, names
+
+
+def train(
+    config: Mapping[str, Any], source: Source, system: System, checkpoints: Checkpoints, recorder: Recorder, watch: Hook
 ) -> Outcome:
     """Trains from the newest whole checkpoint, or from the start, to the last step or to a signal.
 
@@ -80,36 +99,24 @@ def train(
       system: what is trained.
       checkpoints: of this run.
       recorder: writes what the run leaves, and tells the user.
+      watch: gives what stands in the place of the compiled call.
 
     Raises:
       JaxganError: a metric was not finite, the data failed, or a checkpoint could not be written.
     """
-    seeds, micro, last = seeds_of(config), system.micro_batches, config["steps"]
-    seed, batch = as_array(seeds), source.spec.zeros(*([micro] if micro > 1 else []), config["batch_size"])
-    feed = make_feed(source, config["batch_size"], micro, seeds, config["device_limit_mib"] * 2**20)
-
-    init = jax.jit(make_init(system, batch, seeds))
-    one = jax.eval_shape(make_init(system, batch, [0]), np.uint32(0))
-    names = tally.metric_names(system.update, one, batch, jax.eval_shape(keys, np.uint32(0))[1])
-    abstract = {
-        "state": jax.eval_shape(init, seed),
-        "tally": jax.eval_shape(lambda: tally.empty(len(names), len(seeds))),
-    }
-    step, trees = checkpoints.restore_newest(abstract, recorder.report) or (0, {})
-    if trees:
-        state, sums = jax.device_put((trees["state"], trees["tally"]))
-    else:
-        state, sums = init(seed), tally.empty(len(names), len(seeds))
+    seeds, last = seeds_of(config), config["steps"]
+    feed = make_feed(source, config["batch_size"], system.micro_batches, seeds, config["device_limit_mib"] * 2**20)
+    step, state, sums, names = _begin(config, source, system, checkpoints, recorder)
     checkpoints.set_aside(after=step)
     recorder.begin(step)
 
     length = steps_per_call(config, step)
-    call, items, running = make_call(system, feed, seeds), feed.items(step, length), None
+    call, items, running = watch(make_call(system, feed, seeds)), feed.items(step, length), None
     stopping = False
     with Stop() as stop, recorder.progress(step, last) as bar:
         while step < last and not stopping:
             item = recorder.waiting(lambda: next(items))
-            state, sums, latest = call(state, sums, seed, feed.constants, item)
+            state, sums, latest = call(state, sums, as_array(seeds), feed.constants, item)
             jax.block_until_ready(running)  # the call before: one is queued while the item after it is prepared
             running = latest
             step += length

@@ -1,7 +1,7 @@
 """The run directory: plain files, and the whole interface between the verbs.
 
 `config.json`, `run.json`, `networks.txt`, `checkpoints/<step>/`, `metrics.jsonl`, `evaluations.jsonl`,
-`samples/real.png`, `samples/<step, 7 digits>.png`, `figures/*.png`.
+`samples/real.png`, `samples/<step, 7 digits>.png`, `figures/*.png`; `profile/` where one was asked for.
 """
 
 import contextlib
@@ -36,6 +36,7 @@ class RunDirectory:
         self.checkpoints = self.path / "checkpoints"
         self.samples = self.path / "samples"
         self.figures = self.path / "figures"
+        self.profile = self.path / "profile"
         self.metrics = self.path / "metrics.jsonl"
         self.evaluations = self.path / "evaluations.jsonl"
         self._config = self.path / "config.json"

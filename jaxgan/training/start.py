@@ -1,5 +1,6 @@
 """From a resolved recipe to a trained run directory: what comes before the loop and after it."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from jaxgan.networks.summary import parameter_counts
 from jaxgan.systems import System, build_system
 from jaxgan.training.checkpoints import Checkpoints
 from jaxgan.training.loop import Outcome, steps_per_call, train
+from jaxgan.training.profiling import profiled
 from jaxgan.training.recorder import Recorder
 from jaxgan.training.run_directory import RunDirectory
 
@@ -29,7 +31,9 @@ class Result(NamedTuple):
     pictures: list[Path]
 
 
-def run(config: Mapping[str, Any], workdir: Path, command: str, allow_changes: bool = False) -> Result:
+def run(
+    config: Mapping[str, Any], workdir: Path, command: str, allow_changes: bool = False, profile: bool = False
+) -> Result:
     """Trains the recipe in its run directory, going on where an earlier start left off.
 
     Args:
@@ -37,6 +41,7 @@ def run(config: Mapping[str, Any], workdir: Path, command: str, allow_changes: b
       workdir: the run directory; made if it is not there.
       command: that the user typed, for `run.json`.
       allow_changes: go on although the directory holds a run with other settings.
+      profile: watch two calls of the program, and tell what takes the time.
 
     Raises:
       JaxganError: anything the user can put right; what was on disk before is still there.
@@ -48,13 +53,14 @@ def run(config: Mapping[str, Any], workdir: Path, command: str, allow_changes: b
     system = build_system(config, source.spec)
     scorers = {name: METRICS[name](source.spec, system.num_classes) for name in config["metrics"]}
     recorder = Recorder(config, directory, source, system, scorers, command)
-    with directory.opened():
+    watching = profiled(directory.profile, recorder.report) if profile else contextlib.nullcontext(lambda call: call)
+    with directory.opened(), watching as watch:
         recorder.report(_introduction(config, source.spec, system, workdir))
         try:
             checkpoints = Checkpoints(directory.checkpoints, config["keep_checkpoints"])
             try:
                 with jax.default_matmul_precision(config["matmul_precision"]):
-                    outcome = train(config, source, system, checkpoints, recorder)
+                    outcome = train(config, source, system, checkpoints, recorder, watch)
             finally:
                 checkpoints.close()
             pictures = recorder.finish()
