@@ -1,11 +1,13 @@
 """The image files of a directory or of a zip archive, read by name."""
 
 import os
+import struct
 import threading
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import NoReturn, Protocol
+from typing import BinaryIO, NoReturn, Protocol, cast
 
 from jaxgan.errors import JaxganError, unknown
 
@@ -13,6 +15,9 @@ SUFFIXES = frozenset(
     (".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 )
 """Other files are no images and are passed over."""
+
+# Of the header before a member's bytes: the signature, and the sizes of the name and of the extra field that follow it.
+_LOCAL_HEADER = struct.Struct("<4s22x2H")
 
 
 class Files(Protocol):
@@ -66,6 +71,7 @@ class _Directory:
 
 class _Archive:
     def __init__(self, path: Path, split: str) -> None:
+        self._path, self._split = path, split
         try:
             self._archive = zipfile.ZipFile(path)
         except (OSError, zipfile.BadZipFile) as error:
@@ -80,12 +86,38 @@ class _Archive:
                 f"split in {path}", split, {info.filename.split("/")[0] for info in infos if "/" in info.filename}
             )
         self.names = _image_names(name.removeprefix(self._prefix) for name in inside)
-        # ZipFile locks its reads, but not its count of open members, which closes the file at zero.
+        self._file = cast(BinaryIO, self._archive.fp)  # open for as long as the archive is
         self._lock = threading.Lock()
 
+    def __reduce__(self) -> tuple[type["_Archive"], tuple[Path, str]]:
+        return _Archive, (self._path, self._split)  # another process opens it anew
+
     def read(self, name: str) -> bytes:
-        with self._lock:
-            return self._archive.read(self._prefix + name)
+        """Does what `ZipFile.read` does, for several threads at a time, where the method is one of the usual two."""
+        info = self._archive.getinfo(self._prefix + name)
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            with self._lock:  # ZipFile locks its reads, but not its count of open members: it closes the file at zero
+                return self._archive.read(info)
+        header = self._bytes_at(info.header_offset, _LOCAL_HEADER.size)
+        signature, name_size, extra_size = _LOCAL_HEADER.unpack(header)
+        if signature != b"PK\3\4":
+            raise zipfile.BadZipFile("Bad magic number for file header")
+        packed = self._bytes_at(info.header_offset + len(header) + name_size + extra_size, info.compress_size)
+        data = packed if info.compress_type == zipfile.ZIP_STORED else zlib.decompress(packed, -zlib.MAX_WBITS)
+        if zlib.crc32(data) != info.CRC:
+            raise zipfile.BadZipFile(f"Bad CRC-32 for file {info.filename!r}")
+        return data
+
+    def _bytes_at(self, offset: int, size: int) -> bytes:
+        if hasattr(os, "pread"):
+            data = os.pread(self._file.fileno(), size, offset)
+        else:  # Windows
+            with self._lock:
+                self._file.seek(offset)
+                data = self._file.read(size)
+        if len(data) < size:
+            raise EOFError("the archive ends within it")
+        return data
 
 
 def _walk(root: Path) -> Iterator[Path]:
