@@ -29,7 +29,7 @@ def jaxgan_stepper(images: np.ndarray, steps: int):
     settings = config.resolve(config.load("mnist_dcgan"))
     source = ArraySource(images)
     system = build_system(settings, source.spec)
-    feed = make_feed(source, BATCH, 1, 0, 2**31)
+    feed = make_feed(source, BATCH, 1, (0,), 2**31)
     call, items = make_call(system, feed, jax.random.key(1)), feed.items(0, steps)
     state = jax.jit(lambda: system.init(jax.random.key(0), {}))()
     names = tally.metric_names(system.update, state, source.spec.zeros(BATCH), jax.random.key(0))

@@ -5,18 +5,28 @@ in the order of `order.indices`. Nothing else decides the order, so the position
 """
 
 import contextlib
+import functools
+import itertools
 import math
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import jax
 import numpy as np
 
-from jaxgan.data.order import indices
-from jaxgan.data.spec import DataSpec, Source
+from jaxgan.data.memory import stack
+from jaxgan.data.order import epoch_permutation, indices
+from jaxgan.data.spec import DataSpec, Example, Source
+
+if TYPE_CHECKING:
+    import jax
+
+READ_AHEAD = 64 * 2**20
+"""Bytes of decoded examples that a set which streams has ready, at the most, beyond the call that is being filled."""
+
+_PIECE = 32  # examples that a thread reads at a time: enough that handing them over costs nothing
 
 
 class Feed(Protocol):
@@ -32,12 +42,12 @@ class Feed(Protocol):
         """Endless: one pytree a compiled call, with a leading axis of `steps_per_call`, from step `first_step` on."""
         ...
 
-    def batch(self, constants: Any, item: Any) -> dict[str, jax.Array]:
+    def batch(self, constants: Any, item: Any) -> "dict[str, jax.Array]":
         """Traced: the batch of one step, from `constants` and that step's slice of an item.
 
         Returns:
           `"image"`, dtype as in the source, and `"label"`, int32, if there are classes; leading axes `[b]` where there
-          is one micro-batch a step, `[m, b]` where there are more.
+          is one micro-batch a step, `[m, b]` where there are more; before them `[n]` where there are n > 1 seeds.
         """
         ...
 
@@ -47,27 +57,36 @@ class Schedule:
     """Which examples each step consumes.
 
     Attributes:
-      seed: of the run.
+      seeds: one a member. With several, each step's batch holds a batch for every member, which sees what a run with
+        its seed alone would see.
       size: number of examples in the set.
       batch_size: examples a micro-batch.
       micro_batches: a step.
     """
 
-    seed: int
+    seeds: tuple[int, ...]
     size: int
     batch_size: int
     micro_batches: int
 
     @property
     def leading_shape(self) -> tuple[int, ...]:
-        """Leading axes of a step's batch: `(b,)` or `(m, b)`."""
-        return (self.batch_size,) if self.micro_batches == 1 else (self.micro_batches, self.batch_size)
+        """Leading axes of a step's batch: `(b,)`, `(m, b)`, `(n, b)` or `(n, m, b)`; there is no axis of length one."""
+        return (*(length for length in (len(self.seeds), self.micro_batches) if length > 1), self.batch_size)
 
     def indices(self, first_step: int, steps: int) -> np.ndarray:
-        """Data positions of some steps, int64 `[steps, b]` or `[steps, m, b]`."""
-        per_step = self.micro_batches * self.batch_size
-        flat = indices(self.seed, first_step * per_step, steps * per_step, self.size)
-        return flat.reshape(steps, *self.leading_shape)
+        """Data positions of some steps, int64 `[steps, *leading_shape]`."""
+        count = self.micro_batches * self.batch_size  # a step and member
+        members = [
+            indices(seed, first_step * count, steps * count, self.size, self._permutation).reshape(steps, count)
+            for seed in self.seeds
+        ]
+        return np.stack(members, axis=1).reshape(steps, *self.leading_shape)
+
+    @functools.cached_property
+    def _permutation(self) -> Callable[[int, int, int], np.ndarray]:
+        """Epochs' orders, kept: a batch straddles two epochs, and reading ahead may reach the next."""
+        return functools.lru_cache(maxsize=4 * len(self.seeds))(epoch_permutation)
 
 
 class ResidentFeed:
@@ -75,70 +94,101 @@ class ResidentFeed:
 
     def __init__(self, source: Source, schedule: Schedule) -> None:
         """Moves the set to the default device; uint8 stays uint8."""
+        import jax  # here, so that the processes that decode images need not load it
+
         self.constants = jax.device_put(dict(source.arrays()))
         self._schedule = schedule
 
     def items(self, first_step: int, steps_per_call: int) -> Iterator[np.ndarray]:
-        """Indices into the set, int32 `[steps_per_call, (m,) b]`, without end."""
+        """Indices into the set, int32 `[steps_per_call, (n,) (m,) b]`, without end."""
         step = first_step
         while True:
             yield self._schedule.indices(step, steps_per_call).astype(np.int32)
             step += steps_per_call
 
-    def batch(self, constants: dict[str, jax.Array], item: jax.Array) -> dict[str, jax.Array]:
+    def batch(self, constants: "dict[str, jax.Array]", item: "jax.Array") -> "dict[str, jax.Array]":
         """Gathers a step's examples, inside the compiled program."""
         # Indices come from permutations of the set: in bounds, so the gather need not mask.
         return {key: array.at[item].get(mode="promise_in_bounds") for key, array in constants.items()}
 
 
 class StreamingFeed:
-    """Examples are read by threads, ahead of the device; a call is handed the examples."""
+    """Examples are read by threads, ahead of the device; a call is handed the examples.
+
+    The host holds the call that the device works on, the one that is being filled, and up to READ_AHEAD bytes more.
+    """
 
     def __init__(self, source: Source, schedule: Schedule) -> None:
         """Reads nothing yet."""
         self.constants = ()
         self._source, self._schedule = source, schedule
+        self._threads = min(16, os.cpu_count() or 1)
+        self._per_step = math.prod(schedule.leading_shape)
+        # Of large images even _PIECE for each thread may be much: then a piece is as little as one.
+        share = READ_AHEAD // (2 * self._threads * example_bytes(source.spec))
+        self._pieces = math.ceil(self._per_step / max(1, min(_PIECE, share)))  # a step
 
     def items(self, first_step: int, steps_per_call: int) -> Iterator[dict[str, np.ndarray]]:
-        """Stacked examples, `[steps_per_call, (m,) b, ...]`, without end; one more call's worth is read ahead.
+        """Stacked examples, `[steps_per_call, (n,) (m,) b, ...]`, without end.
+
+        Up to one more call's worth is read ahead, within READ_AHEAD.
 
         Raises:
           whatever the source raised when an example was read, at that example's call.
         """
         import grain  # slow to import
 
-        threads = min(16, os.cpu_count() or 1)
-        ahead = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=steps_per_call + threads)
-        steps = grain.MapDataset.range(first_step, sys.maxsize).map(self._step).to_iter_dataset(ahead)
-        with contextlib.closing(iter(steps.batch(steps_per_call))) as batches:
-            yield from batches
+        numbers = grain.MapDataset.range(first_step * self._pieces, sys.maxsize)
+        options = grain.ReadOptions(self._threads, prefetch_buffer_size=self._pieces_ahead(steps_per_call))
+        with contextlib.closing(iter(numbers.map(self._read).to_iter_dataset(options))) as pieces:
+            while True:
+                yield self._fill(itertools.islice(pieces, steps_per_call * self._pieces), steps_per_call)
 
-    def batch(self, constants: tuple[()], item: dict[str, jax.Array]) -> dict[str, jax.Array]:
+    def batch(self, constants: tuple[()], item: "dict[str, jax.Array]") -> "dict[str, jax.Array]":
         """The item itself: it holds the examples."""
         return item
 
-    def _step(self, step: int) -> dict[str, np.ndarray]:
-        positions = self._schedule.indices(step, 1)[0]
-        examples = [self._source[int(position)] for position in positions.flat]
-        stacked = {key: np.stack([example[key] for example in examples]) for key in examples[0]}
-        return {key: array.reshape(*positions.shape, *array.shape[1:]) for key, array in stacked.items()}
+    def _pieces_ahead(self, steps_per_call: int) -> int:
+        """Pieces that are read or being read: as many as there are threads, and what else READ_AHEAD has room for."""
+        piece_bytes = math.ceil(self._per_step / self._pieces) * example_bytes(self._source.spec)
+        return max(self._threads, min(READ_AHEAD // piece_bytes, self._threads + steps_per_call * self._pieces))
+
+    def _read(self, number: int) -> list[Example]:
+        """The examples of one piece; steps are cut into pieces, and those numbered from the start of training."""
+        step, piece = divmod(number, self._pieces)
+        positions = np.array_split(self._schedule.indices(step, 1).ravel(), self._pieces)[piece]
+        together = getattr(self._source, "__getitems__", None)
+        return together(positions.tolist()) if together else [self._source[position] for position in positions.tolist()]
+
+    def _fill(self, pieces: Iterator[list[Example]], steps: int) -> dict[str, np.ndarray]:
+        """Stacks the pieces of some steps, `[steps, *leading_shape, ...]`."""
+        examples = itertools.chain.from_iterable(pieces)
+        stacked = stack(examples, self._source.spec, steps * self._per_step)
+        leading = (steps, *self._schedule.leading_shape)
+        return {key: array.reshape(*leading, *array.shape[1:]) for key, array in stacked.items()}
 
 
-def make_feed(source: Source, batch_size: int, micro_batches: int, seed: int, device_limit: int) -> Feed:
+def make_feed(source: Source, batch_size: int, micro_batches: int, seeds: Sequence[int], device_limit: int) -> Feed:
     """Puts the set on the device if it fits, and streams it otherwise; both feed the same examples in the same order.
 
     Args:
       source: the data set.
       batch_size: examples a micro-batch; may exceed the set's size.
       micro_batches: a step.
-      seed: of the run; decides the order.
+      seeds: at least one; each decides the order of one member's examples. One seed: batches have the leading axes
+        `(b,)`, or `(m, b)` where there are m > 1 micro-batches. n > 1 seeds: another axis of n before them.
       device_limit: largest size of the decoded images, in bytes, that may live on the device.
     """
-    schedule = Schedule(seed, source.spec.size, batch_size, micro_batches)
+    schedule = Schedule(tuple(seeds), source.spec.size, batch_size, micro_batches)
     fits = decoded_bytes(source.spec) <= device_limit
     return ResidentFeed(source, schedule) if fits else StreamingFeed(source, schedule)
 
 
 def decoded_bytes(spec: DataSpec) -> int:
     """Size of all images of a set, decoded."""
-    return spec.size * math.prod(spec.shape) * np.dtype(spec.dtype).itemsize
+    return spec.size * example_bytes(spec)
+
+
+def example_bytes(spec: DataSpec) -> int:
+    """Size of one image of a set, decoded."""
+    return math.prod(spec.shape) * np.dtype(spec.dtype).itemsize

@@ -1,11 +1,10 @@
 """The order of examples: a pure function of (seed, position), so that a run resumes without any stored state."""
 
-import functools
+from collections.abc import Callable
 
 import numpy as np
 
 
-@functools.lru_cache(maxsize=4)  # a batch straddles two epochs; reading ahead may reach the next
 def epoch_permutation(seed: int, epoch: int, size: int) -> np.ndarray:
     """The order of one epoch: a permutation of `0..size-1`, int64 `[size]`, read-only.
 
@@ -23,7 +22,13 @@ def epoch_permutation(seed: int, epoch: int, size: int) -> np.ndarray:
     return order
 
 
-def indices(seed: int, start: int, count: int, size: int) -> np.ndarray:
+def indices(
+    seed: int,
+    start: int,
+    count: int,
+    size: int,
+    permutation: Callable[[int, int, int], np.ndarray] = epoch_permutation,
+) -> np.ndarray:
     """Which examples stand at the global positions `start..start+count-1`, int64 `[count]`.
 
     Position p is element `p % size` of the permutation of epoch `p // size`: every example is drawn exactly once an
@@ -34,10 +39,11 @@ def indices(seed: int, start: int, count: int, size: int) -> np.ndarray:
       start: first position, counted from the start of training.
       count: number of positions.
       size: number of examples in the set.
+      permutation: `epoch_permutation`, or a cache of it.
     """
     epochs, offsets = np.divmod(np.arange(start, start + count), size)
     result = np.empty(count, np.int64)
     for epoch in np.unique(epochs):
         inside = epochs == epoch
-        result[inside] = epoch_permutation(seed, int(epoch), size)[offsets[inside]]
+        result[inside] = permutation(seed, int(epoch), size)[offsets[inside]]
     return result

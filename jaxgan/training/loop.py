@@ -81,7 +81,7 @@ def train(
     init_key, step_key = jax.random.split(jax.random.key(config["seed"]))
     micro, last = system.micro_batches, config["steps"]
     batch = source.spec.zeros(*([micro] if micro > 1 else []), config["batch_size"])
-    feed = make_feed(source, config["batch_size"], micro, config["seed"], config["device_limit_mib"] * 2**20)
+    feed = make_feed(source, config["batch_size"], micro, (config["seed"],), config["device_limit_mib"] * 2**20)
     init = jax.jit(lambda: system.init(init_key, batch))
     names = tally.metric_names(system.update, jax.eval_shape(init), batch, step_key)
 

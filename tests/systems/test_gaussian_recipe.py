@@ -18,7 +18,7 @@ def errors(settings, seed):
     source = open_source(settings["data"], seed)
     system = build_system(settings, source.spec)
     init_key, step_key, _ = jax.random.split(jax.random.key(seed), 3)
-    feed = make_feed(source, settings["batch_size"], 1, seed, 2**20)
+    feed = make_feed(source, settings["batch_size"], 1, (seed,), 2**20)
     state = system.init(init_key, {})
     names = tally.metric_names(system.update, state, source.spec.zeros(settings["batch_size"]), step_key)
     call = make_call(system, feed, step_key)
