@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 READ_AHEAD = 64 * 2**20
 """Bytes of decoded examples that a set which streams has ready, at the most, beyond the call that is being filled."""
 
-_PIECE = 32  # examples that a thread reads at a time: enough that handing them over costs nothing
+_PIECE = 64  # examples that a thread reads at a time: enough that handing them over costs nothing
 
 
 class Feed(Protocol):
@@ -149,9 +149,9 @@ class StreamingFeed:
         return item
 
     def _pieces_ahead(self, steps_per_call: int) -> int:
-        """Pieces that are read or being read: as many as there are threads, and what else READ_AHEAD has room for."""
+        """Pieces that are read or being read: two a thread and one more call's, or what READ_AHEAD has room for."""
         piece_bytes = math.ceil(self._per_step / self._pieces) * example_bytes(self._source.spec)
-        return max(self._threads, min(READ_AHEAD // piece_bytes, self._threads + steps_per_call * self._pieces))
+        return max(self._threads, min(READ_AHEAD // piece_bytes, 2 * self._threads + steps_per_call * self._pieces))
 
     def _read(self, number: int) -> list[Example]:
         """The examples of one piece; steps are cut into pieces, and those numbered from the start of training."""
