@@ -119,7 +119,7 @@ def _write_zip(path: Path, count: int, side: int) -> None:
 
 
 def _photograph(rng: np.random.Generator, side: int) -> Image.Image:
-    """Smooth colours with ever fainter detail, whose JPEG is about as large as a photograph's (0.5 bytes a pixel)."""
+    """Smooth colours with ever fainter detail; its JPEG takes 0.2 to 0.4 bytes a pixel, as a photograph's may."""
     pixels = np.full((side, side, 3), 128.0)
     for cells, contrast in ((4, 60), (12, 30), (side // 4, 12)):
         coarse = rng.normal(0, contrast, (cells, cells, 3)).astype(np.float32)
