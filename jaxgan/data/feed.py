@@ -12,19 +12,21 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import jax
 import numpy as np
 
 from jaxgan.data.memory import stack
 from jaxgan.data.order import epoch_permutation, indices
 from jaxgan.data.spec import DataSpec, Example, Source
 
+if TYPE_CHECKING:
+    import jax
+
 READ_AHEAD = 64 * 2**20
 """Bytes of decoded examples that a set which streams has ready, at the most, beyond the call that is being filled."""
 
-_PIECE = 32  # examples that a thread reads at a time: enough that handing them over costs nothing
+_PIECE = 64  # examples that a thread reads at a time: enough that handing them over costs nothing
 
 
 class Feed(Protocol):
@@ -40,7 +42,7 @@ class Feed(Protocol):
         """Endless: one pytree a compiled call, with a leading axis of `steps_per_call`, from step `first_step` on."""
         ...
 
-    def batch(self, constants: Any, item: Any) -> dict[str, jax.Array]:
+    def batch(self, constants: Any, item: Any) -> "dict[str, jax.Array]":
         """Traced: the batch of one step, from `constants` and that step's slice of an item.
 
         Returns:
@@ -92,6 +94,8 @@ class ResidentFeed:
 
     def __init__(self, source: Source, schedule: Schedule) -> None:
         """Moves the set to the default device; uint8 stays uint8."""
+        import jax  # here, so that the processes that decode images need not load it
+
         self.constants = jax.device_put(dict(source.arrays()))
         self._schedule = schedule
 
@@ -102,7 +106,7 @@ class ResidentFeed:
             yield self._schedule.indices(step, steps_per_call).astype(np.int32)
             step += steps_per_call
 
-    def batch(self, constants: dict[str, jax.Array], item: jax.Array) -> dict[str, jax.Array]:
+    def batch(self, constants: "dict[str, jax.Array]", item: "jax.Array") -> "dict[str, jax.Array]":
         """Gathers a step's examples, inside the compiled program."""
         # Indices come from permutations of the set: in bounds, so the gather need not mask.
         return {key: array.at[item].get(mode="promise_in_bounds") for key, array in constants.items()}
@@ -140,20 +144,21 @@ class StreamingFeed:
             while True:
                 yield self._fill(itertools.islice(pieces, steps_per_call * self._pieces), steps_per_call)
 
-    def batch(self, constants: tuple[()], item: dict[str, jax.Array]) -> dict[str, jax.Array]:
+    def batch(self, constants: tuple[()], item: "dict[str, jax.Array]") -> "dict[str, jax.Array]":
         """The item itself: it holds the examples."""
         return item
 
     def _pieces_ahead(self, steps_per_call: int) -> int:
-        """Pieces that are read or being read: as many as there are threads, and what else READ_AHEAD has room for."""
+        """Pieces that are read or being read: two a thread and one more call's, or what READ_AHEAD has room for."""
         piece_bytes = math.ceil(self._per_step / self._pieces) * example_bytes(self._source.spec)
-        return max(self._threads, min(READ_AHEAD // piece_bytes, self._threads + steps_per_call * self._pieces))
+        return max(self._threads, min(READ_AHEAD // piece_bytes, 2 * self._threads + steps_per_call * self._pieces))
 
     def _read(self, number: int) -> list[Example]:
         """The examples of one piece; steps are cut into pieces, and those numbered from the start of training."""
         step, piece = divmod(number, self._pieces)
         positions = np.array_split(self._schedule.indices(step, 1).ravel(), self._pieces)[piece]
-        return [self._source[int(position)] for position in positions]
+        together = getattr(self._source, "__getitems__", None)
+        return together(positions.tolist()) if together else [self._source[position] for position in positions.tolist()]
 
     def _fill(self, pieces: Iterator[list[Example]], steps: int) -> dict[str, np.ndarray]:
         """Stacks the pieces of some steps, `[steps, *leading_shape, ...]`."""

@@ -71,6 +71,7 @@ class _Directory:
 
 class _Archive:
     def __init__(self, path: Path, split: str) -> None:
+        self._path, self._split = path, split
         try:
             self._archive = zipfile.ZipFile(path)
         except (OSError, zipfile.BadZipFile) as error:
@@ -87,6 +88,9 @@ class _Archive:
         self.names = _image_names(name.removeprefix(self._prefix) for name in inside)
         self._file = cast(BinaryIO, self._archive.fp)  # open for as long as the archive is
         self._lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[type["_Archive"], tuple[Path, str]]:
+        return _Archive, (self._path, self._split)  # another process opens it anew
 
     def read(self, name: str) -> bytes:
         """Does what `ZipFile.read` does, for several threads at a time, where the method is one of the usual two."""

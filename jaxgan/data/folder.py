@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -14,6 +15,7 @@ from jaxgan.data import images
 from jaxgan.data.files import Files, open_files
 from jaxgan.data.memory import ArraySource, empty, stack
 from jaxgan.data.spec import DataSpec, Example, Source
+from jaxgan.data.workers import Workers
 from jaxgan.errors import JaxganError
 
 T = TypeVar("T")
@@ -70,32 +72,50 @@ def folder(
     names = list(checked)
     labels = np.array([label_of[name] for name in names], np.int32) if label_of else None
     if not fits:
-        return _FolderSource(files, names, labels, DataSpec(shape, "uint8", class_names, len(names)), resize)
+        spec = DataSpec(shape, "uint8", class_names, len(names))
+        return _FolderSource(_Decoder(files, shape, resize), names, labels, spec)
     return ArraySource(pixels[[rows[name] for name in names]] if damaged else pixels, labels, class_names)
+
+
+@dataclass(frozen=True)
+class _Decoder:
+    """Reads images by name, in this process or another: uint8 `[n, *shape]`."""
+
+    files: Files
+    shape: images.Shape
+    resize: images.Resize
+
+    def __call__(self, names: Sequence[str]) -> np.ndarray:
+        return np.stack([self._decode(name) for name in names])
+
+    def _decode(self, name: str) -> np.ndarray:
+        try:
+            return images.decode(self.files.read(name), self.shape, self.resize)
+        except images.UNREADABLE as error:
+            raise JaxganError(f"{name} was readable when the run started and is not now: {error}.") from error
 
 
 class _FolderSource:
     """Images that are decoded whenever they are read."""
 
-    def __init__(
-        self, files: Files, names: Sequence[str], labels: np.ndarray | None, spec: DataSpec, resize: images.Resize
-    ) -> None:
+    def __init__(self, decode: _Decoder, names: Sequence[str], labels: np.ndarray | None, spec: DataSpec) -> None:
         self.spec = spec
-        self._files, self._names, self._labels, self._resize = files, names, labels, resize
+        self._decode, self._names, self._labels = decode, names, labels
+        self._workers = Workers(decode)
 
     def __getitem__(self, index: int) -> Example:
-        image = {"image": self._decode(self._names[index])}
-        return image if self._labels is None else image | {"label": self._labels[index]}
+        return self._with_label(self._decode([self._names[index]])[0], index)
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Example]:
+        pixels = self._workers([self._names[index] for index in indices])
+        return [self._with_label(image, index) for image, index in zip(pixels, indices, strict=True)]
 
     def arrays(self) -> Example:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             return stack(pool.map(self.__getitem__, range(self.spec.size)), self.spec, self.spec.size)
 
-    def _decode(self, name: str) -> np.ndarray:
-        try:
-            return images.decode(self._files.read(name), self.spec.shape, self._resize)
-        except images.UNREADABLE as error:
-            raise JaxganError(f"{name} was readable when the run started and is not now: {error}.") from error
+    def _with_label(self, image: np.ndarray, index: int) -> Example:
+        return {"image": image} if self._labels is None else {"image": image, "label": self._labels[index]}
 
 
 def _try_each(work: Callable[[str], T], names: Sequence[str], title: str) -> tuple[dict[str, T], dict[str, str]]:

@@ -84,7 +84,7 @@ def decode(data: bytes, shape: Shape, resize: Resize) -> np.ndarray:
 
     A JPEG that is to be reduced is decoded at 1/8, 1/4 or 1/2 of its size, the smallest that divides both sides and
     leaves each at least twice the longer side of the result, so that the filter of `fit` still does the last halving.
-    It costs a fraction of a whole decoding; pixels move by about one level of 255 on average.
+    It costs a fraction of a whole decoding; pixels move by up to about one level of 255 on average.
 
     Args:
       data: the file's bytes.

@@ -40,7 +40,10 @@ class DataSpec(NamedTuple):
 
 
 class Source(Protocol):
-    """A data set that can be read by position."""
+    """A data set that can be read by position, by several threads at a time.
+
+    One that is faster when asked for several examples at once may also have `__getitems__(indices) -> list[Example]`.
+    """
 
     spec: DataSpec
 

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
@@ -58,11 +59,13 @@ class _TfdsSource:
     def __getitem__(self, index: int) -> Example:
         return self._example(self._records[index])
 
+    def __getitems__(self, indices: Sequence[int]) -> list[Example]:
+        return [self._example(record) for record in self._records.__getitems__(list(indices))]
+
     def arrays(self) -> Example:
         # In chunks: reading them together is three times as fast, and the encoded files need not all be in memory.
         chunks = (range(self.spec.size)[start : start + 1024] for start in range(0, self.spec.size, 1024))
-        examples = (self._example(record) for chunk in chunks for record in self._records.__getitems__(list(chunk)))
-        return stack(examples, self.spec, self.spec.size)
+        return stack((example for chunk in chunks for example in self.__getitems__(chunk)), self.spec, self.spec.size)
 
     def _example(self, record: dict[str, Any]) -> Example:
         example = {"image": images.decode(record["image"], self.spec.shape, self._resize)}

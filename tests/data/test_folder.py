@@ -168,6 +168,13 @@ class TestLayout:
             np.testing.assert_array_equal(source.arrays()[key], array)
             np.testing.assert_array_equal([source[index][key] for index in range(5)], array)
 
+    def test_other_processes_decode_the_same(self, pets, tmp_path):
+        for path in (pets, zipped(pets, tmp_path / "pets.zip")):
+            source = open_folder(path, memory_gib=0.0)
+            for index, example in zip([4, 0, 3], source.__getitems__([4, 0, 3]), strict=True):
+                np.testing.assert_array_equal(example["image"], source[index]["image"])
+                assert example["label"] == source[index]["label"]
+
     def test_a_split_is_a_sub_folder(self, pets, tmp_path):
         pets.rename(tmp_path / "train")
         save(tmp_path / "test" / "cat" / "t.png", solid(9))
@@ -262,8 +269,9 @@ class TestRefusal:
         save(tmp_path / "a.png")
         source = open_folder(tmp_path, memory_gib=0.0)
         (tmp_path / "a.png").unlink()
-        with pytest.raises(JaxganError, match=r"a\.png was readable when the run started"):
-            source[0]
+        for read in (lambda: source[0], lambda: source.__getitems__([0])):
+            with pytest.raises(JaxganError, match=r"a\.png was readable when the run started"):
+                read()
 
     def test_there_must_be_images(self, tmp_path):
         for path, message in [(tmp_path, "no images in"), (tmp_path / "none", "there is no directory")]:
