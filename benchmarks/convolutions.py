@@ -103,7 +103,7 @@ TOY_LAYERS = (Layer(6, 3, 2, 2, 3, 2), Layer(6, 4, 2, 2, 3, 2), Layer(6, 3, 1, 2
 
 def candidates(layer: Layer) -> Mapping[str, tuple[Lowering, ...]]:
     """Lowerings that apply, by map."""
-    x = (lowerings.X_direct, lowerings.X_fold, lowerings.X_blocks, lowerings.X_taps)
+    x = (lowerings.X_direct, lowerings.X_fold, lowerings.X_taps)
     w = (lowerings.W_direct, lowerings.W_patches) + ((lowerings.W_mirrored,) if layer.stride == 1 else ())
     return {"C": (lowerings.C_direct, lowerings.C_patches), "X": x, "W": w}
 

@@ -56,7 +56,7 @@ def X(geometry: Geometry, g: jax.Array, w: jax.Array) -> jax.Array:
     if geometry.is_matrix:
         matrix = w.reshape(-1, w.shape[3])
         return (g.reshape(-1, w.shape[3]) @ matrix.T).reshape(-1, *geometry.size, w.shape[2])
-    return by_backend(cpu_X(geometry, w.shape[2]), X_direct, geometry, g, w)
+    return by_backend(cpu_X(geometry), X_direct, geometry, g, w)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))

@@ -58,13 +58,10 @@ class Geometry:
 # always `C_patches`. GPUs and TPUs take the direct forms, which cuDNN and the TPU compiler recognise.
 
 
-def cpu_X(geometry: Geometry, channels: int) -> Lowering:
-    """A dilated input wastes all but 1 in s s products; `channels` are those of the result."""
-    kernel, strides = geometry.kernel, geometry.strides
-    if strides == (1, 1) or kernel[0] % strides[0] or kernel[1] % strides[1]:
-        return X_taps
-    # The block form computes a margin of blocks - 1 around the result, which is dear where the result is small.
-    return X_fold if channels <= 4 or kernel == strides or math.prod(geometry.output_size) <= 64 else X_blocks
+def cpu_X(geometry: Geometry) -> Lowering:
+    """A dilated input wastes all but 1 in s s products. Whole blocks of a stride by a stride are added the quickest."""
+    (height, width), (s, t) = geometry.kernel, geometry.strides
+    return X_taps if (s, t) == (1, 1) or height % s or width % t else X_fold
 
 
 def cpu_W(geometry: Geometry, channels: int, features: int) -> Lowering:
@@ -125,19 +122,15 @@ def X_direct(geometry: Geometry, g: jax.Array, w: jax.Array) -> jax.Array:
 def X_fold(geometry: Geometry, g: jax.Array, w: jax.Array) -> jax.Array:
     """One matrix product gives what each position adds to each block around it; shifted sums put that in place."""
     w = _block_kernel(geometry, w)
-    rows, cols = geometry.blocks
-    parts = _wide_dot(g.reshape(-1, g.shape[3]), w.reshape(-1, w.shape[3]).T)
-    parts = parts.reshape(*g.shape[:3], rows, cols, w.shape[2])
-    shifts = [(i, j) for i in range(rows) for j in range(cols)]
-    shifted = [_pad(parts[:, :, :, i, j], ((i, rows - 1 - i), (j, cols - 1 - j))) for i, j in shifts]
-    return _depth_to_space(geometry, functools.reduce(jnp.add, shifted)).astype(g.dtype)
+    (rows, columns), matrix = geometry.blocks, w.reshape(-1, w.shape[3]).T
 
+    def block(g: jax.Array) -> jax.Array:
+        parts = _wide_dot(g.reshape(-1, g.shape[3]), matrix).reshape(*g.shape[:3], rows, columns, w.shape[2])
+        shifts = [(i, j) for i in range(rows) for j in range(columns)]
+        shifted = [_pad(parts[:, :, :, i, j], ((i, rows - 1 - i), (j, columns - 1 - j))) for i, j in shifts]
+        return _depth_to_space(geometry, functools.reduce(jnp.add, shifted)).astype(g.dtype)
 
-def X_blocks(geometry: Geometry, g: jax.Array, w: jax.Array) -> jax.Array:
-    """One stride-1 convolution gives all sub-pixels of a position as its channels."""
-    padding = [(m - 1, m - 1) for m in geometry.blocks]
-    w = _flipped(_block_kernel(geometry, w))
-    return _depth_to_space(geometry, lax.conv_general_dilated(g, w, (1, 1), padding, dimension_numbers=_NHWC))
+    return _in_blocks(block, math.prod(geometry.output_size) * matrix.shape[1] * 4, g)
 
 
 def X_taps(geometry: Geometry, g: jax.Array, w: jax.Array) -> jax.Array:
@@ -180,14 +173,17 @@ def W_direct(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
 
 
 def W_patches(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
-    """The cotangent times the patches of the image, summed over blocks of images."""
+    """The patches of the image, as columns, times the cotangent, summed over blocks of images."""
     c, o = x.shape[3], g.shape[3]
 
     def block(x: jax.Array, g: jax.Array) -> jax.Array:
-        return _wide_dot(g.reshape(-1, o).T, _patches(geometry, x))
+        # Turned while they are in the cache. Without the barrier XLA would hand the product to a slower kernel, and if
+        # the product were turned instead, XLA would read it across the grain in every pass of the optimizer.
+        columns = lax.optimization_barrier(_patches(geometry, x).T)
+        return _wide_dot(columns, g.reshape(-1, o))
 
     matrix = _summed_blocks(block, _expanded_bytes(geometry, x), x, g)
-    return matrix.T.reshape(*geometry.kernel, c, o).astype(x.dtype)
+    return matrix.reshape(*geometry.kernel, c, o).astype(x.dtype)
 
 
 def W_mirrored(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:

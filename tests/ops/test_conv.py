@@ -120,7 +120,7 @@ def test_cases_reach_every_lowering():
     chosen = set()
     for case in CASES:
         geo, (channels, features) = geometry(case), case[4:]
-        chosen |= {geo.is_matrix, lowerings.C_patches, ops.cpu_X(geo, channels), ops.cpu_W(geo, channels, features)}
+        chosen |= {geo.is_matrix, lowerings.C_patches, ops.cpu_X(geo), ops.cpu_W(geo, channels, features)}
     written = {f for name, f in vars(lowerings).items() if name[:2] in ("C_", "X_", "W_")}
     assert chosen == written - {lowerings.C_direct, lowerings.X_direct, lowerings.W_direct} | {True, False}
 
@@ -134,7 +134,7 @@ def test_blocks_of_images_change_nothing(case, monkeypatch):
         direct = lowerings.C_direct(geo, x, w), lowerings.X_direct(geo, g, w), lowerings.W_direct(geo, x, g)
         for size in (1, 3 * lowerings._expanded_bytes(geo, x), 10**9):
             monkeypatch.setattr(lowerings, "BLOCK_BYTES", size)
-            maps = (lowerings.C_patches, lowerings.X_taps, lowerings.W_patches)
+            maps = (lowerings.C_patches, ops.cpu_X(geo), lowerings.W_patches)
             blocks = jax.jit(lambda *pairs, maps=maps: [f(geo, *pair) for f, pair in zip(maps, pairs, strict=True)])
             close(tuple(blocks((x, w), (g, w), (x, g))), direct)
 
