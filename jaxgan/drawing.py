@@ -1,5 +1,6 @@
 """Drawing many samples from a state, so that sample i is the same whatever number is drawn."""
 
+from collections import deque
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -13,6 +14,9 @@ from jaxgan.systems import System
 CHUNK = 64
 """Samples are computed this many at a time, whatever number is asked for, and sample i always at place i % CHUNK. So
 the same program computes it every time, and the same seed gives the same bits whether 1 or 10,000 are drawn."""
+
+AHEAD = 2
+"""Chunks that are computed or waiting while the one before them is fetched."""
 
 
 def sample_key(seed: jax.Array | np.uint32) -> jax.Array:
@@ -57,9 +61,14 @@ class Sampler:
         """
         cycle = np.asarray(labels if labels is not None else range(max(self._num_classes, 1)), np.int32)
         wanted = np.resize(cycle, -(-num // CHUNK) * CHUNK)
+        running: deque[tuple[jax.Array, jax.Array]] = deque()  # the device goes on while the host copies
         images, latents = [], []
-        for first in range(0, num, CHUNK):
-            chunk = self._draw(state, np.uint32(seed), np.int32(first), wanted[first : first + CHUNK])
+        for first in range(0, num + AHEAD * CHUNK, CHUNK):
+            if first < num:
+                running.append(self._draw(state, np.uint32(seed), np.int32(first), wanted[first : first + CHUNK]))
+            if first < AHEAD * CHUNK or not running:
+                continue
+            chunk = running.popleft()
             images.append(np.asarray(chunk[0]))
             if not np.isfinite(images[-1]).all():
                 raise JaxganError(

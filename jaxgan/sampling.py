@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from jaxgan import plotting
-from jaxgan.config import resolve
+from jaxgan.config import SHARED
 from jaxgan.data.spec import DataSpec
 from jaxgan.drawing import Sampler, Samples
 from jaxgan.errors import JaxganError
@@ -77,7 +77,7 @@ def trained_seeds(directory: str | Path) -> list[int]:
     Raises:
       JaxganError: there is no run.
     """
-    return seeds_of(resolve(RunDirectory(directory).config()))
+    return seeds_of(SHARED | dict(RunDirectory(directory).config()))
 
 
 def load(directory: str | Path, step: int | None = None, seed: int | None = None) -> Trained:
@@ -92,7 +92,7 @@ def load(directory: str | Path, step: int | None = None, seed: int | None = None
       JaxganError: no run there, no such seed, no such checkpoint, or none that is whole.
     """
     run = RunDirectory(directory)
-    config, spec = resolve(run.config()), run.spec()
+    config, spec = SHARED | dict(run.config()), run.spec()
     seeds = seeds_of(config)
     if seed is not None and seed not in seeds:
         raise JaxganError(f"{directory} was not trained with seed {seed}, but with {', '.join(map(str, seeds))}.")

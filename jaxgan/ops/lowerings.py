@@ -122,24 +122,24 @@ def X_direct(geometry: Geometry, g: jax.Array, w: jax.Array) -> jax.Array:
 def X_fold(geometry: Geometry, g: jax.Array, w: jax.Array) -> jax.Array:
     """One matrix product gives what each position adds to each block around it; shifted sums put that in place."""
     w = _block_kernel(geometry, w)
-    (rows, columns), matrix = geometry.blocks, w.reshape(-1, w.shape[3]).T
+    (rows, columns), matrix = geometry.blocks, w.reshape(-1, w.shape[3])
 
     def block(g: jax.Array) -> jax.Array:
-        parts = _wide_dot(g.reshape(-1, g.shape[3]), matrix).reshape(*g.shape[:3], rows, columns, w.shape[2])
+        parts = _contributions(g, matrix).reshape(*g.shape[:3], rows, columns, w.shape[2])
         shifts = [(i, j) for i in range(rows) for j in range(columns)]
         shifted = [_pad(parts[:, :, :, i, j], ((i, rows - 1 - i), (j, columns - 1 - j))) for i, j in shifts]
         return _depth_to_space(geometry, functools.reduce(jnp.add, shifted)).astype(g.dtype)
 
-    return _in_blocks(block, math.prod(geometry.output_size) * matrix.shape[1] * 4, g)
+    return _in_blocks(block, math.prod(geometry.output_size) * len(matrix) * 4, g)
 
 
 def X_taps(geometry: Geometry, g: jax.Array, w: jax.Array) -> jax.Array:
     """One matrix product gives what each position adds to each pixel it reaches; each sub-pixel sums its share."""
     (height, width), (s, t), (kh, kw, c, o) = geometry.size, geometry.strides, w.shape
-    matrix = w.reshape(-1, o).T
+    matrix = w.reshape(-1, o)
 
     def block(g: jax.Array) -> jax.Array:
-        parts = _wide_dot(g.reshape(-1, o), matrix).reshape(*g.shape[:3], kh, kw, c)
+        parts = _contributions(g, matrix).reshape(*g.shape[:3], kh, kw, c)
 
         def sub_pixel(rows: list[tuple[int, Pair]], columns: list[tuple[int, Pair]]) -> jax.Array:
             taps = [_pad(parts[:, :, :, i, j], (p, q)) for i, p in rows for j, q in columns]
@@ -180,7 +180,7 @@ def W_patches(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
         # Turned while they are in the cache. Without the barrier XLA would hand the product to a slower kernel, and if
         # the product were turned instead, XLA would read it across the grain in every pass of the optimizer.
         columns = lax.optimization_barrier(_patches(geometry, x).T)
-        return _wide_dot(columns, g.reshape(-1, o))
+        return jnp.dot(columns, g.reshape(-1, o), preferred_element_type=_wide(x))
 
     matrix = _summed_blocks(block, _expanded_bytes(geometry, x), x, g)
     return matrix.reshape(*geometry.kernel, c, o).astype(x.dtype)
@@ -203,8 +203,13 @@ def _in_blocks(block: Callable[[jax.Array], jax.Array], image_bytes: int, x: jax
     size, count = _blocking(len(x), image_bytes)
     if count == 1:
         return block(x)
-    y = lax.map(block, x[: size * count].reshape(count, size, *x.shape[1:]))
-    y = y.reshape(size * count, *y.shape[2:])
+    shape = jax.eval_shape(block, x[:size]).shape[1:]
+
+    def add(index: jax.Array, y: jax.Array) -> jax.Array:
+        some = block(lax.dynamic_slice_in_dim(x, index * size, size))
+        return lax.dynamic_update_slice_in_dim(y, some, index * size, 0)
+
+    y = lax.fori_loop(0, count, add, lax.empty((size * count, *shape), x.dtype))
     return y if size * count == len(x) else jnp.concatenate([y, block(x[size * count :])])
 
 
@@ -241,9 +246,15 @@ def _patches(geometry: Geometry, x: jax.Array) -> jax.Array:
     return patches.reshape(-1, patches.shape[3] * patches.shape[4])
 
 
-def _wide_dot(a: jax.Array, b: jax.Array) -> jax.Array:
-    """A matrix product whose sums, and result, are in float32 at least: more sums follow."""
-    return jnp.dot(a, b, preferred_element_type=jnp.promote_types(a.dtype, jnp.float32))
+def _contributions(g: jax.Array, matrix: jax.Array) -> jax.Array:
+    """[b oh ow, rows of the matrix]: every position's pixel times the transposed matrix, which is never laid out."""
+    positions, contract = g.reshape(-1, g.shape[3]), (((1,), (1,)), ((), ()))
+    return lax.dot_general(positions, matrix, contract, preferred_element_type=_wide(g))
+
+
+def _wide(x: jax.Array) -> jnp.dtype:
+    """The type of sums that more sums follow: float32 at least."""
+    return jnp.promote_types(x.dtype, jnp.float32)
 
 
 def _flipped(w: jax.Array) -> jax.Array:

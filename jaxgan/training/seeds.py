@@ -36,7 +36,11 @@ def keys(seed: jax.Array | np.ndarray) -> tuple[jax.Array, jax.Array]:
 
 def make_init(system: System, batch: Any, seeds: list[int]) -> Callable[[np.ndarray], Any]:
     """The function from the seeds to the state at step 0."""
-    return over_seeds(lambda seed: system.init(keys(seed)[0], batch), seeds)
+
+    def init(seed: jax.Array | np.ndarray) -> Any:
+        return system.init(keys(seed)[0], batch)
+
+    return over_seeds(init, seeds)
 
 
 def runs_of(state: Any, seeds: list[int]) -> dict[int, Any]:
