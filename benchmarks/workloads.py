@@ -1,5 +1,6 @@
 """What is compared: one table. A workload makes pairs of calls; nothing is built before it is asked for."""
 
+import dataclasses
 import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -121,6 +122,13 @@ def dispatch_pairs(task: Task, toy: bool) -> list[Pair]:
     return [Pair("jaxgan, one step a call", scanned.run, single.run, task.call_steps(toy), scanned.cost)]
 
 
+def seeds_pairs(task: Task, seeds: int, toy: bool) -> list[Pair]:
+    """Several seeds in one program against a single one: below their number, training them together pays."""
+    together = dataclasses.replace(task, settings=(*task.settings, f"seeds={seeds}")).ours(toy)
+    single = task.ours(toy)
+    return [Pair("jaxgan, one seed", together.run, single.run, task.call_steps(toy))]
+
+
 def critic_pairs(toy: bool) -> list[Pair]:
     """WGAN-GP updates of DCGAN-64's critic without batch normalisation."""
     task = Task("cifar10_dcgan64", 2, settings=("discriminator.normalise=False",))
@@ -232,6 +240,7 @@ _TRAINING: tuple[tuple[str, str, Task], ...] = (
     ("dcgan64_b128", "PyTorch's DCGAN, 64x64, batch 128", DCGAN64_128),
     ("mlp_2d", "perceptrons 3 x 128 on a ring of 8 Gaussians, batch 256", POINTS),
 )
+_SEEDS = (("seeds_16_mlp_2d", "mlp_2d", POINTS, 16), ("seeds_4_digits", "digits", DIGITS, 4))
 _DISPATCH = (("dispatch_mlp_2d", "mlp_2d", POINTS), ("dispatch_digits", "digits", DIGITS))
 _START_UP = (
     ("start_up_cold", "no compiled programs kept", False),
@@ -246,6 +255,10 @@ _ALL: tuple[Workload, ...] = (
     *(
         Workload(name, f"{of}: a scan over the steps of a call", functools.partial(dispatch_pairs, task))
         for name, of, task in _DISPATCH
+    ),
+    *(
+        Workload(name, f"{of}: {count} seeds in one program", functools.partial(seeds_pairs, task, count))
+        for name, of, task, count in _SEEDS
     ),
     Workload("plain_lax", "a transposed convolution 4x4 stride 2 with its gradients", plain_lax_pairs, "call"),
     *(

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from shrink import shrink
 
-from jaxgan.config import description, load, recipe_names, resolve
+from jaxgan.config import description, load, override, recipe_names, resolve
 from jaxgan.training.start import run
 
 
@@ -70,3 +70,15 @@ def test_a_recipe_says_what_it_is_and_is_shrunk_in_size_only(name):
     }
     assert small["objective"] == settings["objective"]
     assert len(small["discriminator"].get("hidden", ())) == len(settings["discriminator"].get("hidden", ()))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_default_recipe_reaches_its_figures_in_either_precision(precision, tmp_path):
+    """Minutes on two cores: `pytest -m long tests/test_recipes.py`."""
+    run(resolve(override(load("digits_cgan"), [f"precision={precision}"])), tmp_path / "run", "a test")
+    line = json.loads((tmp_path / "run" / "evaluations.jsonl").read_text().splitlines()[-1])
+    print({key: value for key, value in line.items() if isinstance(value, float)})
+    assert line["agreement"] >= 0.9
+    assert line["confident"] >= 0.6
+    assert line["diversity"] >= 0.7

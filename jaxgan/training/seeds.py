@@ -1,7 +1,8 @@
 """Several seeds at once: n independent runs as one program, every array of the state with a leading axis of n.
 
-Run i is the one that the seed `seed + i` makes alone: the same initial parameters, batches and random numbers. The sums
-of a batched product may be rounded differently.
+Run i is the one that the seed `seed + i` makes alone: the same initial parameters, batches and random numbers. All
+learn from one set; points, which are drawn, are those of the first seed. Sums of batched products may be rounded
+differently.
 """
 
 from collections.abc import Callable, Mapping

@@ -9,6 +9,7 @@ import pytest
 from small_runs import compile_cache, left_behind, metrics, train  # noqa: F401
 
 from jaxgan.cli import main
+from jaxgan.data import open_source
 from jaxgan.errors import JaxganError
 from jaxgan.sampling import load, trained_seeds
 from jaxgan.training.recorder import Recorder, with_spread
@@ -25,12 +26,14 @@ KINDS = {
 
 @pytest.fixture(scope="module", params=KINDS.values(), ids=KINDS)
 def runs(request, tmp_path_factory):
-    """Three seeds together, and each alone."""
+    """Three seeds together, and each alone, on one set: points are drawn anew for the first seed of each run."""
     folder, changes = tmp_path_factory.mktemp("seeds"), request.param
     kind = "images" if changes == KINDS["images"] else "points"
-    train(folder / "together", kind, seed=SEEDS[0], seeds=len(SEEDS), **changes)
-    for seed in SEEDS:
-        train(folder / str(seed), kind, seed=seed, **changes)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jaxgan.training.start.open_source", lambda data, seed: open_source(data, SEEDS[0]))
+        train(folder / "together", kind, seed=SEEDS[0], seeds=len(SEEDS), **changes)
+        for seed in SEEDS:
+            train(folder / str(seed), kind, seed=seed, **changes)
     return folder
 
 
@@ -39,9 +42,10 @@ def test_each_seed_is_the_run_that_it_makes_alone(runs):
         together, alone = load(runs / "together", seed=seed), load(runs / str(seed))
         assert (together.step, together.seed) == (alone.step, seed)
         drawn = [trained.sample(5, seed=1).images for trained in (together, alone)]
-        np.testing.assert_allclose(*drawn, atol=2e-3)
+        scale = np.abs(drawn[1]).max()
+        np.testing.assert_allclose(*drawn, rtol=0, atol=2e-2 * scale)
     others = load(runs / "together", seed=SEEDS[1]).sample(5, seed=1).images
-    assert np.abs(drawn[0] - others).max() > 1e-2  # and no two are the same
+    assert np.abs(drawn[0] - others).max() > 0.2 * scale  # and no two are the same
 
 
 def test_a_line_has_the_mean_its_standard_error_and_every_seeds_value(runs):
