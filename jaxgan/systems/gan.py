@@ -274,6 +274,8 @@ class Gan:
 
     def _images(self, player: Player, z: jax.Array, labels: jax.Array | None) -> jax.Array:
         """Generated examples that no gradient flows through."""
+        if self.accumulate == 1:
+            return self._generate(player, z, labels).images
         parts = jax.lax.map(lambda item: self._generate(player, *item).images, split((z, labels), self.accumulate))
         return parts.reshape(-1, *self.shape)
 
