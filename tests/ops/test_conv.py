@@ -278,8 +278,9 @@ def test_pytorch(kernel, stride, padding, size):
         assert conv_transpose(g, w, stride, padding).shape[1:3] == made
 
 
-@pytest.mark.parametrize("batched", [(0, 0), (0, None), (None, 0)])
-@pytest.mark.parametrize("case", [CASES[0], CASES[4], CASES[7]])
+@pytest.mark.parametrize(
+    ("case", "batched"), [(CASES[0], (0, 0)), (CASES[4], (0, 0)), (CASES[7], (0, None)), (CASES[0], (None, 0))]
+)
 def test_vmap_is_one_member_after_the_other(case, batched):
     """Values and second derivatives, with a kernel for each member, one for all, and one image for all."""
     size, _, strides, padding, *_ = case

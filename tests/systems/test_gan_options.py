@@ -29,8 +29,10 @@ def differ(a, b):
     return max(float(np.abs(x - y).max()) for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True))
 
 
-@pytest.mark.parametrize("options", [{}, dict(fresh_latents=True), dict(critic_steps=3, conditional=True)])
-@pytest.mark.parametrize("parts", [2, BATCH])
+@pytest.mark.parametrize(
+    ("parts", "options"),
+    [(2, {}), (2, dict(fresh_latents=True)), (BATCH, dict(critic_steps=3, conditional=True))],
+)
 def test_a_batch_in_parts_gives_the_step_of_the_whole(parts, options):
     whole, in_parts = (make(IMAGES, PLAIN, accumulate=n, **options) for n in (1, parts))
     (before, after, metrics), (_, again, others) = step(whole), step(in_parts)

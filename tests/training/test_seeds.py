@@ -18,7 +18,6 @@ pytestmark = pytest.mark.usefixtures("compile_cache")
 
 SEEDS = (5, 6, 7)
 KINDS = {
-    "points": {},
     "points, streaming, three critic steps": dict(device_limit_mib=0, system=dict(critic_steps=3)),
     "images": dict(steps=6),
 }
