@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from benchmarks import cost
 from benchmarks.measure import Run, seconds
+from benchmarks.peers import repeated
 from jaxgan.ops import lowerings
 from jaxgan.ops.lowerings import Geometry, Lowering
 
@@ -113,7 +114,7 @@ def chosen(layer: Layer) -> tuple[Lowering, Lowering, Lowering]:
     geometry = layer.geometry
     return (
         lowerings.C_patches,
-        lowerings.cpu_X(geometry, layer.channels),
+        lowerings.cpu_X(geometry),
         lowerings.cpu_W(geometry, layer.channels, layer.features),
     )
 
@@ -172,18 +173,7 @@ def torch_maps(layer: Layer, x: jax.Array, w: jax.Array, g: jax.Array) -> Mappin
         "X": lambda: functional.conv_transpose2d(cotangent, kernel, None, layer.stride, padding, extra),
         "W": weight_gradient,
     }
-    return {name: _repeated(one) for name, one in maps.items()}
-
-
-def _repeated(one: Callable[[], Any]) -> Run:
-    @torch.inference_mode()
-    def run() -> None:
-        for _ in range(TURNS):
-            one()
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-
-    return run
+    return {name: torch.inference_mode()(repeated(one, TURNS)) for name, one in maps.items()}
 
 
 def table(toy: bool) -> list[Measurement]:

@@ -1,19 +1,15 @@
-"""Images a second that reach host memory, beside PyTorch's DataLoader: `python benchmarks/feeding.py`.
+"""Images that reach host memory, by jaxgan's feed and by PyTorch's DataLoader.
 
-Both feed batches of 64 uint8 images, shuffled, with the same number of workers (threads here, processes there), in one
-process, in turn (A B A B ...); the figure is the median of the ratios of neighbouring measurements. Three cases: MNIST,
-which jaxgan indexes where it lives and DataLoader reads from a tensor; and zips of 50,000 JPEGs with sides of 72 and of
-256 pixels, decoded and reduced to 64, of which a measurement reads a part. MNIST needs JAXGAN_TEST_DATA, a folder with
-`tfds/mnist` prepared as array_record; the zips are made once, in the folder for temporary files.
+Both feed batches of 64 uint8 images, shuffled, with the same number of worker processes. Two cases: MNIST, which jaxgan
+indexes where it lives and DataLoader reads from a tensor; and zips of JPEGs, decoded and reduced to 64, of which a
+measurement reads a part. MNIST needs JAXGAN_TEST_DATA, a folder with `tfds/mnist` prepared as array_record; the zips
+are made once, in the folder for temporary files.
 """
 
-import argparse
 import io
 import itertools
 import os
-import statistics
 import tempfile
-import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -54,9 +50,9 @@ def mnist_pair(toy: bool) -> tuple[Run, Run]:
     return ours, theirs
 
 
-def zip_pair(toy: bool, side: int = 72) -> tuple[Run, Run]:
-    """The same for a zip of JPEGs of `side` x `side` pixels."""
-    count, steps = (500, 7) if toy else (50_000, 100)
+def zip_pair(toy: bool, side: int, count: int) -> tuple[Run, Run]:
+    """The same for a zip of `count` JPEGs of `side` x `side` pixels."""
+    count, steps = (500, 7) if toy else (count, 100)
     path = CACHE / f"{count}_{side}.zip"
     if not path.exists():
         _write_zip(path, count, side)
@@ -127,35 +123,3 @@ def _photograph(rng: np.random.Generator, side: int) -> Image.Image:
             plane = Image.fromarray(coarse[..., channel])
             pixels[..., channel] += plane.resize((side, side), Image.Resampling.BICUBIC)
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
-
-
-def rate(run: Run) -> float:
-    """Images a second of one measurement."""
-    before = time.perf_counter()
-    return run() / (time.perf_counter() - before)
-
-
-def main() -> None:
-    """Prints the medians of both, and the median of their ratios (above 1: jaxgan is faster), for each case."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=7, help="measurements of each (default: 7)")
-    parser.add_argument("--toy", action="store_true", help="little data, to see that it runs")
-    options = parser.parse_args()
-    print(f"batches of {BATCH}, {WORKERS} workers, torch {torch.__version__}, jax {jax.__version__}")
-    cases = {
-        "zip, 72 to 64": lambda: zip_pair(options.toy),
-        "zip, 256 to 64": lambda: zip_pair(options.toy, side=256),
-        "MNIST": lambda: mnist_pair(options.toy),
-    }
-    for name, make_pair in cases.items():
-        pair = make_pair()
-        for run in pair:
-            run()  # compiles, and warms what is cached
-        rounds = [[rate(run) for run in pair] for _ in range(options.rounds)]
-        ours, theirs = (statistics.median(column) for column in zip(*rounds, strict=True))
-        ratio = statistics.median(a / b for a, b in rounds)
-        print(f"{name:14}  jaxgan {ours:9,.0f} images/s  DataLoader {theirs:9,.0f}  ratio {ratio:.2f}")
-
-
-if __name__ == "__main__":
-    main()

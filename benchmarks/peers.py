@@ -191,11 +191,15 @@ def runner(step: Step, variant: Variant, steps: int) -> Callable[[], None]:
     if variant.compiler:
         for network in step.networks():
             network.compile(backend=variant.compiler)
-    one_step = captured(step) if variant.graph else step
+    return repeated(captured(step) if variant.graph else step, steps)
+
+
+def repeated(one: Callable[[], object], times: int) -> Callable[[], None]:
+    """A call that does one thing so many times and waits for the device."""
 
     def run() -> None:
-        for _ in range(steps):
-            one_step()
+        for _ in range(times):
+            one()
         if torch.cuda.is_available():
             torch.cuda.synchronize()
 

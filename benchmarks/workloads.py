@@ -200,14 +200,14 @@ def plain_lax_pairs(toy: bool) -> list[Pair]:
     return [Pair("lax.conv_transpose, autodiff", waiting(primitive), waiting(plain), 1, work)]
 
 
-def feeding_pairs(function: str, toy: bool) -> list[Pair]:
+def feeding_pairs(function: str, sizes: Mapping[str, int], toy: bool) -> list[Pair]:
     """Pairs of `benchmarks.feeding`; a call returns the number of images that it fed."""
     from benchmarks import feeding  # slow to import
 
     if function == "mnist_pair" and "JAXGAN_TEST_DATA" not in os.environ:
         print("feed_mnist is left out: JAXGAN_TEST_DATA names no folder of prepared data")
         return []
-    mine, theirs = getattr(feeding, function)(toy)
+    mine, theirs = getattr(feeding, function)(toy, **sizes)
     return [Pair("PyTorch DataLoader", mine, theirs, mine())]
 
 
@@ -246,7 +246,11 @@ _START_UP = (
     ("start_up_cold", "no compiled programs kept", False),
     ("start_up_warm", "compiled programs kept from the start before", True),
 )
-_FEEDING = (("feed_mnist", "MNIST", "mnist_pair"), ("feed_zip", "a zip of JPEGs", "zip_pair"))
+_FEEDING: tuple[tuple[str, str, str, Mapping[str, int]], ...] = (
+    ("feed_mnist", "MNIST", "mnist_pair", {}),
+    ("feed_zip", "a zip of 50,000 JPEGs, 72x72 to 64x64", "zip_pair", dict(side=72, count=50_000)),
+    ("feed_zip_256", "a zip of 10,000 JPEGs, 256x256 to 64x64", "zip_pair", dict(side=256, count=10_000)),
+)
 
 _ALL: tuple[Workload, ...] = (
     *(Workload(name, what, functools.partial(training_pairs, task)) for name, what, task in _TRAINING),
@@ -268,8 +272,8 @@ _ALL: tuple[Workload, ...] = (
         for name, of, warm in _START_UP
     ),
     *(
-        Workload(name, f"reading, decoding and batching {of}", functools.partial(feeding_pairs, function), "image")
-        for name, of, function in _FEEDING
+        Workload(name, f"reading and batching {of}", functools.partial(feeding_pairs, function, sizes), "image")
+        for name, of, function, sizes in _FEEDING
     ),
 )
 WORKLOADS: dict[str, Workload] = {workload.name: workload for workload in _ALL}

@@ -191,15 +191,18 @@ def _sample(options: argparse.Namespace, overrides: list[str], command: str) -> 
     if options.trained_seed not in (None, "all") and not options.trained_seed.isdecimal():
         raise JaxganError(f"--trained-seed takes a seed or all, not {options.trained_seed!r}.")
     every = options.trained_seed == "all"
-    one = None if every or options.trained_seed is None else int(options.trained_seed)
-    for seed in sampling.trained_seeds(options.directory) if every else [one]:
-        trained = sampling.load(options.directory, step, seed)
-        labels = None
-        if options.labels is not None:
-            labels = [_class(text, trained.spec.class_names) for text in options.labels.split(",")]
+    if every:
+        runs = list(sampling.load_all(options.directory, step).values())
+    else:
+        seed = None if options.trained_seed is None else int(options.trained_seed)
+        runs = [sampling.load(options.directory, step, seed)]
+    labels = None
+    if options.labels is not None:
+        labels = [_class(text, runs[0].spec.class_names) for text in options.labels.split(",")]
+    for trained in runs:
         samples = trained.sample(options.num, options.seed, labels)
         out = Path(options.out)
-        out = out.with_stem(f"{out.stem}_seed{seed}") if every else out
+        out = out.with_stem(f"{out.stem}_seed{trained.seed}") if every else out
         sampling.save(out, samples, trained)
         print(f"{len(samples.images)} samples of step {trained.step}: {out}")
     return 0

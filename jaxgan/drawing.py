@@ -1,5 +1,6 @@
 """Drawing many samples from a state, so that sample i is the same whatever number is drawn."""
 
+import itertools
 from collections import deque
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -61,14 +62,15 @@ class Sampler:
         """
         cycle = np.asarray(labels if labels is not None else range(max(self._num_classes, 1)), np.int32)
         wanted = np.resize(cycle, -(-num // CHUNK) * CHUNK)
-        running: deque[tuple[jax.Array, jax.Array]] = deque()  # the device goes on while the host copies
+        chunks = (
+            self._draw(state, np.uint32(seed), np.int32(first), wanted[first : first + CHUNK])
+            for first in range(0, num, CHUNK)
+        )
+        running = deque(itertools.islice(chunks, AHEAD))  # the device goes on while the host copies
         images, latents = [], []
-        for first in range(0, num + AHEAD * CHUNK, CHUNK):
-            if first < num:
-                running.append(self._draw(state, np.uint32(seed), np.int32(first), wanted[first : first + CHUNK]))
-            if first < AHEAD * CHUNK or not running:
-                continue
+        while running:
             chunk = running.popleft()
+            running.extend(itertools.islice(chunks, 1))
             images.append(np.asarray(chunk[0]))
             if not np.isfinite(images[-1]).all():
                 raise JaxganError(

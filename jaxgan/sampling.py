@@ -1,7 +1,6 @@
 """Drawing samples from a run. Needs the run directory only: no data set, no recipe file, no accelerator."""
 
 import dataclasses
-import functools
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -33,6 +32,7 @@ class Trained:
       spec: what the data looked like.
       config: the run's settings.
       seed: that it was trained with.
+      sampler: of the system; the seeds of a run share its compiled program.
     """
 
     system: System
@@ -41,10 +41,7 @@ class Trained:
     spec: DataSpec
     config: Mapping[str, Any]
     seed: int
-
-    @functools.cached_property
-    def _sampler(self) -> Sampler:
-        return Sampler(self.system)
+    sampler: Sampler
 
     def sample(self, num: int, seed: int = 0, labels: Sequence[int] | None = None) -> Samples:
         """Draws `num` samples; sample i depends on (seed, i) and its label, never on `num`.
@@ -68,16 +65,7 @@ class Trained:
             names = ", ".join(self.spec.class_names)
             raise JaxganError(f"the labels are {list(labels)}, but must be in 0..{classes - 1} ({names}).")
         with jax.default_matmul_precision(self.config["matmul_precision"]):
-            return self._sampler(self.state, seed, num, labels)
-
-
-def trained_seeds(directory: str | Path) -> list[int]:
-    """The seeds that a run was trained with.
-
-    Raises:
-      JaxganError: there is no run.
-    """
-    return seeds_of(SHARED | dict(RunDirectory(directory).config()))
+            return self.sampler(self.state, seed, num, labels)
 
 
 def load(directory: str | Path, step: int | None = None, seed: int | None = None) -> Trained:
@@ -91,12 +79,17 @@ def load(directory: str | Path, step: int | None = None, seed: int | None = None
     Raises:
       JaxganError: no run there, no such seed, no such checkpoint, or none that is whole.
     """
+    runs = load_all(directory, step)
+    if seed is not None and seed not in runs:
+        raise JaxganError(f"{directory} was not trained with seed {seed}, but with {', '.join(map(str, runs))}.")
+    return runs[next(iter(runs)) if seed is None else seed]
+
+
+def load_all(directory: str | Path, step: int | None = None) -> dict[int, Trained]:
+    """Loads the runs of all seeds that were trained together, by seed; arguments and errors as of `load`."""
     run = RunDirectory(directory)
     config, spec = SHARED | dict(run.config()), run.spec()
-    seeds = seeds_of(config)
-    if seed is not None and seed not in seeds:
-        raise JaxganError(f"{directory} was not trained with seed {seed}, but with {', '.join(map(str, seeds))}.")
-    system = build_system(config, spec)
+    system, seeds = build_system(config, spec), seeds_of(config)
     checkpoints = Checkpoints(run.checkpoints)
     abstract = {"state": jax.eval_shape(make_init(system, spec.zeros(1), seeds), as_array(seeds))}
     if step is None:
@@ -109,8 +102,9 @@ def load(directory: str | Path, step: int | None = None, seed: int | None = None
     else:
         raise JaxganError(f"{directory} has no checkpoint of step {step}; it has {checkpoints.steps()}.")
     checkpoints.close()
-    chosen = seeds[0] if seed is None else seed
-    return Trained(system, runs_of(trees["state"], seeds)[chosen], step, spec, config, chosen)
+    sampler = Sampler(system)
+    runs = runs_of(trees["state"], seeds)
+    return {seed: Trained(system, state, step, spec, config, seed, sampler) for seed, state in runs.items()}
 
 
 def save(path: Path, samples: Samples, trained: Trained) -> None:

@@ -12,7 +12,7 @@ import jax
 import pytest
 
 from jaxgan import config
-from jaxgan.sampling import load
+from jaxgan.sampling import load_all
 from jaxgan.training.start import Result, run
 
 ROOT = Path(__file__).parents[1]
@@ -86,10 +86,10 @@ def start(*arguments: str | Path, cache: Path | None = None) -> subprocess.Popen
 
 def left_behind(workdir: Path) -> dict[str, Any]:
     """Everything of a run that must not depend on whether it was interrupted, as bytes and plain values."""
-    trained = load(workdir)
-    leaves = jax.tree_util.tree_leaves_with_path(trained.state)
+    runs = load_all(workdir)
+    leaves = jax.tree_util.tree_leaves_with_path({seed: trained.state for seed, trained in runs.items()})
     return {
-        "step": trained.step,
+        "step": next(iter(runs.values())).step,
         "state": {jax.tree_util.keystr(path): (leaf.shape, leaf.tobytes()) for path, leaf in leaves},
         "metrics": [{k: v for k, v in line.items() if k not in CLOCK} for line in metrics(workdir)],
         "sheets": {str(path.relative_to(workdir)): path.read_bytes() for path in (workdir / "samples").rglob("*.png")},

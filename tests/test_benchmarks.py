@@ -197,3 +197,12 @@ def test_a_comparison_runs_and_is_written(tmp_path):
 
     assert main(["--toy", "--only", "plain_lax", "--out", str(tmp_path)]) == 0
     assert {path.name for path in tmp_path.iterdir()} == {"results.json", "results.png"}
+
+
+def test_what_jaxgan_takes_is_among_the_lowerings_that_are_timed():
+    pytest.importorskip("torch")
+    from benchmarks import convolutions
+
+    for layer in (*convolutions.LAYERS, *convolutions.TOY_LAYERS):
+        for taken, timed in zip(convolutions.chosen(layer), convolutions.candidates(layer).values(), strict=True):
+            assert taken in timed

@@ -1,4 +1,4 @@
-"""How the three maps of `conv.py` are computed on each backend: one function decides for each map.
+"""How the three maps of `conv.py` are computed on each backend, and which way is taken where.
 
 C(x, w) is the convolution, X(g, w) its adjoint in the image, W(x, g) its adjoint in the kernel. Every lowering of a map
 computes the same numbers, with images [b, h, w, c] and kernels [kh, kw, c, o]; they differ in what XLA makes of them.

@@ -323,10 +323,8 @@ class Gan:
 
         items = (*split((real, fake, labels), self.accumulate), part_keys(key, self.accumulate))
         batch_stats, grads, (on_real, on_fake, terms) = accumulated(part, player.batch_stats, items)
-        # In the order of cause and effect; a dict that came out of a trace would be sorted.
         metrics = _judgement(on_real.reshape(-1), on_fake.reshape(-1))
-        for name in ("discriminator_loss", "penalty")[: len(terms)]:
-            metrics[name] = jnp.mean(terms[name])
+        metrics |= {name: jnp.mean(values) for name, values in terms.items()}  # by name, as a dict leaves a trace
         return _step(player, grads, batch_stats, self.discriminator_optimizer), metrics
 
     def _update_generator(

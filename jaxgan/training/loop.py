@@ -17,7 +17,7 @@ from jaxgan.systems import System
 from jaxgan.training import tally
 from jaxgan.training.checkpoints import Checkpoints
 from jaxgan.training.recorder import Recorder
-from jaxgan.training.seeds import as_array, keys, make_init, over_seeds, seeds_of
+from jaxgan.training.seeds import as_array, keys, make_init, over_seeds, runs_of, seeds_of
 from jaxgan.training.stopping import Stop
 from jaxgan.training.tally import Tally
 
@@ -78,11 +78,11 @@ def _begin(
     batch = source.spec.zeros(*([micro] if micro > 1 else []), config["batch_size"])
     # It runs once: less optimized it has the same bits, and is compiled in half the time.
     init = jax.jit(make_init(system, batch, seeds), compiler_options={"xla_backend_optimization_level": 1})
-    one = make_init(system, batch, seeds[:1])
-    first, (_, key) = jax.eval_shape(one, np.uint32(0)), jax.eval_shape(keys, np.uint32(0))
+    abstract_state, (_, key) = jax.eval_shape(init, as_array(seeds)), jax.eval_shape(keys, np.uint32(0))
+    first = jax.eval_shape(lambda state: runs_of(state, seeds)[seeds[0]], abstract_state)
     names = tally.metric_names(system.update, first, batch, key)
     sums = tally.empty(len(names), len(seeds))
-    abstract = {"state": jax.eval_shape(init, as_array(seeds)), "tally": sums}
+    abstract = {"state": abstract_state, "tally": sums}
     step, trees = checkpoints.restore_newest(abstract, recorder.report) or (0, {})
     if not trees:
         return 0, init(as_array(seeds)), sums, names

@@ -11,7 +11,7 @@ from small_runs import compile_cache, left_behind, metrics, train  # noqa: F401
 from jaxgan.cli import main
 from jaxgan.data import open_source
 from jaxgan.errors import JaxganError
-from jaxgan.sampling import load, trained_seeds
+from jaxgan.sampling import load, load_all
 from jaxgan.training.recorder import Recorder, with_spread
 
 pytestmark = pytest.mark.usefixtures("compile_cache")
@@ -95,7 +95,7 @@ def test_scores_of_all_seeds_and_samples_of_one_or_all(tmp_path, capsys):
     agreement = [line["agreement"] for line in lines]
     assert f"agreement {np.mean(agreement):.3f} ± {np.std(agreement, ddof=1) / 2**0.5:.3f}" in capsys.readouterr().out
 
-    assert trained_seeds(run) == [0, 1]
+    assert list(load_all(run)) == [0, 1]
     sample = ["sample", str(run), "--num", "3", "--out", str(tmp_path / "x.npz")]
     for choice in ([], ["--trained-seed", "1"], ["--trained-seed", "all"]):
         assert main([*sample, *choice]) == 0
