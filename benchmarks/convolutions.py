@@ -20,7 +20,8 @@ from benchmarks import cost
 from benchmarks.measure import Run, seconds
 from benchmarks.peers import repeated
 from jaxgan.ops import lowerings
-from jaxgan.ops.lowerings import Geometry, Lowering
+from jaxgan.ops.geometry import Geometry, geometry_of, pair
+from jaxgan.ops.lowerings import Lowering
 
 TURNS, ROUNDS = 3, 3
 
@@ -48,11 +49,7 @@ class Layer:
     @property
     def geometry(self) -> Geometry:
         """As the lowerings take it."""
-        out = -(-self.side // self.stride)
-        total = max((out - 1) * self.stride + self.kernel - self.side, 0)
-        padding = (total // 2, total - total // 2)
-        size, kernel, strides = ((value, value) for value in (self.side, self.kernel, self.stride))
-        return Geometry(size, kernel, strides, (padding, padding))
+        return geometry_of(pair(self.side), pair(self.kernel), pair(self.stride), "SAME")
 
     def arrays(self) -> tuple[jax.Array, jax.Array, jax.Array]:
         """Image, kernel and cotangent."""
@@ -98,25 +95,29 @@ LAYERS = (
     Layer(32, 4, 2, 64, 128, _DCGAN64),
     Layer(16, 4, 2, 128, 256, _DCGAN64),
     Layer(8, 4, 2, 256, 512, _DCGAN64),
+    # As of residual networks, and one that makes a picture.
+    Layer(32, 3, 1, 64, 64, _DCGAN64),
+    Layer(16, 3, 1, 256, 256, _DCGAN64),
+    Layer(4, 3, 1, 512, 512, _DCGAN64),
+    Layer(64, 3, 1, 64, 3, _DCGAN64),
 )
 TOY_LAYERS = (Layer(6, 3, 2, 2, 3, 2), Layer(6, 4, 2, 2, 3, 2), Layer(6, 3, 1, 2, 3, 2))
 
 
 def candidates(layer: Layer) -> Mapping[str, tuple[Lowering, ...]]:
     """Lowerings that apply, by map."""
+    c = (lowerings.C_direct, lowerings.C_patches, lowerings.C_winograd)
     x = (lowerings.X_direct, lowerings.X_fold, lowerings.X_taps)
-    w = (lowerings.W_direct, lowerings.W_patches) + ((lowerings.W_mirrored,) if layer.stride == 1 else ())
-    return {"C": (lowerings.C_direct, lowerings.C_patches), "X": x, "W": w}
+    w = (lowerings.W_direct, lowerings.W_patches, lowerings.W_winograd)
+    if layer.stride > 1:
+        return {"C": c, "X": (*x, lowerings.X_winograd), "W": w}
+    return {"C": (*c, lowerings.C_taps), "X": (*x, lowerings.X_mirrored), "W": (*w, lowerings.W_mirrored)}
 
 
 def chosen(layer: Layer) -> tuple[Lowering, Lowering, Lowering]:
     """What jaxgan takes on a CPU."""
-    geometry = layer.geometry
-    return (
-        lowerings.C_patches,
-        lowerings.cpu_X(geometry),
-        lowerings.cpu_W(geometry, layer.channels, layer.features),
-    )
+    of = layer.geometry, layer.channels, layer.features, jnp.dtype(jnp.float32)
+    return lowerings.cpu_C(*of), lowerings.cpu_X(*of), lowerings.cpu_W(*of)
 
 
 def measure(layer: Layer) -> Iterator[Measurement]:

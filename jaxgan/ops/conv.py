@@ -21,22 +21,9 @@ from typing import overload
 import jax
 import jax.numpy as jnp
 
-from jaxgan.errors import JaxganError, unknown
-from jaxgan.ops.lowerings import (
-    UNPADDED,
-    C_direct,
-    C_patches,
-    Geometry,
-    Pair,
-    W_direct,
-    X_direct,
-    by_backend,
-    cpu_W,
-    cpu_X,
-)
-
-Padding = str | int | tuple[Pair, Pair]
-
+from jaxgan.errors import JaxganError
+from jaxgan.ops.geometry import Geometry, Padding, Pair, geometry_of, legal_sizes, pair, sides_of
+from jaxgan.ops.lowerings import C_direct, W_direct, X_direct, by_backend, cpu_C, cpu_W, cpu_X
 
 # The three maps, and the table above as code.
 
@@ -47,7 +34,7 @@ def C(geometry: Geometry, x: jax.Array, w: jax.Array) -> jax.Array:
     if geometry.is_matrix:
         matrix = w.reshape(-1, w.shape[3])
         return (x.reshape(-1, len(matrix)) @ matrix).reshape(-1, *geometry.output_size, w.shape[3])
-    return by_backend(C_patches, C_direct, geometry, x, w)
+    return by_backend(cpu_C(geometry, w.shape[2], w.shape[3], x.dtype), C_direct, geometry, x, w)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -56,7 +43,7 @@ def X(geometry: Geometry, g: jax.Array, w: jax.Array) -> jax.Array:
     if geometry.is_matrix:
         matrix = w.reshape(-1, w.shape[3])
         return (g.reshape(-1, w.shape[3]) @ matrix.T).reshape(-1, *geometry.size, w.shape[2])
-    return by_backend(cpu_X(geometry), X_direct, geometry, g, w)
+    return by_backend(cpu_X(geometry, w.shape[2], w.shape[3], g.dtype), X_direct, geometry, g, w)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -65,7 +52,7 @@ def W(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
     if geometry.is_matrix:
         positions = g.reshape(-1, g.shape[3])
         return (x.reshape(len(positions), -1).T @ positions).reshape(*geometry.kernel, x.shape[3], g.shape[3])
-    return by_backend(cpu_W(geometry, x.shape[3], g.shape[3]), W_direct, geometry, x, g)
+    return by_backend(cpu_W(geometry, x.shape[3], g.shape[3], x.dtype), W_direct, geometry, x, g)
 
 
 C.defvjp(lambda geo, x, w: (C(geo, x, w), (x, w)), lambda geo, xw, g: (X(geo, g, xw[1]), W(geo, xw[0], g)))
@@ -95,7 +82,7 @@ def conv(x: jax.Array, kernel: jax.Array, strides: int | Pair = 1, padding: Padd
       JaxganError: shapes that do not fit together, an unknown padding, a kernel larger than the padded image.
     """
     _check_channels("conv", x, kernel, kernel.shape[-2:-1])
-    return C(_geometry(_pair(x.shape[1:3]), _pair(kernel.shape), _pair(strides), padding), *_promoted(x, kernel))
+    return C(geometry_of(pair(x.shape[1:3]), pair(kernel.shape), pair(strides), padding), *_promoted(x, kernel))
 
 
 def conv_transpose(
@@ -122,7 +109,7 @@ def conv_transpose(
       JaxganError: shapes that do not fit together, an unknown padding, an impossible `output_size`.
     """
     _check_channels("conv_transpose", x, kernel, kernel.shape[-1:])
-    legal = list(map(_legal_sizes, x.shape[1:3], kernel.shape[:2], _pair(strides), _sides(padding)))
+    legal = list(map(legal_sizes, x.shape[1:3], kernel.shape[:2], pair(strides), sides_of(padding)))
     if output_size is None:
         output_size = (legal[0][-1], legal[1][-1]) if padding == "SAME" else (legal[0][0], legal[1][0])
     if output_size[0] not in legal[0] or output_size[1] not in legal[1]:
@@ -131,7 +118,7 @@ def conv_transpose(
             f"conv_transpose of images {x.shape} with kernel {kernel.shape}, strides {strides} and padding {padding!r} "
             f"cannot make size {tuple(output_size)}: legal heights are {heights}, widths {widths}."
         )
-    return X(_geometry(_pair(output_size), _pair(kernel.shape), _pair(strides), padding), *_promoted(x, kernel))
+    return X(geometry_of(pair(output_size), pair(kernel.shape), pair(strides), padding), *_promoted(x, kernel))
 
 
 @overload
@@ -152,45 +139,8 @@ def conv_output_size(
     Raises:
       JaxganError: an unknown padding, a kernel larger than the padded image.
     """
-    result = _geometry(_pair(size), _pair(kernel), _pair(strides), padding).output_size
+    result = geometry_of(pair(size), pair(kernel), pair(strides), padding).output_size
     return result[0] if isinstance(size, int) else result
-
-
-def _geometry(size: Pair, kernel: Pair, strides: Pair, padding: Padding) -> Geometry:
-    top_bottom, left_right = map(_axis_padding, size, kernel, strides, _sides(padding))
-    geometry = Geometry(size, kernel, strides, (top_bottom, left_right))
-    if min(geometry.output_size) < 1:
-        raise JaxganError(f"a kernel of {kernel} does not fit into an image of {size} with padding {padding!r}.")
-    return geometry
-
-
-def _pair(value: int | tuple[int, ...]) -> Pair:
-    return (value, value) if isinstance(value, int) else (value[0], value[1])
-
-
-def _sides(padding: Padding) -> tuple[Pair | None, Pair | None]:
-    """Explicit padding of both axes; None stands for "SAME", which depends on the size."""
-    if isinstance(padding, str):
-        if padding not in ("SAME", "VALID"):
-            raise unknown("padding", padding, ("SAME", "VALID"))
-        return (None, None) if padding == "SAME" else UNPADDED
-    top_bottom, left_right = _pair(padding) if isinstance(padding, int) else padding
-    return _pair(top_bottom), _pair(left_right)
-
-
-def _axis_padding(n: int, k: int, s: int, sides: Pair | None) -> Pair:
-    if sides is not None:
-        return sides
-    total = max((-(-n // s) - 1) * s + k - n, 0)
-    return total // 2, total - total // 2
-
-
-def _legal_sizes(n: int, k: int, s: int, sides: Pair | None) -> range:
-    """Sizes that a convolution takes to n."""
-    least = (n - 1) * s + (1 if sides is None else k - sum(sides))
-    if least + s <= 1:
-        raise JaxganError(f"no image has size {n} after a kernel of {k} with stride {s} and padding {sides}.")
-    return range(max(least, 1), least + s)
 
 
 def _check_channels(name: str, x: jax.Array, kernel: jax.Array, channels: tuple[int, ...]) -> None:

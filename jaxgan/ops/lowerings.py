@@ -4,7 +4,6 @@ C(x, w) is the convolution, X(g, w) its adjoint in the image, W(x, g) its adjoin
 computes the same numbers, with images [b, h, w, c] and kernels [kh, kw, c, o]; they differ in what XLA makes of them.
 """
 
-import dataclasses
 import functools
 import math
 from collections.abc import Callable
@@ -13,60 +12,58 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-Pair = tuple[int, int]
-Lowering = Callable[["Geometry", jax.Array, jax.Array], jax.Array]
+from jaxgan.ops import winograd
+from jaxgan.ops.geometry import Geometry, Pair
 
-UNPADDED = ((0, 0), (0, 0))
+Lowering = Callable[[Geometry, jax.Array, jax.Array], jax.Array]
+
 BLOCK_BYTES = 2**22
 """Of the patches that are in the making at one time: what the last-level cache of a small machine keeps."""
+TILES_BYTES = 2**23
+"""Of Winograd's tiles: twice as many, because each of the sixteen products needs one sixteenth of them."""
+
+_FEW = 4  # channels, as of a picture
 
 _NHWC = ("NHWC", "HWIO", "NHWC")
 _SWAPPED = ("CHWN", "IHWO", "HWNC")  # batch and channels
 
 
-@dataclasses.dataclass(frozen=True)
-class Geometry:
-    """One forward convolution: sizes as (height, width), padding ((top, bottom), (left, right)), which crops if < 0."""
-
-    size: Pair
-    kernel: Pair
-    strides: Pair
-    padding: tuple[Pair, Pair]
-
-    @property
-    def output_size(self) -> Pair:
-        """Size of `C(x, w)`: floor((size + low + high - kernel) / stride) + 1."""
-        axes = zip(self.size, self.kernel, self.strides, self.padding, strict=True)
-        height, width = ((n + lo + hi - k) // s + 1 for n, k, s, (lo, hi) in axes)
-        return height, width
-
-    @property
-    def blocks(self) -> Pair:
-        """Width of the kernel in strides: ceil(kernel / stride)."""
-        height, width = (-(-k // s) for k, s in zip(self.kernel, self.strides, strict=True))
-        return height, width
-
-    @property
-    def is_matrix(self) -> bool:
-        """Whether C is one matrix product: a kernel of 1x1, or one that covers the whole image."""
-        whole = self.kernel == self.size or self.kernel == self.strides == (1, 1)
-        return whole and self.padding == UNPADDED
-
-
 # Which lowering: measured on 2 Zen 5 cores, float32, jax 0.10.2, inside a loop, where a training step runs; the figures
-# are in docs/performance.md. XLA's own convolution reaches half the speed of its matrix product on a CPU, so there C is
-# always `C_patches`. GPUs and TPUs take the direct forms, which cuDNN and the TPU compiler recognise.
+# are in docs/performance.md. XLA's own convolution reaches half the speed of its matrix product on a CPU, so there each
+# map is made of matrix products. GPUs and TPUs take the direct forms, which cuDNN and the TPU compiler recognise.
 
 
-def cpu_X(geometry: Geometry) -> Lowering:
+def cpu_C(geometry: Geometry, channels: int, features: int, dtype: jnp.dtype) -> Lowering:
+    """At stride 1 an image with many channels is better not copied for the sake of few features."""
+    if _saves_products(geometry, channels, features, dtype):
+        return C_winograd
+    return C_taps if geometry.strides == (1, 1) and features <= _FEW < channels else C_patches
+
+
+def cpu_X(geometry: Geometry, channels: int, features: int, dtype: jnp.dtype) -> Lowering:
     """A dilated input wastes all but 1 in s s products. Whole blocks of a stride by a stride are added the quickest."""
     (height, width), (s, t) = geometry.kernel, geometry.strides
-    return X_taps if (s, t) == (1, 1) or height % s or width % t else X_fold
+    if (s, t) == (1, 1):
+        return X_mirrored
+    if _saves_products(geometry, channels, features, dtype):
+        return X_winograd
+    return X_taps if height % s or width % t else X_fold
 
 
-def cpu_W(geometry: Geometry, channels: int, features: int) -> Lowering:
+def cpu_W(geometry: Geometry, channels: int, features: int, dtype: jnp.dtype) -> Lowering:
     """Copies of the image are cheap while a patch is short; at stride 1 the cotangent can be the one that is copied."""
-    return W_mirrored if geometry.strides == (1, 1) and features <= 4 < channels else W_patches
+    if _saves_products(geometry, channels, features, dtype):
+        return W_winograd
+    return W_mirrored if geometry.strides == (1, 1) and features <= _FEW < channels else W_patches
+
+
+def _saves_products(geometry: Geometry, channels: int, features: int, dtype: jnp.dtype) -> bool:
+    """Whether Winograd's tiles save enough products to pay for their sums, which would lose digits of a half float."""
+    if any(r not in (2, 3) for r in geometry.blocks) or jnp.finfo(dtype).bits < 32:
+        return False
+    block = math.prod(geometry.strides)
+    products = math.prod((winograd.TILE**2, *geometry.tiles, block))
+    return products <= 0.7 * math.prod(geometry.output_size + geometry.kernel) and min(block * channels, features) >= 16
 
 
 def by_backend(cpu: Lowering, default: Lowering, geometry: Geometry, a: jax.Array, b: jax.Array) -> jax.Array:
@@ -105,7 +102,27 @@ def C_patches(geometry: Geometry, x: jax.Array, w: jax.Array) -> jax.Array:
     def block(x: jax.Array) -> jax.Array:
         return (_patches(geometry, x) @ matrix).reshape(len(x), *geometry.output_size, -1)
 
-    return _in_blocks(block, _expanded_bytes(geometry, x), x)
+    return _in_blocks(block, _expanded_bytes(geometry, x), x, BLOCK_BYTES)
+
+
+def C_taps(geometry: Geometry, x: jax.Array, w: jax.Array) -> jax.Array:
+    """At stride 1 the convolution is an adjoint too."""
+    return X_taps(geometry.mirror, x, _flipped(w))
+
+
+def C_winograd(geometry: Geometry, x: jax.Array, w: jax.Array) -> jax.Array:
+    """Sixteen products of tiles of the image with tiles of the kernel, in blocks of a stride by a stride."""
+    (height, width), (m, n), o = geometry.output_size, geometry.tile_results, w.shape[3]
+    kernel = winograd.on_both_axes(_kernel_line, _kernel_line, _block_kernel(geometry, w))
+
+    def block(x: jax.Array) -> jax.Array:
+        pairs = zip(_image_tiles(geometry, x), kernel, strict=True)
+        products = [[(a @ b).reshape(len(x), *geometry.tiles, o) for a, b in zip(*ab, strict=True)] for ab in pairs]
+        rows, columns = (functools.partial(winograd.collect, count=count) for count in (m, n))
+        y = jnp.stack([jnp.stack(row, 3) for row in winograd.on_both_axes(rows, columns, products)], 2)
+        return y.reshape(len(x), y.shape[1] * m, y.shape[3] * n, o)[:, :height, :width]
+
+    return _in_blocks(block, _tiles_bytes(geometry, x), x, TILES_BYTES)
 
 
 # Lowerings of X.
@@ -130,7 +147,7 @@ def X_fold(geometry: Geometry, g: jax.Array, w: jax.Array) -> jax.Array:
         shifted = [_pad(parts[:, :, :, i, j], ((i, rows - 1 - i), (j, columns - 1 - j))) for i, j in shifts]
         return _depth_to_space(geometry, functools.reduce(jnp.add, shifted)).astype(g.dtype)
 
-    return _in_blocks(block, math.prod(geometry.output_size) * len(matrix) * 4, g)
+    return _in_blocks(block, math.prod(geometry.output_size) * len(matrix) * 4, g, BLOCK_BYTES)
 
 
 def X_taps(geometry: Geometry, g: jax.Array, w: jax.Array) -> jax.Array:
@@ -150,7 +167,22 @@ def X_taps(geometry: Geometry, g: jax.Array, w: jax.Array) -> jax.Array:
         y = jnp.stack([jnp.stack([sub_pixel(i, j) for j in columns], 3) for i in rows], 2)
         return y.reshape(len(g), y.shape[1] * s, y.shape[3] * t, c)[:, :height, :width].astype(g.dtype)
 
-    return _in_blocks(block, math.prod(geometry.output_size) * kh * kw * c * 4, g)
+    return _in_blocks(block, math.prod(geometry.output_size) * kh * kw * c * 4, g, BLOCK_BYTES)
+
+
+def X_winograd(geometry: Geometry, g: jax.Array, w: jax.Array) -> jax.Array:
+    """A convolution that makes the blocks, a stride by a stride, of the image from the cotangent."""
+    axes = zip(geometry.size, geometry.strides, geometry.padding, strict=True)
+    (top, bottom), (left, right) = ((lo // s, (lo + n - 1) // s) for n, s, (lo, _) in axes)  # where the image lies
+    (rows, columns), (height, width) = geometry.blocks, geometry.output_size
+    padding = (rows - 1 - top, bottom + 1 - height), (columns - 1 - left, right + 1 - width)
+    blocks = Geometry(geometry.output_size, geometry.blocks, (1, 1), padding)
+    return _depth_to_space(geometry, C_winograd(blocks, g, _flipped(_block_kernel(geometry, w))), (top, left))
+
+
+def X_mirrored(geometry: Geometry, g: jax.Array, w: jax.Array) -> jax.Array:
+    """At stride 1 the adjoint is a convolution too."""
+    return cpu_C(geometry.mirror, g.shape[3], w.shape[2], g.dtype)(geometry.mirror, g, _flipped(w))
 
 
 def _taps(geometry: Geometry, axis: int) -> list[list[tuple[int, Pair]]]:
@@ -182,25 +214,39 @@ def W_patches(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
         columns = lax.optimization_barrier(_patches(geometry, x).T)
         return jnp.dot(columns, g.reshape(-1, o), preferred_element_type=_wide(x))
 
-    matrix = _summed_blocks(block, _expanded_bytes(geometry, x), x, g)
+    matrix = _summed_blocks(block, _expanded_bytes(geometry, x), x, g, BLOCK_BYTES)
     return matrix.reshape(*geometry.kernel, c, o).astype(x.dtype)
 
 
 def W_mirrored(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
     """At stride 1 image and cotangent may change places: then the patches are those of the few features."""
-    (top, bottom), (left, right) = geometry.padding
-    rows, columns = geometry.kernel[0] - 1, geometry.kernel[1] - 1
-    padding = ((rows - top, rows - bottom), (columns - left, columns - right))
-    mirror = dataclasses.replace(geometry, size=geometry.output_size, padding=padding)
-    return _flipped(W_patches(mirror, g, x))
+    return _flipped(W_patches(geometry.mirror, g, x))
+
+
+def W_winograd(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
+    """Sixteen products of tiles of the image with tiles of the cotangent, summed over blocks of images."""
+    (rows, columns), (s, t), (kh, kw) = geometry.blocks, geometry.strides, geometry.kernel
+    c, o = x.shape[3], g.shape[3]
+
+    def block(x: jax.Array, g: jax.Array) -> jax.Array:
+        pairs = zip(_image_tiles(geometry, x), _cotangent_tiles(geometry, g), strict=True)
+        return jnp.stack([jnp.stack([a.T @ b for a, b in zip(*ab, strict=True)]) for ab in pairs])
+
+    def line(count: int) -> Callable[[winograd.Line], winograd.Line]:
+        return lambda products: winograd.collect(winograd.halved(products), count)
+
+    products = _summed_blocks(block, _tiles_bytes(geometry, x), x, g, TILES_BYTES)
+    w = jnp.stack([jnp.stack(row) for row in winograd.on_both_axes(line(rows), line(columns), products)])
+    w = w.reshape(rows, columns, s, t, c, o).swapaxes(1, 2)
+    return w.reshape(rows * s, columns * t, c, o)[:kh, :kw]
 
 
 # What they share.
 
 
-def _in_blocks(block: Callable[[jax.Array], jax.Array], image_bytes: int, x: jax.Array) -> jax.Array:
+def _in_blocks(block: Callable[[jax.Array], jax.Array], image_bytes: int, x: jax.Array, budget: int) -> jax.Array:
     """`block(x)`, computed for so many images at a time that what it expands them to stays in the cache."""
-    size, count = _blocking(len(x), image_bytes)
+    size, count = _blocking(len(x), image_bytes, budget)
     if count == 1:
         return block(x)
     shape = jax.eval_shape(block, x[:size]).shape[1:]
@@ -214,10 +260,10 @@ def _in_blocks(block: Callable[[jax.Array], jax.Array], image_bytes: int, x: jax
 
 
 def _summed_blocks(
-    block: Callable[[jax.Array, jax.Array], jax.Array], image_bytes: int, x: jax.Array, g: jax.Array
+    block: Callable[[jax.Array, jax.Array], jax.Array], image_bytes: int, x: jax.Array, g: jax.Array, budget: int
 ) -> jax.Array:
     """`block(x, g)`, a sum over images, computed for some of them at a time as in `_in_blocks`."""
-    size, count = _blocking(len(x), image_bytes)
+    size, count = _blocking(len(x), image_bytes, budget)
     if count == 1:
         return block(x, g)
     rest = block(x[size * count :], g[size * count :])  # of no images: zeros
@@ -225,11 +271,11 @@ def _summed_blocks(
     return lax.scan(lambda total, xg: (total + block(*xg), None), rest, tuple(blocks))[0]
 
 
-def _blocking(images: int, image_bytes: int) -> Pair:
+def _blocking(images: int, image_bytes: int, budget: int) -> Pair:
     """Images in a block, and the number of whole blocks: 1 if one more loop would not pay."""
-    if images * image_bytes <= 2 * BLOCK_BYTES:
+    if images * image_bytes <= 2 * budget:
         return images, 1
-    most = max(1, min(images, BLOCK_BYTES // image_bytes))
+    most = max(1, min(images, budget // image_bytes))
     size = next(n for n in range(most, 0, -1) if images % n == 0)
     size = size if 2 * size > most else most  # rather a remainder than many small blocks
     return size, images // size
@@ -238,6 +284,48 @@ def _blocking(images: int, image_bytes: int) -> Pair:
 def _expanded_bytes(geometry: Geometry, x: jax.Array) -> int:
     """Of the patches of one image."""
     return math.prod((*geometry.output_size, *geometry.kernel, x.shape[3])) * x.dtype.itemsize
+
+
+def _kernel_line(taps: winograd.Line) -> winograd.Line:
+    return winograd.halved(winograd.evaluate(taps))
+
+
+def _tiles_bytes(geometry: Geometry, x: jax.Array) -> int:
+    """Of the tiles of one image."""
+    return math.prod((winograd.TILE**2, *geometry.tiles, *geometry.strides, x.shape[3])) * x.dtype.itemsize
+
+
+def _image_tiles(geometry: Geometry, x: jax.Array) -> winograd.Grid:
+    """4 x 4 matrices [b p q, s t c] of the tiles (p, q), whose pixels are blocks of a stride by a stride."""
+    (p, q), (s, t), (m, n), (rows, columns) = geometry.tiles, geometry.strides, geometry.tile_results, geometry.blocks
+    needed = (p * m + rows - 1) * s, (q * n + columns - 1) * t
+    axes = zip(needed, geometry.size, geometry.padding, strict=True)
+    vertical, horizontal = ((lo, whole - size - lo) for whole, size, (lo, _) in axes)
+    x = _pad(x, (vertical, horizontal))
+
+    def of_sub_pixel(row: int, column: int) -> winograd.Grid:
+        starts = [[(i * s + row, j * t + column) for j in range(winograd.TILE)] for i in range(winograd.TILE)]
+        pixels = [[_every(x, start, (m * s, n * t), (p, q)) for start in line] for line in starts]
+        return winograd.on_both_axes(winograd.tile, winograd.tile, pixels)
+
+    grids = [of_sub_pixel(row, column) for row in range(s) for column in range(t)]
+    lines = [[jnp.stack(same, 3) for same in zip(*line, strict=True)] for line in zip(*grids, strict=True)]
+    return [[a.reshape(len(x) * p * q, s * t * x.shape[3]) for a in line] for line in lines]
+
+
+def _cotangent_tiles(geometry: Geometry, g: jax.Array) -> winograd.Grid:
+    """4 x 4 matrices [b p q, o] of the tiles (p, q)."""
+    (p, q), (m, n), (b, height, width, o) = geometry.tiles, geometry.tile_results, g.shape
+    g = _pad(g, ((0, p * m - height), (0, q * n - width)))
+    pixels = [[_every(g, (i, j), (m, n), (p, q)) for j in range(n)] for i in range(m)]
+    lines = winograd.on_both_axes(winograd.evaluate, winograd.evaluate, pixels)
+    return [[a.reshape(b * p * q, o) for a in line] for line in lines]
+
+
+def _every(x: jax.Array, start: Pair, steps: Pair, count: Pair) -> jax.Array:
+    """`count` rows and columns of the image, `steps` apart."""
+    ends = [a + (n - 1) * step + 1 for a, step, n in zip(start, steps, count, strict=True)]
+    return lax.slice(x, (0, *start, 0), (len(x), *ends, x.shape[3]), (1, *steps, 1))
 
 
 def _patches(geometry: Geometry, x: jax.Array) -> jax.Array:
@@ -268,10 +356,8 @@ def _pad(x: jax.Array, padding: tuple[Pair, Pair]) -> jax.Array:
 
 def _offsets(geometry: Geometry, x: jax.Array) -> list[jax.Array]:
     """For each entry of the kernel, the pixels that it meets: kh kw arrays [b, oh, ow, c]."""
-    (oh, ow), (s, t), (b, _, _, c) = geometry.output_size, geometry.strides, x.shape
-    x, ends = _pad(x, geometry.padding), ((oh - 1) * s + 1, (ow - 1) * t + 1)
-    starts = [(i, j) for i in range(geometry.kernel[0]) for j in range(geometry.kernel[1])]
-    return [lax.slice(x, (0, i, j, 0), (b, i + ends[0], j + ends[1], c), (1, s, t, 1)) for i, j in starts]
+    (kh, kw), x = geometry.kernel, _pad(x, geometry.padding)
+    return [_every(x, (i, j), geometry.strides, geometry.output_size) for i in range(kh) for j in range(kw)]
 
 
 def _block_kernel(geometry: Geometry, w: jax.Array) -> jax.Array:
@@ -281,9 +367,9 @@ def _block_kernel(geometry: Geometry, w: jax.Array) -> jax.Array:
     return w.reshape(rows, s, columns, t, c, o).transpose(0, 2, 1, 3, 4, 5).reshape(rows, columns, s * t * c, o)
 
 
-def _depth_to_space(geometry: Geometry, y: jax.Array) -> jax.Array:
-    """Lays out the blocks of the padded image and removes the padding: [b, p, q, s t c] -> [b, h, w, c]."""
+def _depth_to_space(geometry: Geometry, y: jax.Array, first: Pair = (0, 0)) -> jax.Array:
+    """Lays out the blocks of the padded image from the first on and removes the padding: [b, p, q, s t c] -> image."""
     (b, p, q, _), (s, t) = y.shape, geometry.strides
     y = y.reshape(b, p, q, s, t, -1).transpose(0, 1, 3, 2, 4, 5).reshape(b, p * s, q * t, -1)
-    (top, _), (left, _) = geometry.padding
+    top, left = geometry.padding[0][0] - first[0] * s, geometry.padding[1][0] - first[1] * t
     return _pad(y, ((-top, geometry.size[0] + top - p * s), (-left, geometry.size[1] + left - q * t)))

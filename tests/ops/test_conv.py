@@ -12,6 +12,7 @@ from jaxgan.errors import JaxganError
 from jaxgan.ops import conv as ops
 from jaxgan.ops import lowerings
 from jaxgan.ops.conv import conv, conv_output_size, conv_transpose
+from jaxgan.ops.geometry import geometry_of
 
 NHWC = ("NHWC", "HWIO", "NHWC")
 
@@ -34,12 +35,15 @@ CASES = [
     ((6, 6), (2, 2), (3, 3), "VALID", 5, 3),
     ((4, 3), (4, 3), (1, 1), "VALID", 6, 5),
     ((4, 3), (1, 1), (1, 1), "SAME", 5, 6),
+    ((8, 7), (3, 3), (1, 1), "SAME", 17, 16),
+    ((17, 18), (4, 4), (2, 2), ((1, 2), (2, 0)), 4, 16),
+    ((9, 19), (3, 4), (1, 2), ((-1, 2), (0, 3)), 8, 16),
 ]
 
 
 def geometry(case):
     size, kernel, strides, padding, *_ = case
-    return ops._geometry(size, kernel, strides, padding)
+    return geometry_of(size, kernel, strides, padding)
 
 
 def arrays(case, dtype=np.float64, batch=2):
@@ -119,13 +123,13 @@ def test_cases_reach_every_lowering():
     """A lowering that no case reaches would be untested."""
     chosen = set()
     for case in CASES:
-        geo, (channels, features) = geometry(case), case[4:]
-        chosen |= {geo.is_matrix, lowerings.C_patches, ops.cpu_X(geo), ops.cpu_W(geo, channels, features)}
+        geo, of = geometry(case), (*case[4:], jnp.float64)
+        chosen |= {geo.is_matrix, ops.cpu_C(geo, *of), ops.cpu_X(geo, *of), ops.cpu_W(geo, *of)}
     written = {f for name, f in vars(lowerings).items() if name[:2] in ("C_", "X_", "W_")}
     assert chosen == written - {lowerings.C_direct, lowerings.X_direct, lowerings.W_direct} | {True, False}
 
 
-@pytest.mark.parametrize("case", CASES[::3])
+@pytest.mark.parametrize("case", [*CASES[::3], *CASES[-2:]])
 def test_blocks_of_images_change_nothing(case, monkeypatch):
     """Seven images: one at a time, three with one left over, and all at once."""
     geo = geometry(case)
@@ -134,9 +138,24 @@ def test_blocks_of_images_change_nothing(case, monkeypatch):
         direct = lowerings.C_direct(geo, x, w), lowerings.X_direct(geo, g, w), lowerings.W_direct(geo, x, g)
         for size in (1, 3 * lowerings._expanded_bytes(geo, x), 10**9):
             monkeypatch.setattr(lowerings, "BLOCK_BYTES", size)
-            maps = (lowerings.C_patches, ops.cpu_X(geo), lowerings.W_patches)
+            monkeypatch.setattr(lowerings, "TILES_BYTES", size)
+            maps = [choose(geo, *case[4:], x.dtype) for choose in (ops.cpu_C, ops.cpu_X, ops.cpu_W)]
             blocks = jax.jit(lambda *pairs, maps=maps: [f(geo, *pair) for f, pair in zip(maps, pairs, strict=True)])
             close(tuple(blocks((x, w), (g, w), (x, g))), direct)
+
+
+@pytest.mark.parametrize("case", CASES[-3:])
+def test_winograd_rounds_like_the_plain_product(case):
+    """In single precision its greatest error, against double precision, is at most twice that of the patches."""
+    geo = geometry(case)
+    with jax.enable_x64(True):
+        x, w, g, *_ = arrays(case)
+        for name, pair in {"C": (x, w), "W": (x, g)}.items():
+            exact = vars(lowerings)[f"{name}_direct"](geo, *pair)
+            single = [a.astype(jnp.float32) for a in pair]
+            ways = [vars(lowerings)[f"{name}_{way}"] for way in ("winograd", "patches")]
+            winograd, patches = (jnp.abs(jax.jit(way, static_argnums=0)(geo, *single) - exact).max() for way in ways)
+            assert 0 < winograd < 2 * patches
 
 
 @pytest.mark.parametrize("case", [CASES[0], CASES[1], CASES[3], CASES[4]])
