@@ -58,12 +58,16 @@ def cpu_W(geometry: Geometry, channels: int, features: int, dtype: jnp.dtype) ->
 
 
 def _saves_products(geometry: Geometry, channels: int, features: int, dtype: jnp.dtype) -> bool:
-    """Whether Winograd's tiles save enough products to pay for their sums, which would lose digits of a half float."""
+    """Whether Winograd's tiles save enough products to pay for their sums, which would lose digits of a half float.
+
+    Strided, the sums are more, and take a second more to compile, which a narrow layer would not win back in a run.
+    """
     if any(r not in (2, 3) for r in geometry.blocks) or jnp.finfo(dtype).bits < 32:
         return False
     block = math.prod(geometry.strides)
     products = math.prod((winograd.TILE**2, *geometry.tiles, block))
-    return products <= 0.7 * math.prod(geometry.output_size + geometry.kernel) and min(block * channels, features) >= 16
+    is_wide = min(block * channels, features) >= (16 if block == 1 else 128)
+    return is_wide and products <= 0.7 * math.prod(geometry.output_size + geometry.kernel)
 
 
 def by_backend(cpu: Lowering, default: Lowering, geometry: Geometry, a: jax.Array, b: jax.Array) -> jax.Array:
