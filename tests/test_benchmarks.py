@@ -206,3 +206,18 @@ def test_what_jaxgan_takes_is_among_the_lowerings_that_are_timed():
     for layer in (*convolutions.LAYERS, *convolutions.TOY_LAYERS):
         for taken, timed in zip(convolutions.chosen(layer), convolutions.candidates(layer).values(), strict=True):
             assert taken in timed
+
+
+def test_a_loop_over_a_lowering_computes_every_turn():
+    """XLA moves what does not change out of a loop, and the lowering would look as many times as fast."""
+    pytest.importorskip("torch")
+    from benchmarks import convolutions
+
+    calls = []
+
+    def lowering(geometry, a, b):
+        return jax.pure_callback(lambda a: calls.append(1) or np.asarray(a), jax.ShapeDtypeStruct(a.shape, a.dtype), a)
+
+    layer = convolutions.TOY_LAYERS[0]
+    convolutions.looped(lowering, layer.geometry, *layer.arrays()[:2])()
+    assert len(calls) == convolutions.TURNS
