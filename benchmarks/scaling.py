@@ -37,7 +37,7 @@ def task(batch: int, resolution: int, width: int) -> Task:
     """PyTorch's DCGAN with as many layers as the resolution has room for."""
     players = ("generator", "discriminator")
     sizes = [f"{player}.{option}" for player in players for option in (f"width={width}", "multipliers=()")]
-    return Task("cifar10_dcgan64", 1, (resolution, resolution, 3), (f"batch_size={batch}", *sizes), toy=())
+    return Task("cifar10_dcgan64", 10, (resolution, resolution, 3), (f"batch_size={batch}", *sizes), toy=())
 
 
 def sweep(machine: Machine, toy: bool) -> list[Point]:

@@ -131,7 +131,7 @@ def seeds_pairs(task: Task, seeds: int, toy: bool) -> list[Pair]:
 
 def critic_pairs(toy: bool) -> list[Pair]:
     """WGAN-GP updates of DCGAN-64's critic without batch normalisation."""
-    task = Task("cifar10_dcgan64", 2, settings=("discriminator.normalise=False",))
+    task = Task("cifar10_dcgan64", 10, settings=("discriminator.normalise=False",))
     batch = 4 if toy else 32
     real, fake = np.random.default_rng(0).uniform(-1, 1, (2, batch, 64, 64, 3)).astype(np.float32)
     pairs = []
@@ -228,9 +228,9 @@ def _ring() -> config.ConfigDict:
 
 _TOY_POINTS = ("batch_size=8", "generator.hidden=(4,4,4)", "discriminator.hidden=(4,4,4)", "data.num=64")
 DIGITS = Task("digits_cgan", 20)
-MNIST = Task("mnist_dcgan", 5, (28, 28, 1))
-DCGAN64 = Task("cifar10_dcgan64", 2, (64, 64, 3))
-DCGAN64_128 = Task("cifar10_dcgan64", 1, (64, 64, 3), ("batch_size=128",))
+MNIST = Task("mnist_dcgan", 10, (28, 28, 1))
+DCGAN64 = Task("cifar10_dcgan64", 10, (64, 64, 3))
+DCGAN64_128 = Task("cifar10_dcgan64", 10, (64, 64, 3), ("batch_size=128",))
 POINTS = Task(_ring(), 200, toy=_TOY_POINTS)
 
 _TRAINING: tuple[tuple[str, str, Task], ...] = (

@@ -208,15 +208,17 @@ def test_what_jaxgan_takes_is_among_the_lowerings_that_are_timed():
             assert taken in timed
 
 
-def test_a_loop_over_a_lowering_computes_every_turn():
+@pytest.mark.parametrize("read", [0, 1])
+def test_a_loop_over_a_lowering_computes_every_turn(read):
     """XLA moves what does not change out of a loop, and the lowering would look as many times as fast."""
     pytest.importorskip("torch")
     from benchmarks import convolutions
 
     calls = []
 
-    def lowering(geometry, a, b):
-        return jax.pure_callback(lambda a: calls.append(1) or np.asarray(a), jax.ShapeDtypeStruct(a.shape, a.dtype), a)
+    def lowering(geometry, *operands):
+        a, shape = operands[read], jax.ShapeDtypeStruct(operands[read].shape, jnp.float32)
+        return jax.pure_callback(lambda a: calls.append(1) or np.asarray(a), shape, a)
 
     layer = convolutions.TOY_LAYERS[0]
     convolutions.looped(lowering, layer.geometry, *layer.arrays()[:2])()

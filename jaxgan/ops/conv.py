@@ -10,8 +10,8 @@ convolution of a generator) and `W(x, g)` (with respect to w). Every derivative 
 | `W(x, g)`, cotangent t  | `X(g, t)`               | `C(x, t)`      |
 
 Left to autodiff, the weight gradient of a transposed convolution is a doubly dilated convolution, which XLA's CPU
-backend runs 40 times slower than the same numbers written as `W`. `lowerings.py` alone decides how each map is computed
-on each backend. Forward mode (`jax.jvp`, `jax.linearize`, `jax.hessian`) is refused by JAX with a TypeError, as for
+backend runs 40 times slower than the same numbers written as `W`. `choice.py` alone decides how each map is computed on
+each backend. Forward mode (`jax.jvp`, `jax.linearize`, `jax.hessian`) is refused by JAX with a TypeError, as for
 every `custom_vjp`: write a Hessian product as the gradient of a gradient.
 """
 
@@ -22,8 +22,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.errors import JaxganError
+from jaxgan.ops.choice import apply_C, apply_W, apply_X
 from jaxgan.ops.geometry import Geometry, Padding, Pair, geometry_of, legal_sizes, pair, sides_of
-from jaxgan.ops.lowerings import C_direct, W_direct, X_direct, by_backend, cpu_C, cpu_W, cpu_X
 
 # The three maps, and the table above as code.
 
@@ -31,28 +31,19 @@ from jaxgan.ops.lowerings import C_direct, W_direct, X_direct, by_backend, cpu_C
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def C(geometry: Geometry, x: jax.Array, w: jax.Array) -> jax.Array:
     """Convolution: y[b, p, q, o] = sum_{i, j, c} x[b, p s + i - top, q s + j - left, c] w[i, j, c, o]."""
-    if geometry.is_matrix:
-        matrix = w.reshape(-1, w.shape[3])
-        return (x.reshape(-1, len(matrix)) @ matrix).reshape(-1, *geometry.output_size, w.shape[3])
-    return by_backend(cpu_C(geometry, w.shape[2], w.shape[3], x.dtype), C_direct, geometry, x, w)
+    return apply_C(geometry, x, w)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def X(geometry: Geometry, g: jax.Array, w: jax.Array) -> jax.Array:
     """Adjoint of C in its image: <C(x, w), g> = <x, dx> for dx = X(g, w)."""
-    if geometry.is_matrix:
-        matrix = w.reshape(-1, w.shape[3])
-        return (g.reshape(-1, w.shape[3]) @ matrix.T).reshape(-1, *geometry.size, w.shape[2])
-    return by_backend(cpu_X(geometry, w.shape[2], w.shape[3], g.dtype), X_direct, geometry, g, w)
+    return apply_X(geometry, g, w)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def W(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
     """Adjoint of C in its kernel: <C(x, w), g> = <w, dw> for dw = W(x, g)."""
-    if geometry.is_matrix:
-        positions = g.reshape(-1, g.shape[3])
-        return (x.reshape(len(positions), -1).T @ positions).reshape(*geometry.kernel, x.shape[3], g.shape[3])
-    return by_backend(cpu_W(geometry, x.shape[3], g.shape[3], x.dtype), W_direct, geometry, x, g)
+    return apply_W(geometry, x, g)
 
 
 C.defvjp(lambda geo, x, w: (C(geo, x, w), (x, w)), lambda geo, xw, g: (X(geo, g, xw[1]), W(geo, xw[0], g)))

@@ -3,7 +3,6 @@
 import dataclasses
 
 from jaxgan.errors import JaxganError, unknown
-from jaxgan.ops import winograd
 
 Pair = tuple[int, int]
 Padding = str | int | tuple[Pair, Pair]
@@ -31,17 +30,6 @@ class Geometry:
     def blocks(self) -> Pair:
         """Width of the kernel in strides: ceil(kernel / stride)."""
         height, width = (-(-k // s) for k, s in zip(self.kernel, self.strides, strict=True))
-        return height, width
-
-    @property
-    def tile_results(self) -> Pair:
-        """(height, width) of what one of Winograd's tiles gives: 5 - blocks."""
-        return winograd.TILE + 1 - self.blocks[0], winograd.TILE + 1 - self.blocks[1]
-
-    @property
-    def tiles(self) -> Pair:
-        """Winograd's tiles that cover the result: ceil(output size / results of a tile)."""
-        height, width = (-(-n // m) for n, m in zip(self.output_size, self.tile_results, strict=True))
         return height, width
 
     @property

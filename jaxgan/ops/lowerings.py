@@ -1,4 +1,4 @@
-"""How the three maps of `conv.py` are computed on each backend, and which way is taken where.
+"""Ways to compute the three maps of `conv.py`; `choice.py` says which is taken where.
 
 C(x, w) is the convolution, X(g, w) its adjoint in the image, W(x, g) its adjoint in the kernel. Every lowering of a map
 computes the same numbers, with images [b, h, w, c] and kernels [kh, kw, c, o]; they differ in what XLA makes of them.
@@ -18,80 +18,21 @@ from jaxgan.ops.geometry import Geometry, Pair
 Lowering = Callable[[Geometry, jax.Array, jax.Array], jax.Array]
 
 BLOCK_BYTES = 2**22
-"""Of the patches that are in the making at one time: what the last-level cache of a small machine keeps."""
+"""Patches computed at a time: what fits the last-level cache of a small machine."""
 TILES_BYTES = 2**23
-"""Of Winograd's tiles: twice as many, because each of the sixteen products needs one sixteenth of them."""
-
-_FEW = 4  # channels, as of a picture
+"""The same for Winograd's tiles: twice as much, because each of the 16 products reads one sixteenth of them."""
 
 _NHWC = ("NHWC", "HWIO", "NHWC")
 _SWAPPED = ("CHWN", "IHWO", "HWNC")  # batch and channels
 
 
-# Which lowering: measured on 2 Zen 5 cores, float32, jax 0.10.2, inside a loop, where a training step runs; the figures
-# are in docs/performance.md. XLA's own convolution reaches half the speed of its matrix product on a CPU, so there each
-# map is made of matrix products. GPUs and TPUs take the direct forms, which cuDNN and the TPU compiler recognise.
-
-
-def cpu_C(geometry: Geometry, channels: int, features: int, dtype: jnp.dtype) -> Lowering:
-    """At stride 1 an image with many channels is better not copied for the sake of few features."""
-    if _saves_products(geometry, channels, features, dtype):
-        return C_winograd
-    return C_taps if geometry.strides == (1, 1) and features <= _FEW < channels else C_patches
-
-
-def cpu_X(geometry: Geometry, channels: int, features: int, dtype: jnp.dtype) -> Lowering:
-    """A dilated input wastes all but 1 in s s products. Whole blocks of a stride by a stride are added the quickest."""
-    (height, width), (s, t) = geometry.kernel, geometry.strides
-    if (s, t) == (1, 1):
-        return X_mirrored
-    if _saves_products(geometry, channels, features, dtype):
-        return X_winograd
-    return X_taps if height % s or width % t else X_fold
-
-
-def cpu_W(geometry: Geometry, channels: int, features: int, dtype: jnp.dtype) -> Lowering:
-    """Copies of the image are cheap while a patch is short; at stride 1 the cotangent can be the one that is copied."""
-    if _saves_products(geometry, channels, features, dtype):
-        return W_winograd
-    return W_mirrored if geometry.strides == (1, 1) and features <= _FEW < channels else W_patches
-
-
-def _saves_products(geometry: Geometry, channels: int, features: int, dtype: jnp.dtype) -> bool:
-    """Whether Winograd's tiles save enough products to pay for their sums, which would lose digits of a half float.
-
-    Strided, the sums are more, and take a second more to compile, which a narrow layer would not win back in a run.
-    """
-    if any(r not in (2, 3) for r in geometry.blocks) or jnp.finfo(dtype).bits < 32:
-        return False
-    block = math.prod(geometry.strides)
-    products = math.prod((winograd.TILE**2, *geometry.tiles, block))
-    is_wide = min(block * channels, features) >= (16 if block == 1 else 128)
-    return is_wide and products <= 0.7 * math.prod(geometry.output_size + geometry.kernel)
-
-
-def by_backend(cpu: Lowering, default: Lowering, geometry: Geometry, a: jax.Array, b: jax.Array) -> jax.Array:
-    """Applies `cpu` where the program is compiled for a CPU, and `default` anywhere else.
-
-    Under `vmap` over both arguments, as in training several seeds at once, the members are computed in turn: a
-    convolution with a kernel for each member would be a grouped one, which is slow on every backend.
-    """
-
-    def apply(a: jax.Array, b: jax.Array) -> jax.Array:
-        choices = {"cpu": functools.partial(cpu, geometry), "default": functools.partial(default, geometry)}
-        return lax.platform_dependent(a, b, **choices)
-
-    def batched(size: int, is_batched: list[bool], a: jax.Array, b: jax.Array) -> tuple[jax.Array, bool]:
-        if all(is_batched):
-            return lax.map(lambda ab: applied(*ab), (a, b)), True
-        return jax.vmap(apply, [0 if flag else None for flag in is_batched])(a, b), True
-
-    applied = jax.custom_batching.custom_vmap(apply)
-    applied.def_vmap(batched)
-    return applied(a, b)
-
-
 # Lowerings of C.
+
+
+def C_matrix(geometry: Geometry, x: jax.Array, w: jax.Array) -> jax.Array:
+    """One product, where every pixel meets the kernel once."""
+    matrix = w.reshape(-1, w.shape[3])
+    return (x.reshape(-1, len(matrix)) @ matrix).reshape(len(x), *geometry.output_size, w.shape[3])
 
 
 def C_direct(geometry: Geometry, x: jax.Array, w: jax.Array) -> jax.Array:
@@ -104,25 +45,26 @@ def C_patches(geometry: Geometry, x: jax.Array, w: jax.Array) -> jax.Array:
     matrix = w.reshape(-1, w.shape[3])
 
     def block(x: jax.Array) -> jax.Array:
-        return (_patches(geometry, x) @ matrix).reshape(len(x), *geometry.output_size, -1)
+        return (_patches(geometry, x) @ matrix).reshape(len(x), *geometry.output_size, w.shape[3])
 
-    return _in_blocks(block, _expanded_bytes(geometry, x), x, BLOCK_BYTES)
+    return _in_blocks(block, _expanded_bytes(geometry, x.shape[3], x.dtype), x, BLOCK_BYTES)
 
 
 def C_taps(geometry: Geometry, x: jax.Array, w: jax.Array) -> jax.Array:
     """At stride 1 the convolution is an adjoint too."""
-    return X_taps(geometry.mirror, x, _flipped(w))
+    return X_taps(geometry.mirror, x, flipped(w))
 
 
 def C_winograd(geometry: Geometry, x: jax.Array, w: jax.Array) -> jax.Array:
-    """Sixteen products of tiles of the image with tiles of the kernel, in blocks of a stride by a stride."""
-    (height, width), (m, n), o = geometry.output_size, geometry.tile_results, w.shape[3]
-    kernel = winograd.on_both_axes(_kernel_line, _kernel_line, _block_kernel(geometry, w))
+    """Winograd's filtering after space-to-depth, which makes a strided convolution one of stride 1."""
+    (height, width), (m, n), tiles, o = geometry.output_size, _tile_results(geometry), tiles_of(geometry), w.shape[3]
+    transform = winograd.transform_filter
+    kernel = winograd.on_both_axes(transform, transform, _block_kernel(geometry, w))
 
     def block(x: jax.Array) -> jax.Array:
         pairs = zip(_image_tiles(geometry, x), kernel, strict=True)
-        products = [[(a @ b).reshape(len(x), *geometry.tiles, o) for a, b in zip(*ab, strict=True)] for ab in pairs]
-        rows, columns = (functools.partial(winograd.collect, count=count) for count in (m, n))
+        products = [[(a @ b).reshape(len(x), *tiles, o) for a, b in zip(*ab, strict=True)] for ab in pairs]
+        rows, columns = (functools.partial(winograd.transform_output, count=count) for count in (m, n))
         y = jnp.stack([jnp.stack(row, 3) for row in winograd.on_both_axes(rows, columns, products)], 2)
         return y.reshape(len(x), y.shape[1] * m, y.shape[3] * n, o)[:, :height, :width]
 
@@ -132,11 +74,17 @@ def C_winograd(geometry: Geometry, x: jax.Array, w: jax.Array) -> jax.Array:
 # Lowerings of X.
 
 
+def X_matrix(geometry: Geometry, g: jax.Array, w: jax.Array) -> jax.Array:
+    """One product, where every pixel meets the kernel once."""
+    positions, matrix = g.reshape(-1, w.shape[3]), w.reshape(-1, w.shape[3])
+    return (positions @ matrix.T).reshape(len(g), *geometry.size, w.shape[2])
+
+
 def X_direct(geometry: Geometry, g: jax.Array, w: jax.Array) -> jax.Array:
     """A convolution of the cotangent with strides - 1 zeros between its pixels."""
     axes = zip(geometry.size, geometry.kernel, geometry.strides, geometry.padding, geometry.output_size, strict=True)
     padding = [(k - 1 - lo, n - 1 + lo - (out - 1) * s) for n, k, s, (lo, _), out in axes]
-    w = _flipped(w)
+    w = flipped(w)
     return lax.conv_general_dilated(g, w, (1, 1), padding, lhs_dilation=geometry.strides, dimension_numbers=_NHWC)
 
 
@@ -151,7 +99,7 @@ def X_fold(geometry: Geometry, g: jax.Array, w: jax.Array) -> jax.Array:
         shifted = [_pad(parts[:, :, :, i, j], ((i, rows - 1 - i), (j, columns - 1 - j))) for i, j in shifts]
         return _depth_to_space(geometry, functools.reduce(jnp.add, shifted)).astype(g.dtype)
 
-    return _in_blocks(block, math.prod(geometry.output_size) * len(matrix) * 4, g, BLOCK_BYTES)
+    return _in_blocks(block, _expanded_bytes(geometry, w.shape[2], _wide(g)), g, BLOCK_BYTES)
 
 
 def X_taps(geometry: Geometry, g: jax.Array, w: jax.Array) -> jax.Array:
@@ -171,22 +119,22 @@ def X_taps(geometry: Geometry, g: jax.Array, w: jax.Array) -> jax.Array:
         y = jnp.stack([jnp.stack([sub_pixel(i, j) for j in columns], 3) for i in rows], 2)
         return y.reshape(len(g), y.shape[1] * s, y.shape[3] * t, c)[:, :height, :width].astype(g.dtype)
 
-    return _in_blocks(block, math.prod(geometry.output_size) * kh * kw * c * 4, g, BLOCK_BYTES)
+    return _in_blocks(block, _expanded_bytes(geometry, c, _wide(g)), g, BLOCK_BYTES)
 
 
 def X_winograd(geometry: Geometry, g: jax.Array, w: jax.Array) -> jax.Array:
-    """A convolution that makes the blocks, a stride by a stride, of the image from the cotangent."""
+    """Winograd's filtering makes the blocks, a stride by a stride, of the image from the cotangent."""
+    convolution, first = block_convolution(geometry)
+    return _depth_to_space(geometry, C_winograd(convolution, g, flipped(_block_kernel(geometry, w))), first)
+
+
+def block_convolution(geometry: Geometry) -> tuple[Geometry, Pair]:
+    """X as a convolution at stride 1, from the cotangent to blocks of the padded image, and the first of these."""
     axes = zip(geometry.size, geometry.strides, geometry.padding, strict=True)
     (top, bottom), (left, right) = ((lo // s, (lo + n - 1) // s) for n, s, (lo, _) in axes)  # where the image lies
     (rows, columns), (height, width) = geometry.blocks, geometry.output_size
     padding = (rows - 1 - top, bottom + 1 - height), (columns - 1 - left, right + 1 - width)
-    blocks = Geometry(geometry.output_size, geometry.blocks, (1, 1), padding)
-    return _depth_to_space(geometry, C_winograd(blocks, g, _flipped(_block_kernel(geometry, w))), (top, left))
-
-
-def X_mirrored(geometry: Geometry, g: jax.Array, w: jax.Array) -> jax.Array:
-    """At stride 1 the adjoint is a convolution too."""
-    return cpu_C(geometry.mirror, g.shape[3], w.shape[2], g.dtype)(geometry.mirror, g, _flipped(w))
+    return Geometry(geometry.output_size, geometry.blocks, (1, 1), padding), (top, left)
 
 
 def _taps(geometry: Geometry, axis: int) -> list[list[tuple[int, Pair]]]:
@@ -199,6 +147,13 @@ def _taps(geometry: Geometry, axis: int) -> list[list[tuple[int, Pair]]]:
 
 
 # Lowerings of W.
+
+
+def W_matrix(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
+    """One product, where every pixel meets the kernel once."""
+    positions = g.reshape(-1, g.shape[3])
+    patches = x.reshape(len(positions), math.prod(geometry.kernel) * x.shape[3])
+    return (patches.T @ positions).reshape(*geometry.kernel, x.shape[3], g.shape[3])
 
 
 def W_direct(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
@@ -218,17 +173,17 @@ def W_patches(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
         columns = lax.optimization_barrier(_patches(geometry, x).T)
         return jnp.dot(columns, g.reshape(-1, o), preferred_element_type=_wide(x))
 
-    matrix = _summed_blocks(block, _expanded_bytes(geometry, x), x, g, BLOCK_BYTES)
+    matrix = _summed_blocks(block, _expanded_bytes(geometry, c, x.dtype), x, g, BLOCK_BYTES)
     return matrix.reshape(*geometry.kernel, c, o).astype(x.dtype)
 
 
 def W_mirrored(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
     """At stride 1 image and cotangent may change places: then the patches are those of the few features."""
-    return _flipped(W_patches(geometry.mirror, g, x))
+    return flipped(W_patches(geometry.mirror, g, x))
 
 
 def W_winograd(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
-    """Sixteen products of tiles of the image with tiles of the cotangent, summed over blocks of images."""
+    """The adjoint of `C_winograd` in its kernel, summed over blocks of images."""
     (rows, columns), (s, t), (kh, kw) = geometry.blocks, geometry.strides, geometry.kernel
     c, o = x.shape[3], g.shape[3]
 
@@ -237,7 +192,7 @@ def W_winograd(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
         return jnp.stack([jnp.stack([a.T @ b for a, b in zip(*ab, strict=True)]) for ab in pairs])
 
     def line(count: int) -> Callable[[winograd.Line], winograd.Line]:
-        return lambda products: winograd.collect(winograd.halved(products), count)
+        return lambda products: winograd.adjoint_filter(products, count)
 
     products = _summed_blocks(block, _tiles_bytes(geometry, x), x, g, TILES_BYTES)
     w = jnp.stack([jnp.stack(row) for row in winograd.on_both_axes(line(rows), line(columns), products)])
@@ -285,23 +240,31 @@ def _blocking(images: int, image_bytes: int, budget: int) -> Pair:
     return size, images // size
 
 
-def _expanded_bytes(geometry: Geometry, x: jax.Array) -> int:
+def _expanded_bytes(geometry: Geometry, channels: int, dtype: jnp.dtype) -> int:
     """Of the patches of one image."""
-    return math.prod((*geometry.output_size, *geometry.kernel, x.shape[3])) * x.dtype.itemsize
+    return math.prod((*geometry.output_size, *geometry.kernel, channels)) * jnp.dtype(dtype).itemsize
 
 
-def _kernel_line(taps: winograd.Line) -> winograd.Line:
-    return winograd.halved(winograd.evaluate(taps))
+def _tile_results(geometry: Geometry) -> Pair:
+    """(height, width) of what one of Winograd's tiles gives."""
+    return winograd.TILE + 1 - geometry.blocks[0], winograd.TILE + 1 - geometry.blocks[1]
+
+
+def tiles_of(geometry: Geometry) -> Pair:
+    """Winograd's tiles, down and across, that cover the result."""
+    height, width = (-(-n // m) for n, m in zip(geometry.output_size, _tile_results(geometry), strict=True))
+    return height, width
 
 
 def _tiles_bytes(geometry: Geometry, x: jax.Array) -> int:
     """Of the tiles of one image."""
-    return math.prod((winograd.TILE**2, *geometry.tiles, *geometry.strides, x.shape[3])) * x.dtype.itemsize
+    return math.prod((winograd.TILE**2, *tiles_of(geometry), *geometry.strides, x.shape[3])) * x.dtype.itemsize
 
 
 def _image_tiles(geometry: Geometry, x: jax.Array) -> winograd.Grid:
-    """4 x 4 matrices [b p q, s t c] of the tiles (p, q), whose pixels are blocks of a stride by a stride."""
-    (p, q), (s, t), (m, n), (rows, columns) = geometry.tiles, geometry.strides, geometry.tile_results, geometry.blocks
+    """The image's transformed tiles after space-to-depth: 4 x 4 matrices [b p q, s t c]."""
+    (p, q), (m, n) = tiles_of(geometry), _tile_results(geometry)
+    (s, t), (rows, columns) = geometry.strides, geometry.blocks
     needed = (p * m + rows - 1) * s, (q * n + columns - 1) * t
     axes = zip(needed, geometry.size, geometry.padding, strict=True)
     vertical, horizontal = ((lo, whole - size - lo) for whole, size, (lo, _) in axes)
@@ -310,7 +273,7 @@ def _image_tiles(geometry: Geometry, x: jax.Array) -> winograd.Grid:
     def of_sub_pixel(row: int, column: int) -> winograd.Grid:
         starts = [[(i * s + row, j * t + column) for j in range(winograd.TILE)] for i in range(winograd.TILE)]
         pixels = [[_every(x, start, (m * s, n * t), (p, q)) for start in line] for line in starts]
-        return winograd.on_both_axes(winograd.tile, winograd.tile, pixels)
+        return winograd.on_both_axes(winograd.transform_input, winograd.transform_input, pixels)
 
     grids = [of_sub_pixel(row, column) for row in range(s) for column in range(t)]
     lines = [[jnp.stack(same, 3) for same in zip(*line, strict=True)] for line in zip(*grids, strict=True)]
@@ -318,11 +281,11 @@ def _image_tiles(geometry: Geometry, x: jax.Array) -> winograd.Grid:
 
 
 def _cotangent_tiles(geometry: Geometry, g: jax.Array) -> winograd.Grid:
-    """4 x 4 matrices [b p q, o] of the tiles (p, q)."""
-    (p, q), (m, n), (b, height, width, o) = geometry.tiles, geometry.tile_results, g.shape
+    """The cotangent's transformed tiles: 4 x 4 matrices [b p q, o]."""
+    (p, q), (m, n), (b, height, width, o) = tiles_of(geometry), _tile_results(geometry), g.shape
     g = _pad(g, ((0, p * m - height), (0, q * n - width)))
     pixels = [[_every(g, (i, j), (m, n), (p, q)) for j in range(n)] for i in range(m)]
-    lines = winograd.on_both_axes(winograd.evaluate, winograd.evaluate, pixels)
+    lines = winograd.on_both_axes(winograd.adjoint_output, winograd.adjoint_output, pixels)
     return [[a.reshape(b * p * q, o) for a in line] for line in lines]
 
 
@@ -335,7 +298,7 @@ def _every(x: jax.Array, start: Pair, steps: Pair, count: Pair) -> jax.Array:
 def _patches(geometry: Geometry, x: jax.Array) -> jax.Array:
     """[b oh ow, kh kw c]: the pixels that each position meets. Stacked before the channels, XLA copies whole pixels."""
     patches = jnp.stack(_offsets(geometry, x), 3)
-    return patches.reshape(-1, patches.shape[3] * patches.shape[4])
+    return patches.reshape(math.prod(patches.shape[:3]), math.prod(patches.shape[3:]))
 
 
 def _contributions(g: jax.Array, matrix: jax.Array) -> jax.Array:
@@ -349,7 +312,8 @@ def _wide(x: jax.Array) -> jnp.dtype:
     return jnp.promote_types(x.dtype, jnp.float32)
 
 
-def _flipped(w: jax.Array) -> jax.Array:
+def flipped(w: jax.Array) -> jax.Array:
+    """The kernel of the adjoint convolution: upside down, channels and features swapped."""
     return jnp.flip(w, (0, 1)).swapaxes(2, 3)
 
 
@@ -373,7 +337,8 @@ def _block_kernel(geometry: Geometry, w: jax.Array) -> jax.Array:
 
 def _depth_to_space(geometry: Geometry, y: jax.Array, first: Pair = (0, 0)) -> jax.Array:
     """Lays out the blocks of the padded image from the first on and removes the padding: [b, p, q, s t c] -> image."""
-    (b, p, q, _), (s, t) = y.shape, geometry.strides
-    y = y.reshape(b, p, q, s, t, -1).transpose(0, 1, 3, 2, 4, 5).reshape(b, p * s, q * t, -1)
+    (b, p, q, channels), (s, t) = y.shape, geometry.strides
+    c = channels // (s * t)
+    y = y.reshape(b, p, q, s, t, c).transpose(0, 1, 3, 2, 4, 5).reshape(b, p * s, q * t, c)
     top, left = geometry.padding[0][0] - first[0] * s, geometry.padding[1][0] - first[1] * t
     return _pad(y, ((-top, geometry.size[0] + top - p * s), (-left, geometry.size[1] + left - q * t)))

@@ -1,6 +1,7 @@
 """The three maps against JAX's own convolution under autodiff, their adjointness, and PyTorch."""
 
 import functools
+import re
 
 import jax
 import jax.numpy as jnp
@@ -9,8 +10,8 @@ import pytest
 from jax import lax
 
 from jaxgan.errors import JaxganError
+from jaxgan.ops import choice, lowerings
 from jaxgan.ops import conv as ops
-from jaxgan.ops import lowerings
 from jaxgan.ops.conv import conv, conv_output_size, conv_transpose
 from jaxgan.ops.geometry import geometry_of
 
@@ -52,6 +53,17 @@ def arrays(case, dtype=np.float64, batch=2):
     shapes = [(batch, *size, channels), (*kernel, channels, features), (batch, *geometry(case).output_size, features)]
     random = np.random.default_rng(0)
     return [jnp.asarray(random.normal(size=shape), dtype) for shape in shapes * 2]
+
+
+DIRECT = (lowerings.C_direct, lowerings.X_direct, lowerings.W_direct)
+
+
+def cpu_choices(case, dtype):
+    """The three lowerings that a CPU takes."""
+    geo, (channels, features) = geometry(case), case[4:]
+    if geo.is_matrix:
+        return lowerings.C_matrix, lowerings.X_matrix, lowerings.W_matrix
+    return tuple(f(geo, channels, features, dtype=dtype) for f in (choice.cpu_C, choice.cpu_X, choice.cpu_W))
 
 
 def close(actual, desired, tolerance=1e-10):
@@ -123,25 +135,55 @@ def test_cases_reach_every_lowering():
     """A lowering that no case reaches would be untested."""
     chosen = set()
     for case in CASES:
-        geo, of = geometry(case), (*case[4:], jnp.float64)
-        chosen |= {geo.is_matrix, ops.cpu_C(geo, *of), ops.cpu_X(geo, *of), ops.cpu_W(geo, *of)}
-    written = {f for name, f in vars(lowerings).items() if name[:2] in ("C_", "X_", "W_")}
-    assert chosen == written - {lowerings.C_direct, lowerings.X_direct, lowerings.W_direct} | {True, False}
+        chosen |= set(cpu_choices(case, jnp.float64))
+    assert not chosen & set(DIRECT)
+    assert chosen | set(DIRECT) == {
+        f for name, f in (vars(lowerings) | vars(choice)).items() if name[:2] in ("C_", "X_", "W_")
+    }
 
 
-@pytest.mark.parametrize("case", [*CASES[::3], *CASES[-2:]])
+@pytest.mark.parametrize(("size", "kernel", "stride"), [(16, 5, 2), (12, 4, 2), (6, 4, 2)])
+def test_winograd_is_taken_where_its_own_tiles_save_products(size, kernel, stride):
+    """X makes blocks around the image too: here the convolution saves products and its adjoint does not."""
+    geo = geometry_of((size, size), (kernel, kernel), (stride, stride), "SAME")
+    assert choice.cpu_C(geo, 128, 256, dtype=jnp.float32) is lowerings.C_winograd
+    assert choice.cpu_X(geo, 128, 256, dtype=jnp.float32) is not lowerings.X_winograd
+
+
+@pytest.mark.parametrize("case", [*CASES[:13:4], *CASES[-3:]])
 def test_blocks_of_images_change_nothing(case, monkeypatch):
-    """Seven images: one at a time, three with one left over, and all at once."""
+    """Seven images: one at a time, and three with one left over."""
     geo = geometry(case)
     with jax.enable_x64(True):
         x, w, g, *_ = arrays(case, batch=7)
-        direct = lowerings.C_direct(geo, x, w), lowerings.X_direct(geo, g, w), lowerings.W_direct(geo, x, g)
-        for size in (1, 3 * lowerings._expanded_bytes(geo, x), 10**9):
-            monkeypatch.setattr(lowerings, "BLOCK_BYTES", size)
-            monkeypatch.setattr(lowerings, "TILES_BYTES", size)
-            maps = [choose(geo, *case[4:], x.dtype) for choose in (ops.cpu_C, ops.cpu_X, ops.cpu_W)]
+        pairs = (x, w), (g, w), (x, g)
+        direct = tuple(f(geo, *pair) for f, pair in zip(DIRECT, pairs, strict=True))
+        for size in (1, 3):
+            monkeypatch.setattr(lowerings, "_blocking", lambda images, *_, size=size: (size, images // size))
+            maps = cpu_choices(case, x.dtype)
             blocks = jax.jit(lambda *pairs, maps=maps: [f(geo, *pair) for f, pair in zip(maps, pairs, strict=True)])
-            close(tuple(blocks((x, w), (g, w), (x, g))), direct)
+            close(tuple(blocks(*pairs)), direct)
+
+
+@pytest.mark.parametrize("case", [CASES[0], CASES[4], CASES[9], CASES[-3]])
+def test_no_images(case):
+    """A batch of none gives none, and a gradient of zeros."""
+    geo, (x, w, g, *_) = geometry(case), arrays(case, np.float32, batch=0)
+    y, dx, dw = jax.jit(lambda x, w, g: (ops.C(geo, x, w), ops.X(geo, g, w), ops.W(geo, x, g)))(x, w, g)
+    assert (y.shape, dx.shape) == (g.shape, x.shape)
+    np.testing.assert_array_equal(dw, np.zeros(w.shape))
+
+
+@pytest.mark.parametrize("case", CASES[:13:3])
+def test_half_floats_are_summed_in_single_precision(case):
+    """In bfloat16 every lowering is within its last digit of the sum of the same numbers in float32."""
+    geo = geometry(case)
+    x, w, g, *_ = arrays(case, jnp.bfloat16, batch=64)
+    maps = cpu_choices(case, x.dtype)
+    apply = jax.jit(lambda *pairs: tuple(f(geo, *pair) for f, pair in zip(maps, pairs, strict=True)))
+    half = apply((x, w), (g, w), (x, g))
+    x, w, g = (a.astype(jnp.float32) for a in (x, w, g))
+    close_in_scale([a.astype(jnp.float32) for a in half], apply((x, w), (g, w), (x, g)), 2**-8)
 
 
 @pytest.mark.parametrize("case", CASES[-3:])
@@ -150,10 +192,11 @@ def test_winograd_rounds_like_the_plain_product(case):
     geo = geometry(case)
     with jax.enable_x64(True):
         x, w, g, *_ = arrays(case)
-        for name, pair in {"C": (x, w), "W": (x, g)}.items():
+        maps = {("C", "patches"): (x, w), ("X", "taps"): (g, w), ("W", "patches"): (x, g)}
+        for (name, plain), pair in maps.items():
             exact = vars(lowerings)[f"{name}_direct"](geo, *pair)
             single = [a.astype(jnp.float32) for a in pair]
-            ways = [vars(lowerings)[f"{name}_{way}"] for way in ("winograd", "patches")]
+            ways = [vars(lowerings)[f"{name}_{way}"] for way in ("winograd", plain)]
             winograd, patches = (jnp.abs(jax.jit(way, static_argnums=0)(geo, *single) - exact).max() for way in ways)
             assert 0 < winograd < 2 * patches
 
@@ -187,18 +230,6 @@ def test_third_derivative():
         )
         ours, theirs = third(lambda x, w: conv(x, w, 2))(x, w), third(plain)(x, w)
         close_in_scale(ours, theirs, 1e-9)
-
-
-@pytest.mark.parametrize("axes", [(0, None), (None, 0), (0, 0)])
-def test_vmap(axes):
-    """A gradient under vmap equals the gradients one by one, over images, over kernels and over both."""
-    x, w, *_ = arrays(((7, 6), (4, 4), (2, 2), "SAME", 5, 3), np.float32)
-    xs, ws = jnp.stack([x, 2 * x]) if axes[0] == 0 else x, jnp.stack([w, w - 1]) if axes[1] == 0 else w
-    gradient = jax.grad(lambda x, w: jnp.sum(conv_transpose(conv(x, w, 2), w, 2, output_size=(7, 6)) ** 2), (0, 1))
-    single = [jax.jit(gradient)(xs[i] if axes[0] == 0 else x, ws[i] if axes[1] == 0 else w) for i in range(2)]
-    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *single)
-    ours = jax.jit(jax.vmap(gradient, axes))(xs, ws)
-    close_in_scale(ours, stacked, 1e-5)
 
 
 def test_scan_and_checkpoint():
@@ -300,7 +331,7 @@ def test_pytorch(kernel, stride, padding, size):
 @pytest.mark.parametrize(
     ("case", "batched"), [(CASES[0], (0, 0)), (CASES[4], (0, 0)), (CASES[7], (0, None)), (CASES[0], (None, 0))]
 )
-def test_vmap_is_one_member_after_the_other(case, batched):
+def test_vmap_gives_each_member_its_own_derivatives(case, batched):
     """Values and second derivatives, with a kernel for each member, one for all, and one image for all."""
     size, _, strides, padding, *_ = case
     with jax.enable_x64(True):
@@ -324,7 +355,11 @@ def test_vmap_is_one_member_after_the_other(case, batched):
 
 
 def test_vmap_over_kernels_makes_no_grouped_convolution():
-    x, w, *_ = arrays(CASES[0], np.float32)
-    program = jax.jit(jax.vmap(lambda x, w: conv(x, w, 2))).lower(jnp.stack([x] * 3), jnp.stack([w] * 3)).as_text()
-    assert "feature_group_count = 1" in program or "convolution" not in program
-    assert "feature_group_count = 3" not in program
+    """In the program for a GPU, where the maps are convolutions."""
+    x, w, g, *_ = arrays(CASES[0], np.float32)
+    geo = geometry(CASES[0])
+    maps = jax.jit(jax.vmap(lambda x, w, g: (ops.C(geo, x, w), ops.X(geo, g, w), ops.W(geo, x, g))))
+    traced = maps.trace(*(jnp.stack([a] * 3) for a in (x, w, g)))
+    program = traced.lower(lowering_platforms=("cuda",)).as_text()
+    assert len(re.findall(r"stablehlo.convolution", program)) == 3
+    assert set(re.findall(r"(?:feature|batch)_group_count = (\d+)", program)) == {"1"}
