@@ -13,7 +13,7 @@ try:
 except ImportError:
     sys.exit("the benchmarks compare with PyTorch: pip install torch")
 
-from benchmarks import check, convolutions, report, scaling
+from benchmarks import check, convolutions, peers, report, scaling
 from benchmarks.machine import Machine, this_machine
 from benchmarks.workloads import WORKLOADS
 
@@ -27,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.list:
         print("\n".join(f"{name:16} {what}" for name, what in known.items()))
         return 0
+    peers.tune()
     if options.check:
         failures = check.failures()
         print("\n".join(failures))

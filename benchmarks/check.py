@@ -3,7 +3,7 @@
 from benchmarks.measure import compare
 from benchmarks.workloads import WORKLOADS
 
-LIMITS = {"plain_lax": 0.5, "mnist_dcgan": 1.5, "mlp_2d": 0.7}
+LIMITS = {"plain_lax": 0.1, "mnist_dcgan": 1.15, "wgan_gp_critic": 1.15, "mlp_2d": 0.7}
 ROUNDS = 4
 ATTEMPTS = 2
 

@@ -36,7 +36,7 @@ def mnist_pair(toy: bool) -> tuple[Run, Run]:
     arrays = source.arrays()
     steps, steps_per_call = (40 if toy else 900), 20
     tensors = TensorDataset(*(torch.from_numpy(array) for array in arrays.values()))
-    theirs = _torch_feeder(tensors, steps * BATCH)  # its processes start here, before JAX has threads
+    theirs = _torch_feeder(tensors, steps * BATCH)
     feed = make_feed(source, BATCH, 1, (0,), device_limit=2**31)
     call = jax.jit(lambda constants, item: jax.lax.map(lambda step: feed.batch(constants, step), item))
 
@@ -92,7 +92,15 @@ class Photographs(Dataset):
 
 def _torch_feeder(dataset: Dataset, count: int) -> Run:
     sampler = RandomSampler(dataset, num_samples=count)
-    loader = DataLoader(dataset, BATCH, sampler=sampler, num_workers=WORKERS, persistent_workers=True)
+    # JAX has threads by now, which a plain fork would break.
+    loader = DataLoader(
+        dataset,
+        BATCH,
+        sampler=sampler,
+        num_workers=WORKERS,
+        persistent_workers=True,
+        multiprocessing_context="forkserver",
+    )
     iter(loader)  # starts the processes
 
     def theirs() -> int:

@@ -53,7 +53,7 @@ def training(settings: Settings, source: Source, steps: int, calls: int = 1) -> 
     limit = settings["device_limit_mib"] * 2**20
     feed = make_feed(source, settings["batch_size"], system.micro_batches, seeds, limit)
     state = jax.jit(make_init(system, batch, seeds))(seed)
-    names = tally.metric_names(system.update, runs_of(state, seeds)[seeds[0]], batch, jax.random.key(0))
+    names = tally.metric_names(system.update, next(runs_of(state, seeds))[1], batch, jax.random.key(0))
     params = {player: jax.device_get(getattr(state, player).params) for player in ("generator", "discriminator")}
     call, items = make_call(system, feed, seeds), feed.items(0, steps)
     carry = (state, tally.empty(len(names), len(seeds)))
@@ -77,26 +77,25 @@ def step_cost(system: System, batch: Mapping[str, Any]) -> Cost:
     return cost.count(system.update, state, batch, jax.random.key(0))
 
 
-def critic(settings: Settings, real: np.ndarray, fake: np.ndarray, weight: float, steps: int) -> Ours:
-    """`steps` WGAN-GP updates of a critic on fixed images, in one call.
+def critic(settings: Settings, real: np.ndarray, fake: np.ndarray, weight: float) -> Ours:
+    """WGAN-GP updates of a critic on given images, one a batch, in one call.
 
     Args:
       settings: resolved recipe; its discriminator, without batch normalisation, and its optimizer are used.
-      real: float32 [b, h, w, c] in [-1, 1].
+      real: float32 [n, b, h, w, c] in [-1, 1]: n batches.
       fake: the same.
       weight: of the penalty.
-      steps: in one call.
     """
     module = build(
         settings["discriminator"],
         DISCRIMINATORS,
         "config.discriminator",
-        shape=real.shape[1:],
+        shape=real.shape[2:],
         num_classes=0,
         dtype=jnp.dtype(settings["precision"]),
     )
     optimizer = build(settings["discriminator_optimizer"], OPTIMIZERS, "config.discriminator_optimizer")
-    params = jax.jit(lambda: module.init(jax.random.key(0), real, train=True)["params"])()
+    params = jax.jit(lambda: module.init(jax.random.key(0), real[0], train=True)["params"])()
 
     def step(carry: tuple[Any, Any], key: jax.Array, real: Any, fake: Any) -> tuple[tuple[Any, Any], jax.Array]:
         params, opt_state = carry
@@ -106,8 +105,8 @@ def critic(settings: Settings, real: np.ndarray, fake: np.ndarray, weight: float
 
     @jax.jit
     def call(carry: tuple[Any, Any], key: jax.Array, real: Any, fake: Any) -> tuple[tuple[Any, Any], jax.Array]:
-        keys = jax.random.split(key, steps)
-        return jax.lax.scan(lambda carry, key: step(carry, key, real, fake), carry, keys)
+        items = jax.random.split(key, len(real)), real, fake
+        return jax.lax.scan(lambda carry, item: step(carry, *item), carry, items)
 
     on_device = jax.device_put((real, fake))
     carry = (params, optimizer.init(params))
@@ -117,7 +116,7 @@ def critic(settings: Settings, real: np.ndarray, fake: np.ndarray, weight: float
         carry, losses = call(carry, jax.random.key(1), *on_device)
         jax.block_until_ready(losses)
 
-    one_step = cost.count(step, carry, jax.random.key(0), real, fake)
+    one_step = cost.count(step, carry, jax.random.key(0), real[0], fake[0])
     return Ours(run, one_step, {"discriminator": jax.device_get(params)})
 
 

@@ -133,7 +133,7 @@ def critic_pairs(toy: bool) -> list[Pair]:
     """WGAN-GP updates of DCGAN-64's critic without batch normalisation."""
     task = Task("cifar10_dcgan64", 10, settings=("discriminator.normalise=False",))
     batch = 4 if toy else 32
-    real, fake = np.random.default_rng(0).uniform(-1, 1, (2, batch, 64, 64, 3)).astype(np.float32)
+    real, fake = np.random.default_rng(0).uniform(-1, 1, (2, task.call_steps(toy), batch, 64, 64, 3)).astype(np.float32)
     pairs = []
     for variant in peers.variants(toy):
         settings = task.resolved(toy, variant.precision)
@@ -142,7 +142,7 @@ def critic_pairs(toy: bool) -> list[Pair]:
         )
         if variant.compiler and not step.networks():
             continue
-        half = ours.critic(settings, real, fake, peers.PENALTY_WEIGHT, task.call_steps(toy))
+        half = ours.critic(settings, real, fake, peers.PENALTY_WEIGHT)
         copy_parameters(step.critic, half.params["discriminator"])
         theirs = peers.runner(step, variant, task.call_steps(toy))
         pairs.append(Pair(variant.name, half.run, theirs, task.call_steps(toy), half.cost, variant.precision))

@@ -104,7 +104,7 @@ def load_all(directory: str | Path, step: int | None = None) -> dict[int, Traine
     checkpoints.close()
     sampler = Sampler(system)
     runs = runs_of(trees["state"], seeds)
-    return {seed: Trained(system, state, step, spec, config, seed, sampler) for seed, state in runs.items()}
+    return {seed: Trained(system, state, step, spec, config, seed, sampler) for seed, state in runs}
 
 
 def save(path: Path, samples: Samples, trained: Trained) -> None:

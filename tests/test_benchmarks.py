@@ -185,7 +185,7 @@ def test_peer_computes_the_same_critic_loss():
     key = jax.random.key(2)
     mine = jax.jit(lambda p: ours.critic_loss(p, module, real, fake, peers.PENALTY_WEIGHT, key))(params)
 
-    step = peers.CriticStep(settings["discriminator"], settings["discriminator_optimizer"], real, fake)
+    step = peers.CriticStep(settings["discriminator"], settings["discriminator_optimizer"], real[None], fake[None])
     copy_parameters(step.critic, params)
     share = torch.tensor(np.asarray(jax.random.uniform(key, (BATCH, 1, 1, 1))), device=step.device)
     assert float(mine) == pytest.approx(step.loss(share).item(), rel=1e-4)

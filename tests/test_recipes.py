@@ -79,6 +79,6 @@ def test_the_default_recipe_reaches_its_figures_in_either_precision(precision, t
     run(resolve(override(load("digits_cgan"), [f"precision={precision}"])), tmp_path / "run", "a test")
     line = json.loads((tmp_path / "run" / "evaluations.jsonl").read_text().splitlines()[-1])
     print({key: value for key, value in line.items() if isinstance(value, float)})
-    assert line["agreement"] >= 0.9
-    assert line["confident"] >= 0.6
-    assert line["diversity"] >= 0.7
+    assert line["agreement"] >= 0.98
+    assert line["confident"] >= 0.82
+    assert line["diversity"] >= 0.8

@@ -22,7 +22,7 @@ from jaxgan.training.stopping import Stop
 from jaxgan.training.tally import Tally
 
 Call: TypeAlias = Callable[[Any, Tally, np.ndarray, Any, Any], tuple[Any, Tally, jax.Array]]
-Hook: TypeAlias = Callable[[Call], Call]  # gives what stands in the place of the call, and calls it
+Hook: TypeAlias = Callable[[Call], Call]  # wraps the compiled call, to watch it
 
 
 class Outcome(NamedTuple):
@@ -79,7 +79,7 @@ def _begin(
     # It runs once: less optimized it has the same bits, and is compiled in half the time.
     init = jax.jit(make_init(system, batch, seeds), compiler_options={"xla_backend_optimization_level": 1})
     abstract_state, (_, key) = jax.eval_shape(init, as_array(seeds)), jax.eval_shape(keys, np.uint32(0))
-    first = jax.eval_shape(lambda state: runs_of(state, seeds)[seeds[0]], abstract_state)
+    first = jax.eval_shape(lambda state: next(runs_of(state, seeds))[1], abstract_state)
     names = tally.metric_names(system.update, first, batch, key)
     sums = tally.empty(len(names), len(seeds))
     abstract = {"state": abstract_state, "tally": sums}
@@ -101,7 +101,7 @@ def train(
       system: what is trained.
       checkpoints: of this run.
       recorder: writes what the run leaves, and tells the user.
-      watch: gives what stands in the place of the compiled call.
+      watch: wraps the compiled call, e.g. to profile it.
 
     Raises:
       JaxganError: a metric was not finite, the data failed, or a checkpoint could not be written.
@@ -138,7 +138,8 @@ def train(
                 recorder.evaluate(step, state)
             stopping = stop.signal is not None  # read once: a later signal is obeyed, and saved, after the next call
             if saving or stopping:
-                tally.means(sums, names, seeds)  # the same for what has not been logged yet
+                if not (logging or drawing or scoring):
+                    tally.means(sums, names, seeds)  # the same
                 checkpoints.save(step, {"state": state, "tally": sums})
         checkpoints.wait()
     return Outcome(step, stop.signal if step < last else None)

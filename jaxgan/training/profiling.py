@@ -160,14 +160,11 @@ class Profiler:
 
 @contextlib.contextmanager
 def profiled(folder: Path, report: Callable[[str], None]) -> Iterator[Profiler]:
-    """Gives what stands in the place of a run's compiled call; it traces two calls and reports on them.
+    """Wraps a run's compiled call, to trace two calls and report on them, or at the end on why there were none.
 
     Args:
       folder: of the trace.
       report: tells the user.
-
-    Raises:
-      JaxganError: at the end, if the run was too short.
     """
     profiler = Profiler(folder, report)
     try:
@@ -175,7 +172,7 @@ def profiled(folder: Path, report: Callable[[str], None]) -> Iterator[Profiler]:
     finally:
         profiler.stop()
     if profiler.calls < LAST:
-        raise JaxganError(
+        report(
             f"nothing to profile: calls {FIRST} to {LAST} of the program are traced, and this start of the run made "
             f"{profiler.calls}. Raise config.steps, or lower config.steps_per_call in another --workdir."
         )

@@ -5,7 +5,7 @@ learn from one set; points, which are drawn, are those of the first seed. Sums o
 differently.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -44,8 +44,15 @@ def make_init(system: System, batch: Any, seeds: list[int]) -> Callable[[np.ndar
     return over_seeds(init, seeds)
 
 
-def runs_of(state: Any, seeds: list[int]) -> dict[int, Any]:
-    """Seed -> the state of its run, without the leading axis."""
+def runs_of(state: Any, seeds: list[int]) -> Iterator[tuple[int, Any]]:
+    """Each seed with the state of its run, without the leading axis; one copy at a time."""
     if len(seeds) == 1:
-        return {seeds[0]: state}
-    return {seed: jax.tree.map(lambda x, i=i: x[i], state) for i, seed in enumerate(seeds)}
+        yield seeds[0], state
+        return
+    for place, seed in enumerate(seeds):
+        yield seed, _member(state, np.int32(place))
+
+
+@jax.jit  # one program for every seed, where single indexings would be one for each array
+def _member(state: Any, place: jax.Array) -> Any:
+    return jax.tree.map(lambda x: x[place], state)

@@ -40,6 +40,15 @@ def test_nothing_is_compiled_twice_and_nothing_needless(tmp_path):
     assert compiled("sample", tmp_path / "run", "--out", tmp_path / "x.npz") == ["jit(draw)"]
 
 
+def test_several_seeds_take_one_program_more(tmp_path):
+    """The one that takes a seed's state out of all."""
+    recipe = write_recipe(
+        tmp_path / "recipe.py", "images", seeds=3, data=dict(image_size=32), metrics=("svm1k_digits",)
+    )
+    arguments = ["train", "--config", recipe, "--workdir", tmp_path / "run"]
+    assert compiled(*arguments) == ["jit(_member)", "jit(call)", "jit(draw)", "jit(init)"]
+
+
 class Held:
     """Stands for arrays on the device where the host has no business with them: whatever it asks of them fails."""
 
