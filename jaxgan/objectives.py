@@ -46,13 +46,23 @@ def cross_entropy(logits: jax.Array, labels: Range, key: jax.Array) -> jax.Array
     return optax.sigmoid_binary_cross_entropy(logits, jnp.asarray(targets, logits.dtype))
 
 
-def _check(real_logits: jax.Array, fake_logits: jax.Array) -> None:
+def _objective(discriminator: Half, generator: Half) -> Objective:
+    """The pair, each half of which looks at its logits first."""
+    return Objective(_checked(discriminator), _checked(generator))
+
+
+def _checked(half: Half) -> Half:
     """A [b, 1] logit against a [b] one would broadcast to [b, b] and train on nonsense."""
-    for logits in (real_logits, fake_logits):
-        if logits.ndim != 1 or logits.dtype not in (jnp.float32, jnp.float64):
-            raise ValueError(f"logits must be float32 [b], got {logits.dtype} {logits.shape}")
-    if real_logits.shape != fake_logits.shape:
-        raise ValueError(f"real and fake logits differ in number: {real_logits.shape} and {fake_logits.shape}")
+
+    def checked(real_logits: jax.Array, fake_logits: jax.Array, key: jax.Array) -> jax.Array:
+        for logits in (real_logits, fake_logits):
+            if logits.ndim != 1 or logits.dtype not in (jnp.float32, jnp.float64):
+                raise ValueError(f"logits must be float32 [b], got {logits.dtype} {logits.shape}")
+        if real_logits.shape != fake_logits.shape:
+            raise ValueError(f"real and fake logits differ in number: {real_logits.shape} and {fake_logits.shape}")
+        return half(real_logits, fake_logits, key)
+
+    return checked
 
 
 def _check_labels(**ranges: Range) -> None:
@@ -79,15 +89,13 @@ def minimax(real_labels: Range = (1.0, 1.0), fake_labels: Range = (0.0, 0.0)) ->
     _check_labels(real_labels=real_labels, fake_labels=fake_labels)
 
     def discriminator(real_logits: jax.Array, fake_logits: jax.Array, key: jax.Array) -> jax.Array:
-        _check(real_logits, fake_logits)
         real_key, fake_key = jax.random.split(key)
         return cross_entropy(real_logits, real_labels, real_key) + cross_entropy(fake_logits, fake_labels, fake_key)
 
     def generator(real_logits: jax.Array, fake_logits: jax.Array, key: jax.Array) -> jax.Array:
-        _check(real_logits, fake_logits)
         return -cross_entropy(fake_logits, (0.0, 0.0), key)
 
-    return Objective(discriminator, generator)
+    return _objective(discriminator, generator)
 
 
 def non_saturating(
@@ -108,10 +116,9 @@ def non_saturating(
     _check_labels(generator_labels=generator_labels)
 
     def generator(real_logits: jax.Array, fake_logits: jax.Array, key: jax.Array) -> jax.Array:
-        _check(real_logits, fake_logits)
         return cross_entropy(fake_logits, generator_labels, key)
 
-    return Objective(minimax(real_labels, fake_labels).discriminator, generator)
+    return _objective(minimax(real_labels, fake_labels).discriminator, generator)
 
 
 def wasserstein() -> Objective:
@@ -123,14 +130,12 @@ def wasserstein() -> Objective:
     """
 
     def discriminator(real_logits: jax.Array, fake_logits: jax.Array, key: jax.Array) -> jax.Array:
-        _check(real_logits, fake_logits)
         return fake_logits - real_logits
 
     def generator(real_logits: jax.Array, fake_logits: jax.Array, key: jax.Array) -> jax.Array:
-        _check(real_logits, fake_logits)
         return -fake_logits
 
-    return Objective(discriminator, generator)
+    return _objective(discriminator, generator)
 
 
 OBJECTIVES: dict[str, Callable[..., Objective]] = {
