@@ -138,8 +138,29 @@ def wasserstein() -> Objective:
     return _objective(discriminator, generator)
 
 
+def least_squares(real_target: float = 1.0, fake_target: float = 0.0, generator_target: float = 1.0) -> Objective:
+    """L_D = (D(x) - b)^2 / 2 + (D(G(z)) - a)^2 / 2, L_G = (D(G(z)) - c)^2 / 2, for logits without a sigmoid.
+
+    Args:
+      real_target: b, what D answers to real examples.
+      fake_target: a, what D answers to generated ones.
+      generator_target: c, what G wants D to answer. a = -1, b = 1, c = 0 minimises Pearson's chi^2 divergence.
+
+    Source: Mao et al. 2017, equations 2 and 9.
+    """
+
+    def discriminator(real_logits: jax.Array, fake_logits: jax.Array, key: jax.Array) -> jax.Array:
+        return (jnp.square(real_logits - real_target) + jnp.square(fake_logits - fake_target)) / 2
+
+    def generator(real_logits: jax.Array, fake_logits: jax.Array, key: jax.Array) -> jax.Array:
+        return jnp.square(fake_logits - generator_target) / 2
+
+    return _objective(discriminator, generator)
+
+
 OBJECTIVES: dict[str, Callable[..., Objective]] = {
     "minimax": minimax,
     "non_saturating": non_saturating,
     "wasserstein": wasserstein,
+    "least_squares": least_squares,
 }
