@@ -158,9 +158,25 @@ def least_squares(real_target: float = 1.0, fake_target: float = 0.0, generator_
     return _objective(discriminator, generator)
 
 
+def hinge() -> Objective:
+    """L_D = max(0, 1 - D(x)) + max(0, 1 + D(G(z))), L_G = -D(G(z)): D stops learning from what it is sure of.
+
+    Source: Lim & Ye 2017; Miyato et al. 2018, equations 16 and 17.
+    """
+
+    def discriminator(real_logits: jax.Array, fake_logits: jax.Array, key: jax.Array) -> jax.Array:
+        return jnp.maximum(0.0, 1 - real_logits) + jnp.maximum(0.0, 1 + fake_logits)
+
+    def generator(real_logits: jax.Array, fake_logits: jax.Array, key: jax.Array) -> jax.Array:
+        return -fake_logits
+
+    return _objective(discriminator, generator)
+
+
 OBJECTIVES: dict[str, Callable[..., Objective]] = {
     "minimax": minimax,
     "non_saturating": non_saturating,
     "wasserstein": wasserstein,
+    "hinge": hinge,
     "least_squares": least_squares,
 }
