@@ -173,10 +173,29 @@ def hinge() -> Objective:
     return _objective(discriminator, generator)
 
 
+def relativistic() -> Objective:
+    """L_D = -log sigmoid(D(x) - D(G(z))), L_G = -log sigmoid(D(G(z)) - D(x)), on pairs: example i against sample i.
+
+    D learns which of the two is the real one, so G learns from real examples too. With penalties on both, the objective
+    of R3GAN (Huang et al. 2024).
+
+    Source: Jolicoeur-Martineau 2018 (arXiv:1807.00734), equations 7 and 8.
+    """
+
+    def discriminator(real_logits: jax.Array, fake_logits: jax.Array, key: jax.Array) -> jax.Array:
+        return jax.nn.softplus(fake_logits - real_logits)
+
+    def generator(real_logits: jax.Array, fake_logits: jax.Array, key: jax.Array) -> jax.Array:
+        return jax.nn.softplus(real_logits - fake_logits)
+
+    return _objective(discriminator, generator)
+
+
 OBJECTIVES: dict[str, Callable[..., Objective]] = {
     "minimax": minimax,
     "non_saturating": non_saturating,
     "wasserstein": wasserstein,
+    "relativistic": relativistic,
     "hinge": hinge,
     "least_squares": least_squares,
 }

@@ -27,6 +27,8 @@ BY_HAND = [
     ("least_squares", {"fake_target": -1.0, "generator_target": 0.0}, 0.5, 2.0, 4.625, 2.0),  # (1/4 + 9) / 2
     ("hinge", {}, 0.5, -2.0, 0.5, 2.0),
     ("hinge", {}, 2.0, 0.25, 1.25, -0.25),
+    ("relativistic", {}, 0.0, 0.0, 0.6931472, 0.6931472),
+    ("relativistic", {}, 2.0, -1.0, 0.0485874, 3.0485874),
     # Where sigmoid(x) is 0 or 1 in float32, log(sigmoid(x)) would be infinite.
     ("non_saturating", {}, 100.0, -100.0, 0.0, 100.0),
     ("non_saturating", {}, -100.0, 100.0, 200.0, 0.0),
