@@ -191,10 +191,31 @@ def relativistic() -> Objective:
     return _objective(discriminator, generator)
 
 
+def relativistic_average() -> Objective:
+    """Each example against the mean of the others: with r = D(x) - mean D(G(z)) and f = D(G(z)) - mean D(x),
+
+    L_D = -log sigmoid(r) - log(1 - sigmoid(f)), L_G = -log sigmoid(f) - log(1 - sigmoid(r)).
+
+    The means are those of the batch, or of its parts with `config.system.accumulate`.
+
+    Source: Jolicoeur-Martineau 2018 (arXiv:1807.00734), section 4.2.
+    """
+
+    def discriminator(real_logits: jax.Array, fake_logits: jax.Array, key: jax.Array) -> jax.Array:
+        softplus = jax.nn.softplus
+        return softplus(jnp.mean(fake_logits) - real_logits) + softplus(fake_logits - jnp.mean(real_logits))
+
+    def generator(real_logits: jax.Array, fake_logits: jax.Array, key: jax.Array) -> jax.Array:
+        return discriminator(fake_logits, real_logits, key)
+
+    return _objective(discriminator, generator)
+
+
 OBJECTIVES: dict[str, Callable[..., Objective]] = {
     "minimax": minimax,
     "non_saturating": non_saturating,
     "wasserstein": wasserstein,
+    "relativistic_average": relativistic_average,
     "relativistic": relativistic,
     "hinge": hinge,
     "least_squares": least_squares,

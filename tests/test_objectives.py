@@ -29,6 +29,7 @@ BY_HAND = [
     ("hinge", {}, 2.0, 0.25, 1.25, -0.25),
     ("relativistic", {}, 0.0, 0.0, 0.6931472, 0.6931472),
     ("relativistic", {}, 2.0, -1.0, 0.0485874, 3.0485874),
+    ("relativistic_average", {}, 2.0, -1.0, 0.0971748, 6.0971748),  # twice the relativistic one where all are equal
     # Where sigmoid(x) is 0 or 1 in float32, log(sigmoid(x)) would be infinite.
     ("non_saturating", {}, 100.0, -100.0, 0.0, 100.0),
     ("non_saturating", {}, -100.0, 100.0, 200.0, 0.0),
@@ -144,3 +145,11 @@ def test_cross_entropy_is_pytorchs():
 def test_label_ranges_upside_down_or_outside_are_refused(make, name, labels):
     with pytest.raises(JaxganError, match=f"config.objective.{name} is "):
         make(**{name: labels})
+
+
+def test_relativistic_average_compares_with_means():
+    """Real 0 and 2, mean 1; generated 1 and -1, mean 0: differences 0, 2 and 0, -2."""
+    real, fake = jnp.asarray([0.0, 2.0]), jnp.asarray([1.0, -1.0])
+    objective = OBJECTIVES["relativistic_average"]()
+    np.testing.assert_allclose(objective.discriminator(real, fake, KEY), [1.3862944, 0.2538560], rtol=1e-6)
+    np.testing.assert_allclose(objective.generator(real, fake, KEY), [1.3862944, 4.2538560], rtol=1e-6)
