@@ -30,6 +30,7 @@ from jaxgan.optim import OPTIMIZERS, exponential_average
 from jaxgan.penalties import PENALTIES, Penalty
 from jaxgan.registry import build, complete
 from jaxgan.systems.accumulation import accumulated, part_keys, split
+from jaxgan.systems.packing import pack, packed_shape
 
 Batch = Mapping[str, Any]
 Metrics = dict[str, jax.Array]
@@ -94,6 +95,7 @@ class Gan:
       accumulate: parts that a batch is computed in, one after another, for less memory; gradients are their mean. The
         result is the same where examples are treated alone; batch normalisation uses the statistics of each part, and
         what an objective or a penalty draws is drawn anew for each part.
+      packing: examples, all real or all generated, that D judges together with one logit (PacGAN); without labels only.
     """
 
     PARTS: ClassVar[dict[str, Any]] = {
@@ -120,6 +122,7 @@ class Gan:
     average_decay: float = 0.999
     joint_pass: bool = False
     accumulate: int = 1
+    packing: int = 1
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], spec: DataSpec) -> "Gan":
@@ -136,23 +139,25 @@ class Gan:
                 "config.system.conditional needs labels, and this data has none. Put the images into one sub-folder "
                 "a class, or set --config.system.conditional=False."
             )
-        for key in ("latent_size", "critic_steps", "accumulate"):
+        for key in ("latent_size", "critic_steps", "accumulate", "packing"):
             if options[key] < 1:
                 raise JaxganError(f"config.system.{key} is {options[key]}, but must be at least 1.")
-        if config["batch_size"] % options["accumulate"]:
+        parts = " times ".join(f"config.system.{key}={options[key]}" for key in ("accumulate", "packing"))
+        if config["batch_size"] % (options["accumulate"] * options["packing"]):
+            raise JaxganError(f"config.batch_size is {config['batch_size']}, which {parts} does not divide.")
+        if options["conditional"] and options["packing"] > 1:
             raise JaxganError(
-                f"config.batch_size is {config['batch_size']}, which config.system.accumulate={options['accumulate']} "
-                "does not divide."
+                "config.system.packing needs examples without labels; set config.system.conditional=False."
             )
         if not 0 <= options["average_decay"] < 1:
             raise JaxganError(f"config.system.average_decay is {options['average_decay']}, but must be in [0, 1).")
         num_classes = spec.num_classes if options["conditional"] else 0
         seen = dict(shape=spec.shape, num_classes=num_classes, dtype=jnp.dtype(config["precision"]))
-        given = {"generator": seen, "discriminator": seen}
-        parts = {
+        given = {"generator": seen, "discriminator": seen | dict(shape=packed_shape(spec.shape, options["packing"]))}
+        built = {
             key: build(config[key], table, f"config.{key}", **given.get(key, {})) for key, table in cls.PARTS.items()
         }
-        return cls(**parts, shape=spec.shape, num_classes=num_classes, **options)
+        return cls(**built, shape=spec.shape, num_classes=num_classes, **options)
 
     @property
     def micro_batches(self) -> int:
@@ -162,9 +167,10 @@ class Gan:
     def networks(self) -> dict[str, tuple[nn.Module, tuple[Any, ...]]]:
         """Each player's module with example arguments, for initialisation and for tables of layers."""
         labels = np.zeros(1, np.int32) if self.num_classes else None
+        judged = packed_shape(self.shape, self.packing)
         return {
             "generator": (self.generator, (np.zeros((1, self.latent_size), np.float32), labels)),
-            "discriminator": (self.discriminator, (np.zeros((1, *self.shape), np.float32), labels)),
+            "discriminator": (self.discriminator, (np.zeros((1, *judged), np.float32), labels)),
         }
 
     def init(self, key: jax.Array, batch: Batch) -> GanState:
@@ -321,6 +327,7 @@ class Gan:
             grads, (*judged, moved) = jax.grad(loss_of, has_aux=True)(player.params)
             return moved, grads, judged
 
+        real, fake = pack(real, self.packing), pack(fake, self.packing)
         items = (*split((real, fake, labels), self.accumulate), part_keys(key, self.accumulate))
         batch_stats, grads, (on_real, on_fake, terms) = accumulated(part, player.batch_stats, items)
         metrics = _judgement(on_real.reshape(-1), on_fake.reshape(-1))
@@ -348,14 +355,14 @@ class Gan:
             def loss_of(images: jax.Array) -> jax.Array:
                 # D's statistics move in D's updates only: here they are computed and dropped.
                 on_real, on_fake, _ = self._logits(
-                    discriminator.params, discriminator.batch_stats, real, images, labels, joint
+                    discriminator.params, discriminator.batch_stats, real, pack(images, self.packing), labels, joint
                 )
                 return jnp.mean(self.objective.generator(on_real, on_fake, jax.random.fold_in(key, 2)))
 
             loss, cotangent = jax.value_and_grad(loss_of)(fakes.images)
             return fakes.batch_stats, fakes.pullback(cotangent)[0], loss
 
-        items = (*split((real, z, labels), self.accumulate), part_keys(key, self.accumulate))
+        items = (*split((pack(real, self.packing), z, labels), self.accumulate), part_keys(key, self.accumulate))
         batch_stats, grads, loss = accumulated(part, player.batch_stats, items)
         return _step(player, grads, batch_stats, self.generator_optimizer), {"generator_loss": jnp.mean(loss)}
 

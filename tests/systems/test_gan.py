@@ -69,6 +69,8 @@ SYSTEMS = {
     "penalty, joint pass, three critic steps, two parts": dict(
         objective="wasserstein", penalty="wgan_gp", joint_pass=True, critic_steps=3, accumulate=2, networks=NORMALISED
     ),
+    "packs of two, relativistic, two parts": dict(packing=2, accumulate=2, objective="relativistic"),
+    "packs of two images": dict(spec=IMAGES, networks=CONVOLUTIONAL, packing=2),
 }
 
 
@@ -140,11 +142,12 @@ def test_no_buffer_stands_twice_in_a_new_state():
     assert same(state.average, state.generator.variables)
 
 
-def test_metrics_count_every_example_once(run):
+def test_metrics_count_every_logit_once(run):
+    count = BATCH // run.system.packing
     for m in run.metrics:
-        assert m["real_called_real"] + m["real_called_fake"] == m["fake_called_real"] + m["fake_called_fake"] == BATCH
-        assert m["real_accuracy"] == m["real_called_real"] / BATCH
-        assert m["fake_accuracy"] == m["fake_called_fake"] / BATCH
+        assert m["real_called_real"] + m["real_called_fake"] == m["fake_called_real"] + m["fake_called_fake"] == count
+        assert m["real_accuracy"] == m["real_called_real"] / count
+        assert m["fake_accuracy"] == m["fake_called_fake"] / count
         assert all(value.shape == () and value.dtype == jnp.float32 for value in m.values())
 
 
