@@ -142,7 +142,8 @@ class Gan:
         for key in ("latent_size", "critic_steps", "accumulate", "packing"):
             if options[key] < 1:
                 raise JaxganError(f"config.system.{key} is {options[key]}, but must be at least 1.")
-        parts = " times ".join(f"config.system.{key}={options[key]}" for key in ("accumulate", "packing"))
+        divisors = [key for key in ("accumulate", "packing") if options[key] > 1]
+        parts = " times ".join(f"config.system.{key}={options[key]}" for key in divisors)
         if config["batch_size"] % (options["accumulate"] * options["packing"]):
             raise JaxganError(f"config.batch_size is {config['batch_size']}, which {parts} does not divide.")
         if options["conditional"] and options["packing"] > 1:

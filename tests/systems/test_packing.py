@@ -56,9 +56,7 @@ def test_d_gives_one_logit_a_pack_and_g_learns_from_it():
 
 
 def test_packs_that_do_not_come_out_even_or_mix_classes_are_refused():
-    with pytest.raises(
-        JaxganError, match=r"batch_size is 6, which .*accumulate=1 times config.system.packing=4 does not"
-    ):
+    with pytest.raises(JaxganError, match=r"batch_size is 6, which config.system.packing=4 does not"):
         make(packing=4)
     with pytest.raises(JaxganError, match=r"accumulate=3 times config\.system\.packing=3"):
         make(accumulate=3, packing=3)
