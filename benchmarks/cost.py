@@ -1,4 +1,4 @@
-"""What a program must compute and move at the least, counted in its jaxpr.
+"""What a program must compute, with plain sums of products, and move at the least, counted in its jaxpr.
 
 XLA's own `cost_analysis` counts the body of a loop once, and on a CPU jaxgan's convolutions are loops over blocks of
 images. So the products are counted where they are still convolutions: in the branch that is taken on other backends.

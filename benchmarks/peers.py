@@ -204,6 +204,7 @@ def tune() -> None:
 def runner(step: Step, variant: Variant, steps: int) -> Callable[[], None]:
     """A call that makes `steps` steps and waits for them."""
     if variant.compiler:
+        torch.compiler.reset()  # or networks of one class, one after another, reach the limit and run eagerly
         for network in step.networks():
             network.compile(backend=variant.compiler)
     return repeated(captured(step) if variant.graph else step, steps)
