@@ -21,7 +21,7 @@ from jaxgan.registry import build
 from jaxgan.systems import System, build_system
 from jaxgan.training import tally
 from jaxgan.training.loop import make_call
-from jaxgan.training.seeds import as_array, make_init, runs_of, seeds_of
+from jaxgan.training.seeds import as_array, make_init, run_of, seeds_of
 
 
 class Ours(NamedTuple):
@@ -53,7 +53,7 @@ def training(settings: Settings, source: Source, steps: int, calls: int = 1) -> 
     limit = settings["device_limit_mib"] * 2**20
     feed = make_feed(source, settings["batch_size"], system.micro_batches, seeds, limit)
     state = jax.jit(make_init(system, batch, seeds))(seed)
-    names = tally.metric_names(system.update, next(runs_of(state, seeds))[1], batch, jax.random.key(0))
+    names = tally.metric_names(system.update, run_of(state, seeds, seeds[0]), batch, jax.random.key(0))
     params = {player: jax.device_get(getattr(state, player).params) for player in ("generator", "discriminator")}
     call, items = make_call(system, feed, seeds), feed.items(0, steps)
     carry = (state, tally.empty(len(names), len(seeds)))

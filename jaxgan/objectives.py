@@ -118,7 +118,7 @@ def non_saturating(
     def generator(real_logits: jax.Array, fake_logits: jax.Array, key: jax.Array) -> jax.Array:
         return cross_entropy(fake_logits, generator_labels, key)
 
-    return _objective(minimax(real_labels, fake_labels).discriminator, generator)
+    return Objective(minimax(real_labels, fake_labels).discriminator, _checked(generator))
 
 
 def wasserstein() -> Objective:
@@ -167,10 +167,7 @@ def hinge() -> Objective:
     def discriminator(real_logits: jax.Array, fake_logits: jax.Array, key: jax.Array) -> jax.Array:
         return jnp.maximum(0.0, 1 - real_logits) + jnp.maximum(0.0, 1 + fake_logits)
 
-    def generator(real_logits: jax.Array, fake_logits: jax.Array, key: jax.Array) -> jax.Array:
-        return -fake_logits
-
-    return _objective(discriminator, generator)
+    return Objective(_checked(discriminator), wasserstein().generator)
 
 
 def relativistic() -> Objective:
@@ -179,7 +176,7 @@ def relativistic() -> Objective:
     D learns which of the two is the real one, so G learns from real examples too. With penalties on both, the objective
     of R3GAN (Huang et al. 2024).
 
-    Source: Jolicoeur-Martineau 2018 (arXiv:1807.00734), equations 7 and 8.
+    Source: Jolicoeur-Martineau 2018 (arXiv:1807.00734), section 4.
     """
 
     def discriminator(real_logits: jax.Array, fake_logits: jax.Array, key: jax.Array) -> jax.Array:
@@ -198,7 +195,7 @@ def relativistic_average() -> Objective:
 
     The means are those of the batch, or of its parts with `config.system.accumulate`.
 
-    Source: Jolicoeur-Martineau 2018 (arXiv:1807.00734), section 4.2.
+    Source: Jolicoeur-Martineau 2018 (arXiv:1807.00734), section 4.
     """
 
     def discriminator(real_logits: jax.Array, fake_logits: jax.Array, key: jax.Array) -> jax.Array:
@@ -215,8 +212,8 @@ OBJECTIVES: dict[str, Callable[..., Objective]] = {
     "minimax": minimax,
     "non_saturating": non_saturating,
     "wasserstein": wasserstein,
-    "relativistic_average": relativistic_average,
-    "relativistic": relativistic,
-    "hinge": hinge,
     "least_squares": least_squares,
+    "hinge": hinge,
+    "relativistic": relativistic,
+    "relativistic_average": relativistic_average,
 }

@@ -18,7 +18,7 @@ from jaxgan.errors import JaxganError
 from jaxgan.systems import System, build_system
 from jaxgan.training.checkpoints import Checkpoints
 from jaxgan.training.run_directory import RunDirectory
-from jaxgan.training.seeds import as_array, make_init, runs_of, seeds_of
+from jaxgan.training.seeds import as_array, make_init, run_of, seeds_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,14 +79,26 @@ def load(directory: str | Path, step: int | None = None, seed: int | None = None
     Raises:
       JaxganError: no run there, no such seed, no such checkpoint, or none that is whole.
     """
-    runs = load_all(directory, step)
-    if seed is not None and seed not in runs:
-        raise JaxganError(f"{directory} was not trained with seed {seed}, but with {', '.join(map(str, runs))}.")
-    return runs[next(iter(runs)) if seed is None else seed]
+    restored = _restore(directory, step)
+    seeds = seeds_of(restored.config)
+    if seed is not None and seed not in seeds:
+        raise JaxganError(f"{directory} was not trained with seed {seed}, but with {', '.join(map(str, seeds))}.")
+    return _of_seed(restored, seeds[0] if seed is None else seed)
 
 
 def load_all(directory: str | Path, step: int | None = None) -> dict[int, Trained]:
     """Loads the runs of all seeds that were trained together, by seed; arguments and errors as of `load`."""
+    restored = _restore(directory, step)
+    return {seed: _of_seed(restored, seed) for seed in seeds_of(restored.config)}
+
+
+def _of_seed(restored: Trained, seed: int) -> Trained:
+    state = run_of(restored.state, seeds_of(restored.config), seed)
+    return dataclasses.replace(restored, state=state, seed=seed)
+
+
+def _restore(directory: str | Path, step: int | None) -> Trained:
+    """With the states of all seeds in one, as they were trained."""
     run = RunDirectory(directory)
     config, spec = SHARED | dict(run.config()), run.spec()
     system, seeds = build_system(config, spec), seeds_of(config)
@@ -102,9 +114,7 @@ def load_all(directory: str | Path, step: int | None = None) -> dict[int, Traine
     else:
         raise JaxganError(f"{directory} has no checkpoint of step {step}; it has {checkpoints.steps()}.")
     checkpoints.close()
-    sampler = Sampler(system)
-    runs = runs_of(trees["state"], seeds)
-    return {seed: Trained(system, state, step, spec, config, seed, sampler) for seed, state in runs}
+    return Trained(system, jax.device_put(trees["state"]), step, spec, config, seeds[0], Sampler(system))
 
 
 def save(path: Path, samples: Samples, trained: Trained) -> None:

@@ -19,7 +19,7 @@ Lowering = Callable[[Geometry, jax.Array, jax.Array], jax.Array]
 
 BLOCK_BYTES = 2**22
 """Patches computed at a time: what fits the last-level cache of a small machine."""
-TILES_BYTES = 2**23
+TILES_BYTES = 2 * BLOCK_BYTES
 """The same for Winograd's tiles: twice as much, because each of the 16 products reads one sixteenth of them."""
 
 _NHWC = ("NHWC", "HWIO", "NHWC")
@@ -184,20 +184,17 @@ def W_mirrored(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
 
 def W_winograd(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
     """The adjoint of `C_winograd` in its kernel, summed over blocks of images."""
-    (rows, columns), (s, t), (kh, kw) = geometry.blocks, geometry.strides, geometry.kernel
-    c, o = x.shape[3], g.shape[3]
+    (s, t), (kh, kw), c, o = geometry.strides, geometry.kernel, x.shape[3], g.shape[3]
 
     def block(x: jax.Array, g: jax.Array) -> jax.Array:
         pairs = zip(_image_tiles(geometry, x), _cotangent_tiles(geometry, g), strict=True)
         return jnp.stack([jnp.stack([a.T @ b for a, b in zip(*ab, strict=True)]) for ab in pairs])
 
-    def line(count: int) -> Callable[[winograd.Line], winograd.Line]:
-        return lambda products: winograd.adjoint_filter(products, count)
-
     products = _summed_blocks(block, _tiles_bytes(geometry, x), x, g, TILES_BYTES)
-    w = jnp.stack([jnp.stack(row) for row in winograd.on_both_axes(line(rows), line(columns), products)])
-    w = w.reshape(rows, columns, s, t, c, o).swapaxes(1, 2)
-    return w.reshape(rows * s, columns * t, c, o)[:kh, :kw]
+    rows, columns = (functools.partial(winograd.adjoint_filter, count=count) for count in geometry.blocks)
+    w = jnp.stack([jnp.stack(row) for row in winograd.on_both_axes(rows, columns, products)])
+    w = w.reshape(*w.shape[:2], s, t, c, o).swapaxes(1, 2)
+    return w.reshape(w.shape[0] * s, w.shape[2] * t, c, o)[:kh, :kw]
 
 
 # What they share.

@@ -17,7 +17,7 @@ from jaxgan.systems import System
 from jaxgan.training import tally
 from jaxgan.training.checkpoints import Checkpoints
 from jaxgan.training.recorder import Recorder
-from jaxgan.training.seeds import as_array, keys, make_init, over_seeds, runs_of, seeds_of
+from jaxgan.training.seeds import as_array, keys, make_init, over_seeds, run_of, seeds_of
 from jaxgan.training.stopping import Stop
 from jaxgan.training.tally import Tally
 
@@ -79,7 +79,7 @@ def _begin(
     # It runs once: less optimized it has the same bits, and is compiled in half the time.
     init = jax.jit(make_init(system, batch, seeds), compiler_options={"xla_backend_optimization_level": 1})
     abstract_state, (_, key) = jax.eval_shape(init, as_array(seeds)), jax.eval_shape(keys, np.uint32(0))
-    first = jax.eval_shape(lambda state: next(runs_of(state, seeds))[1], abstract_state)
+    first = jax.eval_shape(lambda state: run_of(state, seeds, seeds[0]), abstract_state)
     names = tally.metric_names(system.update, first, batch, key)
     sums = tally.empty(len(names), len(seeds))
     abstract = {"state": abstract_state, "tally": sums}

@@ -16,7 +16,7 @@ from jaxgan.evaluation import Metric
 from jaxgan.networks.summary import parameter_counts, summarise
 from jaxgan.systems import System
 from jaxgan.training.run_directory import RunDirectory, append_line, read_lines
-from jaxgan.training.seeds import runs_of, seeds_of
+from jaxgan.training.seeds import run_of, seeds_of
 
 Result = TypeVar("Result")
 
@@ -117,7 +117,8 @@ class Recorder:
 
     def draw(self, step: int, state: Any) -> None:
         """Draws the same latents and labels at every step: `samples/<step>.png`, of several seeds in a folder each."""
-        for seed, run in runs_of(state, self._seeds):
+        for seed in self._seeds:
+            run = run_of(state, self._seeds, seed)
             samples = self._sampler(run, self._config["seed"], self._config["samples"])
             folder = self._run.samples / f"seed_{seed}" if len(self._seeds) > 1 else self._run.samples
             folder.mkdir(exist_ok=True)
@@ -128,7 +129,8 @@ class Recorder:
         """Scores the state by every metric of the recipe: a line each in `evaluations.jsonl`, with its protocol."""
         for name, metric in self._scorers.items():
             scores: list[Mapping[str, float]] = []
-            for seed, run in runs_of(state, self._seeds):
+            for seed in self._seeds:
+                run = run_of(state, self._seeds, seed)
                 samples = self._sampler(run, self._config["seed"], metric.num)
                 scores.append(metric.score(plotting.to_uint8(samples.images), samples.labels))
                 facts = {"num": metric.num, "seed": seed, "precision": self._config["precision"]}

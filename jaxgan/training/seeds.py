@@ -5,7 +5,7 @@ learn from one set; points, which are drawn, are those of the first seed. Sums o
 differently.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -44,13 +44,9 @@ def make_init(system: System, batch: Any, seeds: list[int]) -> Callable[[np.ndar
     return over_seeds(init, seeds)
 
 
-def runs_of(state: Any, seeds: list[int]) -> Iterator[tuple[int, Any]]:
-    """Each seed with the state of its run, without the leading axis; one copy at a time."""
-    if len(seeds) == 1:
-        yield seeds[0], state
-        return
-    for place, seed in enumerate(seeds):
-        yield seed, _member(state, np.int32(place))
+def run_of(state: Any, seeds: list[int], seed: int) -> Any:
+    """The state of one seed's run: of several, a copy without the leading axis."""
+    return state if len(seeds) == 1 else _member(state, np.int32(seeds.index(seed)))
 
 
 @jax.jit  # one program for every seed, where single indexings would be one for each array
