@@ -10,13 +10,19 @@ import jax.numpy as jnp
 from jaxgan.errors import JaxganError, check_range
 from jaxgan.networks.layers import ACTIVATIONS, INITIALISERS, Head, InitName, batch_norm, join_labels, leaky_relu
 
-Activation = Literal["leaky_relu", "tanh", "sigmoid", "gelu", "silu", "elu"]
+Activation = Literal["leaky_relu", "tanh", "sigmoid", "gelu", "silu", "elu", "maxout"]
 
 
-def _check(hidden: tuple[int, ...], slope: float) -> None:
-    if min(hidden, default=1) < 1:
-        raise JaxganError(f"mlp: hidden is {tuple(hidden)}, but every width must be at least 1.")
-    check_range("mlp: slope", slope, 0, 1)
+def _check(net: "MLPGenerator | MLPDiscriminator") -> None:
+    if min(net.hidden, default=1) < 1:
+        raise JaxganError(f"mlp: hidden is {tuple(net.hidden)}, but every width must be at least 1.")
+    check_range("mlp: slope", net.slope, 0, 1)
+    check_range("mlp: pieces", net.pieces, 1, 1000)
+
+
+def maxout(x: jax.Array, pieces: int) -> jax.Array:
+    """h_i = max_j x_{i, j} over a unit's pieces: [b, width * pieces] -> [b, width] (Goodfellow et al. 2013, eq. 1)."""
+    return jnp.max(x.reshape(len(x), -1, pieces), axis=-1)
 
 
 class _Trunk(nn.Module):
@@ -25,18 +31,29 @@ class _Trunk(nn.Module):
     hidden: tuple[int, ...]
     activation: Activation
     slope: float
+    pieces: int
     normalise: bool
     kernel_init: InitName
     dtype: Any
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        pieces = self.pieces if self.activation == "maxout" else 1
         for width in self.hidden:
-            x = nn.Dense(width, dtype=self.dtype, kernel_init=INITIALISERS[self.kernel_init])(x)
+            x = nn.Dense(width * pieces, dtype=self.dtype, kernel_init=INITIALISERS[self.kernel_init])(x)
             if self.normalise:
                 x = batch_norm(train, 0.9, 1e-5, self.kernel_init, self.dtype)(x)
-            x = leaky_relu(x, self.slope) if self.activation == "leaky_relu" else ACTIVATIONS[self.activation](x)
+            x = self._activate(x)
         return x
+
+    def _activate(self, x: jax.Array) -> jax.Array:
+        if self.activation == "maxout":
+            return maxout(x, self.pieces)
+        return leaky_relu(x, self.slope) if self.activation == "leaky_relu" else ACTIVATIONS[self.activation](x)
+
+
+def _trunk(net: "MLPGenerator | MLPDiscriminator") -> _Trunk:
+    return _Trunk(net.hidden, net.activation, net.slope, net.pieces, net.normalise, net.kernel_init, net.dtype)
 
 
 class MLPGenerator(nn.Module):
@@ -49,6 +66,7 @@ class MLPGenerator(nn.Module):
       hidden: widths of the hidden layers; () makes G linear.
       activation: of the hidden layers.
       slope: of leaky_relu, in [0, 1]; 0 is ReLU.
+      pieces: of maxout: linear maps a hidden unit is the largest of.
       output: "tanh" for images, "none" for points.
       normalise: batch normalisation before each hidden activation.
       kernel_init: of the kernels.
@@ -60,19 +78,20 @@ class MLPGenerator(nn.Module):
     hidden: tuple[int, ...] = (128,)
     activation: Activation = "leaky_relu"
     slope: float = 0.01
+    pieces: int = 5
     output: Literal["tanh", "none"] = "tanh"
     normalise: bool = False
     kernel_init: InitName = "glorot_uniform"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check(self.hidden, self.slope)
+        _check(self)
 
     @nn.compact
     def __call__(self, z: jax.Array, labels: jax.Array | None = None, *, train: bool) -> jax.Array:
         """Latents [b, d] (and labels int32 [b]) -> examples [b, *shape] float32, in [-1, 1] under tanh."""
         x = join_labels(z, labels, self.num_classes)
-        x = _Trunk(self.hidden, self.activation, self.slope, self.normalise, self.kernel_init, self.dtype)(x, train)
+        x = _trunk(self)(x, train)
         x = nn.Dense(math.prod(self.shape), dtype=self.dtype, kernel_init=INITIALISERS[self.kernel_init])(x)
         return ACTIVATIONS[self.output](x.astype(jnp.float32)).reshape(-1, *self.shape)
 
@@ -87,6 +106,7 @@ class MLPDiscriminator(nn.Module):
       hidden: widths of the hidden layers.
       activation: of the hidden layers.
       slope: of leaky_relu, in [0, 1]; 0 is ReLU.
+      pieces: of maxout: linear maps a hidden unit is the largest of.
       normalise: batch normalisation before each hidden activation.
       kernel_init: of the kernels.
     """
@@ -97,16 +117,17 @@ class MLPDiscriminator(nn.Module):
     hidden: tuple[int, ...] = (128,)
     activation: Activation = "leaky_relu"
     slope: float = 0.01
+    pieces: int = 5
     normalise: bool = False
     kernel_init: InitName = "glorot_uniform"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check(self.hidden, self.slope)
+        _check(self)
 
     @nn.compact
     def __call__(self, x: jax.Array, labels: jax.Array | None = None, *, train: bool) -> jax.Array:
         """Examples [b, *shape] (and labels int32 [b]) -> logits [b] float32."""
         x = x.reshape(x.shape[0], -1)
-        x = _Trunk(self.hidden, self.activation, self.slope, self.normalise, self.kernel_init, self.dtype)(x, train)
+        x = _trunk(self)(x, train)
         return Head(self.num_classes, True, INITIALISERS[self.kernel_init])(x, labels)

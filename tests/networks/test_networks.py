@@ -101,6 +101,7 @@ def test_an_impossible_image_is_refused_with_the_nearest_size_that_works(options
         (dict(name="dcgan", stride=(2, -1)), "stride is .*, but must be at least 1"),
         (dict(name="dcgan", width=0), "width is 0, but must be at least 1"),
         (dict(name="dcgan", multipliers=(2, 0)), "multipliers is .*, but must be at least 1"),
+        (dict(name="mlp", activation="maxout", pieces=0), r"pieces is 0, but must be in \[1, 1000\]"),
         (dict(name="mlp", hidden=(8, 0)), r"hidden is \(8, 0\), but every width must be at least 1"),
     ],
 )
@@ -172,6 +173,25 @@ def test_perceptron_by_hand():
     bent = make(DISCRIMINATORS, (1,), name="mlp", hidden=(2,), activation="tanh")
     np.testing.assert_allclose(leaky.apply({"params": params}, x, train=True), [1.06], rtol=1e-6)
     np.testing.assert_allclose(bent.apply({"params": params}, x, train=True), [1 + 2 * np.tanh(3)], rtol=1e-6)
+
+
+def test_a_maxout_unit_is_the_largest_of_its_pieces():
+    """Unit 0 is max(x, -x) and unit 1 is max(2 x, 1), so the logit |x| - 3 max(2 x, 1) at -2, 0 and 2 is known."""
+    kernel, bias = jnp.asarray([[1.0, -1, 2, 0]]), jnp.asarray([0.0, 0, 0, 1])
+    params = {
+        "_Trunk_0": {"Dense_0": {"kernel": kernel, "bias": bias}},
+        "Head_0": {"Dense_0": {"kernel": jnp.asarray([[1.0], [-3.0]]), "bias": jnp.zeros(1)}},
+    }
+    net = make(DISCRIMINATORS, (1,), name="mlp", hidden=(2,), activation="maxout", pieces=2)
+    assert net.apply({"params": params}, jnp.asarray([[-2.0], [0], [2]]), train=True).tolist() == [-1, -3, -10]
+
+
+def test_pacgans_discriminator_has_three_maxout_layers_of_200_units_with_5_pieces():
+    net = make(DISCRIMINATORS, (2,), name="mlp", hidden=(200, 200, 200), activation="maxout", pieces=5)
+    params = jax.eval_shape(lambda: net.init(jax.random.key(0), jnp.zeros((1, 2)), train=False))["params"]
+    shapes = [layer["kernel"].shape for layer in params["_Trunk_0"].values()]
+    assert shapes == [(2, 1000), (200, 1000), (200, 1000)]
+    assert params["Head_0"]["Dense_0"]["kernel"].shape == (200, 1)
 
 
 def test_slopes():
