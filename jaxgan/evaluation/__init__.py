@@ -1,11 +1,18 @@
 """Scores. A metric's name is its protocol; what a score was computed from stands beside it in `evaluations.jsonl`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from jaxgan.data.spec import DataSpec
 from jaxgan.evaluation.digits import svm1k_digits
 from jaxgan.evaluation.metric import Metric
+from jaxgan.evaluation.mixtures import modes2500_grid, modes2500_ring
 
-METRICS: dict[str, Callable[[DataSpec, int], Metric]] = {"svm1k_digits": svm1k_digits}
+METRICS: dict[str, Callable[[DataSpec, int, Mapping[str, Any]], Metric]] = {
+    "modes2500_grid": modes2500_grid,
+    "modes2500_ring": modes2500_ring,
+    "svm1k_digits": svm1k_digits,
+}
+"""Name -> `(spec of the data, classes that the system generates by, resolved settings of the data) -> Metric`."""
 
 __all__ = ["METRICS", "Metric"]

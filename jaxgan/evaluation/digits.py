@@ -4,6 +4,9 @@ A support-vector classifier learns scikit-learn's handwritten digits and judges 
 real or generated, has been brought to 8x8 by the same area average.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from jaxgan.data.digits import digits
@@ -38,7 +41,7 @@ def same_class_distance(vectors: np.ndarray, labels: np.ndarray) -> float:
     return float(np.mean(means))
 
 
-def svm1k_digits(spec: DataSpec, num_classes: int) -> Metric:
+def svm1k_digits(spec: DataSpec, num_classes: int, data: Mapping[str, Any]) -> Metric:
     """1,000 generated digits under an RBF support-vector classifier fitted to the training split of the real ones.
 
     Figures, all shares except where said otherwise:
@@ -50,6 +53,7 @@ def svm1k_digits(spec: DataSpec, num_classes: int) -> Metric:
     Args:
       spec: of the data the run was trained on.
       num_classes: that the system generates by; it must be ten.
+      data: not used; the digits come with scikit-learn.
 
     Raises:
       JaxganError: what is generated is not grey digits by class with sides that are multiples of 8.

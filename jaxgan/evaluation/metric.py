@@ -11,7 +11,8 @@ class Metric(NamedTuple):
 
     Attributes:
       num: how many examples it is defined on.
-      score: `(examples uint8 [num, h, w, c], labels int32 [num]) -> {figure: value}`.
+      score: `(examples, labels int32 [num]) -> {figure: value}`; images uint8 [num, h, w, c], as they would be written
+        to files, points float32 [num, d], as they are.
       protocol: what else decides the figures: reference, split, features, resize mode.
     """
 

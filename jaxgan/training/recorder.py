@@ -126,27 +126,38 @@ class Recorder:
             plotting.save_samples(path, samples.images, self._real, self._system.num_classes)
 
     def evaluate(self, step: int, state: Any) -> None:
-        """Scores the state by every metric of the recipe: a line each in `evaluations.jsonl`, with its protocol."""
+        """Scores the state by every metric of the recipe, with its protocol: a line in `evaluations.jsonl`.
+
+        Of several seeds, a line each, and then one of their means, with standard errors.
+        """
         for name, metric in self._scorers.items():
             scores: list[Mapping[str, float]] = []
             for seed in self._seeds:
                 run = run_of(state, self._seeds, seed)
                 samples = self._sampler(run, self._config["seed"], metric.num)
-                scores.append(metric.score(plotting.to_uint8(samples.images), samples.labels))
-                facts = {"num": metric.num, "seed": seed, "precision": self._config["precision"]}
-                average = dict(self._config["system"]).get("average_decay")
-                line = {
-                    "step": step,
-                    "metric": name,
-                    **scores[-1],
-                    "protocol": {**facts, "average": average, **metric.protocol},
-                }
-                append_line(self._run.evaluations, line)
+                # Images as they would be written to files; points have no such levels.
+                examples = plotting.to_uint8(samples.images) if samples.images.ndim == 4 else samples.images
+                scores.append(metric.score(examples, samples.labels))
+                self._add_scores(step, name, scores[-1], seed)
             figures = [with_spread(key, np.asarray([score[key] for score in scores])) for key in scores[0]]
+            if len(scores) > 1:
+                means = {key: value for figure in figures for key, value in figure.items()}
+                self._add_scores(step, name, means, self._seeds)
             text = ", ".join(
                 f"{next(iter(figure))} " + " ± ".join(f"{v:.3f}" for v in figure.values()) for figure in figures
             )
             self.report(f"{name} at step {step}: {text}")
+
+    def _add_scores(self, step: int, name: str, scores: Mapping[str, float], seed: int | list[int]) -> None:
+        metric = self._scorers[name]
+        facts = {
+            "num": metric.num,
+            "seed": seed,
+            "precision": self._config["precision"],
+            "average": dict(self._config["system"]).get("average_decay"),
+        }
+        line = {"step": step, "metric": name, **scores, "protocol": {**facts, **metric.protocol}}
+        append_line(self._run.evaluations, line)
 
     def finish(self) -> list[Path]:
         """Draws the curves of the run's metrics; returns every picture there now is."""

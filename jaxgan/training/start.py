@@ -51,7 +51,7 @@ def run(
         directory.check(config)
     source = open_source(config["data"], config["seed"])
     system = build_system(config, source.spec)
-    scorers = {name: METRICS[name](source.spec, system.num_classes) for name in config["metrics"]}
+    scorers = {name: METRICS[name](source.spec, system.num_classes, config["data"]) for name in config["metrics"]}
     recorder = Recorder(config, directory, source, system, scorers, command)
     watching = profiled(directory.profile, recorder.report) if profile else contextlib.nullcontext(lambda call: call)
     with directory.opened(), watching as watch:

@@ -14,7 +14,7 @@ NAMES = tuple("0123456789")
 
 @pytest.fixture(scope="module")
 def metric():
-    return METRICS["svm1k_digits"](DataSpec((8, 8, 1), "uint8", NAMES, 1437), 10)
+    return METRICS["svm1k_digits"](DataSpec((8, 8, 1), "uint8", NAMES, 1437), 10, {"name": "digits"})
 
 
 @pytest.fixture(scope="module")
@@ -78,4 +78,4 @@ def test_the_protocol_says_what_it_was_computed_from(metric):
 )
 def test_what_is_not_digits_by_class_is_refused(shape, names, num_classes):
     with pytest.raises(JaxganError, match=r"svm1k_digits scores grey digits.*--config\.metrics"):
-        METRICS["svm1k_digits"](DataSpec(shape, "uint8", names, 100), num_classes)
+        METRICS["svm1k_digits"](DataSpec(shape, "uint8", names, 100), num_classes, {"name": "digits"})

@@ -66,9 +66,8 @@ def finished(tmp_path_factory, compile_cache):  # noqa: F811
     make_call = loop.make_call
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop, "make_call", lambda *args: calls.append(make_call(*args)) or calls[-1])
-        patch.setitem(
-            METRICS, "mean3", lambda spec, classes: Metric(3, lambda x, y: {"mean": x.mean()}, {"by": "hand"})
-        )
+        mean3 = Metric(3, lambda x, y: {"mean": float(x.mean())}, {"by": "hand"})
+        patch.setitem(METRICS, "mean3", lambda spec, classes, data: mean3)
         train(workdir, steps=14, evaluate_every=8, metrics=("mean3",))
     return workdir, calls
 
@@ -93,6 +92,8 @@ def test_every_interval_leaves_what_it_should(finished):
     scores = (workdir / "evaluations.jsonl").read_text().splitlines()
     assert [re.search(r'"step": (\d+), "metric": "mean3"', line)[1] for line in scores] == ["8", "14"]
     assert all('"by": "hand"' in line and '"num": 3' in line for line in scores)
+    # Points are scored as they are; only images become levels of 0..255.
+    assert f'"mean": {float(load(workdir).sample(3).images.mean())}' in scores[-1]
 
 
 def test_a_line_has_the_clock_and_every_term_on_its_own(finished):

@@ -91,9 +91,11 @@ def test_scores_of_all_seeds_and_samples_of_one_or_all(tmp_path, capsys):
     run = tmp_path / "run"
     train(run, "images", seeds=2, steps=4, metrics=("svm1k_digits",))
     lines = [json.loads(line) for line in (run / "evaluations.jsonl").read_text().splitlines()]
-    assert [line["protocol"]["seed"] for line in lines] == [0, 1]
-    agreement = [line["agreement"] for line in lines]
-    assert f"agreement {np.mean(agreement):.3f} ± {np.std(agreement, ddof=1) / 2**0.5:.3f}" in capsys.readouterr().out
+    assert [line["protocol"]["seed"] for line in lines] == [0, 1, [0, 1]]
+    agreement = [line["agreement"] for line in lines[:2]]
+    mean, error = np.mean(agreement), np.std(agreement, ddof=1) / 2**0.5
+    assert (lines[2]["agreement"], lines[2]["agreement_se"]) == (pytest.approx(mean), pytest.approx(error))
+    assert f"agreement {mean:.3f} ± {error:.3f}" in capsys.readouterr().out
 
     assert list(load_all(run)) == [0, 1]
     sample = ["sample", str(run), "--num", "3", "--out", str(tmp_path / "x.npz")]
