@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jaxgan.errors import JaxganError, check_range
 from jaxgan.networks.layers import (
     INITIALISERS,
+    Conditioning,
     Conv,
     ConvTranspose,
     Head,
@@ -166,7 +167,7 @@ class DCGANDiscriminator(nn.Module):
 
     Attributes:
       shape: (height, width, channels) of an image.
-      num_classes: 0 without labels; otherwise the head projects on the class.
+      num_classes: 0 without labels.
       dtype: of the arithmetic; the head and its logits are float32.
       width: channels of the first layer.
       multipliers: channels of each layer in units of `width`, from the image inwards; () doubles them until the map's
@@ -177,6 +178,9 @@ class DCGANDiscriminator(nn.Module):
       slope: of the leaky ReLU.
       normalise: batch normalisation in every layer but the first.
       normalise_first: batch normalisation in the first layer as well.
+      spectral: spectral normalisation of every kernel.
+      conditioning: what D does with labels: "projection" of the class on the features in the head, "concatenation" of
+        their one-hot code with every pixel, or "classifier", a second head that tells the class.
       pool: what the head sees: "flatten" every position (PyTorch's last, whole-map convolution), or their "mean".
       use_bias: a bias in every convolution.
       head_bias: a bias in the head.
@@ -197,6 +201,8 @@ class DCGANDiscriminator(nn.Module):
     slope: float = 0.2
     normalise: bool = True
     normalise_first: bool = False
+    spectral: bool = False
+    conditioning: Conditioning = "projection"
     pool: Literal["flatten", "mean"] = "flatten"
     use_bias: bool = False
     head_bias: bool = False
@@ -222,15 +228,17 @@ class DCGANDiscriminator(nn.Module):
         init, layers = INITIALISERS[self.kernel_init], _discriminator_layers(self)
 
         def layer(net: nn.Module, x: jax.Array, index: int) -> jax.Array:
-            x = Conv(*layers[index], self.use_bias, init, self.dtype)(x)
+            x = Conv(*layers[index], self.use_bias, init, self.dtype, self.spectral)(x)
             if self.normalise and (index > 0 or self.normalise_first):
                 x = batch_norm(train, self.momentum, self.epsilon, self.kernel_init, self.dtype)(x)
             return leaky_relu(x, self.slope)
 
+        if self.conditioning == "concatenation":
+            x = join_labels(x, labels, self.num_classes)
         for index in range(len(layers)):
             x = _maybe_again(layer, self.remat)(self, x, index)
         x = x.mean(axis=(1, 2)) if self.pool == "mean" else x.reshape(x.shape[0], -1)
-        return Head(self.num_classes, self.head_bias, init)(x, labels)
+        return Head(self.num_classes, self.head_bias, init, self.spectral, self.conditioning)(x, labels)
 
 
 def _side_after(side: int, layers: list[tuple[int, int, int, str]]) -> int:

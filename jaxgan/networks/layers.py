@@ -12,10 +12,16 @@ from jaxgan.ops.conv import Padding, conv, conv_transpose
 Init = jax.nn.initializers.Initializer
 INITIALISERS: dict[str, Init] = {
     "glorot_uniform": nn.initializers.glorot_uniform(),
+    "he_normal": nn.initializers.he_normal(),
     "lecun_normal": nn.initializers.lecun_normal(),
     "normal": nn.initializers.normal(0.02),  # N(0, 0.02^2), as in DCGAN
+    "orthogonal": nn.initializers.orthogonal(),
 }
-InitName = Literal["glorot_uniform", "lecun_normal", "normal"]
+InitName = Literal["glorot_uniform", "he_normal", "lecun_normal", "normal", "orthogonal"]
+
+# How D learns of the label: the head projects the class on the features, the label's code joins the image, or an
+# auxiliary head tells the class.
+Conditioning = Literal["projection", "concatenation", "classifier"]
 
 ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "elu": nn.elu,
@@ -32,6 +38,89 @@ def leaky_relu(x: jax.Array, slope: float) -> jax.Array:
     return nn.relu(x) if slope == 0 else nn.leaky_relu(x, slope)
 
 
+def spectrally_normalised(layer: nn.Module, kernel: jax.Array) -> jax.Array:
+    """A layer's kernel divided by its largest singular value (Miyato et al. 2018, equation 8 and algorithm 1).
+
+    W / sigma(W) with sigma(W) = u^T W v, where v <- W^T u / |W^T u| and u <- W v / |W v|
+
+    W [m, n] is the kernel with all axes but the last made one. The vectors u [m] and v [n] are the layer's variables in
+    the collection "spectral": they make one iteration in a pass that may change that collection, and are used as they
+    are in every other. No gradient flows through them, so d sigma / dW = u v^T.
+
+    Args:
+      layer: the module that holds the variables, inside its compact method.
+      kernel: [..., n] float32.
+    """
+    matrix = kernel.reshape(-1, kernel.shape[-1])
+    fixed = jax.lax.stop_gradient(matrix)
+
+    def start() -> jax.Array:
+        u = jax.random.normal(layer.make_rng("params"), matrix.shape[:1])
+        return jax.lax.fori_loop(0, 14, lambda _, u: _power_iteration(fixed, u)[0], u)
+
+    u, v = layer.variable("spectral", "u", start), layer.variable("spectral", "v", jnp.zeros, matrix.shape[1:])
+    if layer.is_mutable_collection("spectral"):
+        u.value, v.value = _power_iteration(fixed, u.value)
+    return kernel / jnp.dot(u.value, jnp.dot(matrix, v.value, precision="highest"), precision="highest")
+
+
+def _power_iteration(matrix: jax.Array, u: jax.Array) -> tuple[jax.Array, jax.Array]:
+    v = _unit(jnp.dot(u, matrix, precision="highest"))  # three digits of TF32 would show in the result's norm
+    return _unit(jnp.dot(matrix, v, precision="highest")), v
+
+
+def _unit(x: jax.Array) -> jax.Array:
+    return x / jnp.maximum(jnp.linalg.norm(x), 1e-12)
+
+
+class Dense(nn.Module):
+    """Linear map of the last axis: [..., in] -> [..., features].
+
+    Attributes:
+      features: outputs; parameters [in, features].
+      use_bias: adds a bias [features].
+      kernel_init: of the kernel.
+      dtype: of the arithmetic.
+      spectral: divide the kernel by its largest singular value.
+    """
+
+    features: int
+    use_bias: bool
+    kernel_init: Init
+    dtype: Any
+    spectral: bool = False
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        kernel = self.param("kernel", self.kernel_init, (x.shape[-1], self.features))
+        if self.spectral:
+            kernel = spectrally_normalised(self, kernel)
+        return _add_bias(self, x.astype(self.dtype) @ kernel.astype(self.dtype))
+
+
+class Embed(nn.Module):
+    """A vector a class: labels int32 [b] -> [b, features] float32.
+
+    Attributes:
+      num_classes: rows of the table.
+      features: length of the vectors; parameters [num_classes, features].
+      embedding_init: of the table.
+      spectral: divide the table by its largest singular value.
+    """
+
+    num_classes: int
+    features: int
+    embedding_init: Init
+    spectral: bool = False
+
+    @nn.compact
+    def __call__(self, labels: jax.Array) -> jax.Array:
+        table = self.param("embedding", self.embedding_init, (self.num_classes, self.features))
+        if self.spectral:
+            table = spectrally_normalised(self, table)
+        return table[labels]
+
+
 class Conv(nn.Module):
     """Convolution through the three-map primitive: [b, h, w, in] -> [b, oh, ow, features].
 
@@ -43,6 +132,7 @@ class Conv(nn.Module):
       use_bias: adds a bias [features].
       kernel_init: of the kernel.
       dtype: of the arithmetic.
+      spectral: divide the kernel by its largest singular value.
     """
 
     features: int
@@ -52,11 +142,14 @@ class Conv(nn.Module):
     use_bias: bool
     kernel_init: Init
     dtype: Any
+    spectral: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         shape = (self.kernel, self.kernel, x.shape[-1], self.features)
         kernel = self.param("kernel", self.kernel_init, shape)
+        if self.spectral:
+            kernel = spectrally_normalised(self, kernel)
         y = conv(x.astype(self.dtype), kernel.astype(self.dtype), self.stride, self.padding)
         return _add_bias(self, y)
 
@@ -93,11 +186,11 @@ class ConvTranspose(nn.Module):
         return _add_bias(self, y)
 
 
-def _add_bias(layer: Conv | ConvTranspose, y: jax.Array) -> jax.Array:
+def _add_bias(layer: Dense | Conv | ConvTranspose, y: jax.Array) -> jax.Array:
     if not layer.use_bias:
         return y
     bias = layer.param("bias", nn.initializers.zeros, (layer.features,))
-    return y + bias.astype(layer.dtype).reshape(1, 1, 1, -1)
+    return y + bias.astype(layer.dtype).reshape((1,) * (y.ndim - 1) + (-1,))
 
 
 def _around_one(key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
@@ -125,31 +218,83 @@ def batch_norm(train: bool, momentum: float, epsilon: float, kernel_init: InitNa
 class Head(nn.Module):
     """Logits from D's features: a linear map, and with labels the projection of the class on the features.
 
-    logit = w . h + b (+ v_y . h with classes; Miyato & Koyama 2018, equation 3).
+    logit = w . h + b (+ v_y . h under projection; Miyato & Koyama 2018, equation 3)
+
+    Under "classifier" a second linear map tells the class (Odena et al. 2017): its logits [b, num_classes] float32 are
+    sown as `logits` into the collection "classes", for `apply(..., mutable=["classes"])` to return.
 
     Attributes:
       num_classes: 0 for a discriminator without labels.
       use_bias: adds b.
       kernel_init: of w and v.
+      spectral: divide each map by its largest singular value.
+      conditioning: what the labels do here; under "concatenation" nothing, as they have joined the examples.
     """
 
     num_classes: int
     use_bias: bool
     kernel_init: Init
+    spectral: bool = False
+    conditioning: Conditioning = "projection"
 
     @nn.compact
     def __call__(self, features: jax.Array, labels: jax.Array | None) -> jax.Array:
         """Features [b, d] and labels int32 [b] -> logits [b] float32."""
         features = features.astype(jnp.float32)  # a logit in bfloat16 would have three digits
-        logits = nn.Dense(1, self.use_bias, kernel_init=self.kernel_init)(features)[:, 0]
-        if self.num_classes:
-            classes = nn.Embed(self.num_classes, features.shape[-1], embedding_init=self.kernel_init)(labels)
+        logits = Dense(1, self.use_bias, self.kernel_init, jnp.float32, self.spectral)(features)[:, 0]
+        if self.num_classes and self.conditioning == "projection":
+            embed = Embed(self.num_classes, features.shape[-1], self.kernel_init, self.spectral)
+            classes = embed(labels)  # type: ignore[arg-type]  # with classes there are labels
             logits += jnp.sum(classes * features, axis=-1)
+        if self.num_classes and self.conditioning == "classifier":
+            classes = Dense(self.num_classes, True, self.kernel_init, jnp.float32, self.spectral)(features)
+            if not self.is_initializing():  # the variables of a network hold no results
+                self.sow("classes", "logits", classes)
         return logits
 
 
-def join_labels(z: jax.Array, labels: jax.Array | None, num_classes: int) -> jax.Array:
-    """Latents [b, d] with the label's one-hot code appended: [b, d + num_classes] (Mirza & Osindero 2014)."""
+def join_labels(x: jax.Array, labels: jax.Array | None, num_classes: int) -> jax.Array:
+    """Latents or examples with the label's one-hot code appended (Mirza & Osindero 2014).
+
+    Args:
+      x: [b, ..., c]; of an image every pixel gets the code, as maps that are constant.
+      labels: int32 [b].
+      num_classes: 0 leaves x as it is.
+
+    Returns:
+      [b, ..., c + num_classes].
+    """
     if not num_classes:
-        return z
-    return jnp.concatenate([z, jax.nn.one_hot(labels, num_classes, dtype=z.dtype)], axis=-1)
+        return x
+    codes = jax.nn.one_hot(labels, num_classes, dtype=x.dtype).reshape(-1, *(1,) * (x.ndim - 2), num_classes)
+    return jnp.concatenate([x, jnp.broadcast_to(codes, (*x.shape[:-1], num_classes))], axis=-1)
+
+
+def upsample_nearest(x: jax.Array, size: tuple[int, int]) -> jax.Array:
+    """Every pixel twice along both axes, then cropped: [b, h, w, c] -> [b, *size, c].
+
+    Args:
+      x: images.
+      size: (height, width), each 2 n or 2 n - 1 of the side n that it comes from.
+    """
+    b, h, w, c = x.shape
+    doubled = jnp.broadcast_to(x.reshape(b, h, 1, w, 1, c), (b, h, 2, w, 2, c)).reshape(b, 2 * h, 2 * w, c)
+    return doubled[:, : size[0], : size[1]]
+
+
+def mean_pool(x: jax.Array) -> jax.Array:
+    """Mean over windows of 2x2: [b, h, w, c] -> [b, ceil(h / 2), ceil(w / 2), c]; at an odd edge over what there is."""
+    return _windows(x).mean(axis=(2, 4))
+
+
+def max_pool(x: jax.Array) -> jax.Array:
+    """Maximum over windows of 2x2: [b, h, w, c] -> [b, ceil(h / 2), ceil(w / 2), c]."""
+    return _windows(x).max(axis=(2, 4))
+
+
+def _windows(x: jax.Array) -> jax.Array:
+    """[b, ceil(h / 2), 2, ceil(w / 2), 2, c]; an odd edge is repeated, which leaves its mean and its maximum alone."""
+    b, h, w, c = x.shape
+    x = jnp.pad(x, ((0, 0), (0, h % 2), (0, w % 2), (0, 0)), mode="edge")
+    # By reshaping, as `reduce_window` has no second derivative.
+    return x.reshape(b, -(-h // 2), 2, -(-w // 2), 2, c)

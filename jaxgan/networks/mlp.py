@@ -8,7 +8,17 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.errors import JaxganError, check_range
-from jaxgan.networks.layers import ACTIVATIONS, INITIALISERS, Head, InitName, batch_norm, join_labels, leaky_relu
+from jaxgan.networks.layers import (
+    ACTIVATIONS,
+    INITIALISERS,
+    Conditioning,
+    Dense,
+    Head,
+    InitName,
+    batch_norm,
+    join_labels,
+    leaky_relu,
+)
 
 Activation = Literal["leaky_relu", "tanh", "sigmoid", "gelu", "silu", "elu", "maxout"]
 
@@ -35,12 +45,13 @@ class _Trunk(nn.Module):
     normalise: bool
     kernel_init: InitName
     dtype: Any
+    spectral: bool
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-        pieces = self.pieces if self.activation == "maxout" else 1
+        init, pieces = INITIALISERS[self.kernel_init], self.pieces if self.activation == "maxout" else 1
         for width in self.hidden:
-            x = nn.Dense(width * pieces, dtype=self.dtype, kernel_init=INITIALISERS[self.kernel_init])(x)
+            x = Dense(width * pieces, True, init, self.dtype, self.spectral)(x)
             if self.normalise:
                 x = batch_norm(train, 0.9, 1e-5, self.kernel_init, self.dtype)(x)
             x = self._activate(x)
@@ -52,8 +63,10 @@ class _Trunk(nn.Module):
         return leaky_relu(x, self.slope) if self.activation == "leaky_relu" else ACTIVATIONS[self.activation](x)
 
 
-def _trunk(net: "MLPGenerator | MLPDiscriminator") -> _Trunk:
-    return _Trunk(net.hidden, net.activation, net.slope, net.pieces, net.normalise, net.kernel_init, net.dtype)
+def _trunk(net: "MLPGenerator | MLPDiscriminator", spectral: bool = False) -> _Trunk:
+    return _Trunk(
+        net.hidden, net.activation, net.slope, net.pieces, net.normalise, net.kernel_init, net.dtype, spectral
+    )
 
 
 class MLPGenerator(nn.Module):
@@ -92,7 +105,7 @@ class MLPGenerator(nn.Module):
         """Latents [b, d] (and labels int32 [b]) -> examples [b, *shape] float32, in [-1, 1] under tanh."""
         x = join_labels(z, labels, self.num_classes)
         x = _trunk(self)(x, train)
-        x = nn.Dense(math.prod(self.shape), dtype=self.dtype, kernel_init=INITIALISERS[self.kernel_init])(x)
+        x = Dense(math.prod(self.shape), True, INITIALISERS[self.kernel_init], self.dtype)(x)
         return ACTIVATIONS[self.output](x.astype(jnp.float32)).reshape(-1, *self.shape)
 
 
@@ -101,13 +114,16 @@ class MLPDiscriminator(nn.Module):
 
     Attributes:
       shape: of one example.
-      num_classes: 0 without labels; otherwise the head projects on the class.
+      num_classes: 0 without labels.
       dtype: of the arithmetic; the head and its logits are float32.
       hidden: widths of the hidden layers.
       activation: of the hidden layers.
       slope: of leaky_relu, in [0, 1]; 0 is ReLU.
       pieces: of maxout: linear maps a hidden unit is the largest of.
       normalise: batch normalisation before each hidden activation.
+      spectral: spectral normalisation of every kernel.
+      conditioning: what D does with labels: "projection" of the class on the features in the head, "concatenation" of
+        their one-hot code with the example, or "classifier", a second head that tells the class.
       kernel_init: of the kernels.
     """
 
@@ -119,6 +135,8 @@ class MLPDiscriminator(nn.Module):
     slope: float = 0.01
     pieces: int = 5
     normalise: bool = False
+    spectral: bool = False
+    conditioning: Conditioning = "projection"
     kernel_init: InitName = "glorot_uniform"
 
     def __post_init__(self) -> None:
@@ -129,5 +147,8 @@ class MLPDiscriminator(nn.Module):
     def __call__(self, x: jax.Array, labels: jax.Array | None = None, *, train: bool) -> jax.Array:
         """Examples [b, *shape] (and labels int32 [b]) -> logits [b] float32."""
         x = x.reshape(x.shape[0], -1)
-        x = _trunk(self)(x, train)
-        return Head(self.num_classes, True, INITIALISERS[self.kernel_init])(x, labels)
+        if self.conditioning == "concatenation":
+            x = join_labels(x, labels, self.num_classes)
+        x = _trunk(self, self.spectral)(x, train)
+        init = INITIALISERS[self.kernel_init]
+        return Head(self.num_classes, True, init, self.spectral, self.conditioning)(x, labels)
