@@ -16,7 +16,7 @@ from jaxgan.data import Source, make_feed
 from jaxgan.networks import DISCRIMINATORS
 from jaxgan.objectives import wasserstein
 from jaxgan.optim import OPTIMIZERS
-from jaxgan.penalties import wgan_gp
+from jaxgan.penalties import Recent, wgan_gp
 from jaxgan.registry import build
 from jaxgan.systems import System, build_system
 from jaxgan.training import tally
@@ -94,7 +94,8 @@ def critic(settings: Settings, real: np.ndarray, fake: np.ndarray, weight: float
         num_classes=0,
         dtype=jnp.dtype(settings["precision"]),
     )
-    optimizer = build(settings["discriminator_optimizer"], OPTIMIZERS, "config.discriminator_optimizer")
+    shown = dict(images_per_update=real.shape[1])
+    optimizer = build(settings["discriminator_optimizer"], OPTIMIZERS, "config.discriminator_optimizer", **shown)
     params = jax.jit(lambda: module.init(jax.random.key(0), real[0], train=True)["params"])()
 
     def step(carry: tuple[Any, Any], key: jax.Array, real: Any, fake: Any) -> tuple[tuple[Any, Any], jax.Array]:
@@ -127,4 +128,4 @@ def critic_loss(params: Any, module: Any, real: Any, fake: Any, weight: float, k
         return module.apply({"params": params}, images, train=True)
 
     gap = wasserstein().discriminator(logits(real), logits(fake), key)
-    return jnp.mean(gap) + jnp.mean(wgan_gp(weight)(logits, real, fake, key))
+    return jnp.mean(gap) + weight * jnp.mean(wgan_gp().term(logits, real, fake, Recent(0.0, 0.0), key))

@@ -18,7 +18,7 @@ def get_config():
         samples=100,
         metrics=("svm1k_digits",),
         data=dict(name="digits", image_size=32),
-        system=dict(name="gan", latent_size=64, conditional=True, average_decay=0.995),
+        system=dict(name="gan", latent_size=64, conditional=True, average_half_life=10_000),
         generator=dict(name="dcgan", width=32),
         discriminator=dict(name="dcgan", width=32),
         objective=dict(name="non_saturating"),

@@ -21,7 +21,7 @@ def get_config():
         save_every=625,
         samples=100,
         data=dict(name="gaussian", num=1000),
-        system=dict(name="gan", latent_size=2, average_decay=0.0),
+        system=dict(name="gan", latent_size=2, average_half_life=0),
         generator=dict(name="mlp", hidden=(), output="none", kernel_init="normal"),
         discriminator=dict(name="mlp", hidden=(5, 3), activation="tanh", kernel_init="normal"),
         objective=dict(name="non_saturating"),

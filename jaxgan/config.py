@@ -17,7 +17,7 @@ from ml_collections import ConfigDict
 from jaxgan.data import SOURCES
 from jaxgan.errors import JaxganError, unknown
 from jaxgan.evaluation import METRICS
-from jaxgan.registry import Table, complete, describe, lookup, matches
+from jaxgan.registry import Several, Table, complete, describe, lookup, matches
 from jaxgan.systems import SYSTEMS
 
 Settings = dict[str, Any]
@@ -147,8 +147,10 @@ def resolve(config: ConfigDict | Mapping[str, Any]) -> Settings:
         if key not in SHARED and key not in tables:
             raise unknown("setting", f"config.{key}", [f"config.{known}" for known in (*SHARED, *tables)])
     for key, table in tables.items():
-        if key not in plain and "none" in table:  # a part that one can do without
-            plain[key] = {"name": "none"}
+        if isinstance(table, Several):
+            plain.setdefault(key, {})
+        elif "none" in table:  # a part that one can do without
+            plain.setdefault(key, {"name": "none"})
         if key not in plain:
             raise JaxganError(f'the system {plain["system"]["name"]!r} needs config.{key} = dict(name="...").')
         plain[key] = complete(plain[key], table, f"config.{key}")

@@ -49,7 +49,7 @@ class Sampler:
             latents = system.latents(sample_key(seed), first + jnp.arange(CHUNK, dtype=jnp.int32))
             return system.generate(state, latents, labels), latents
 
-        self._draw = jax.jit(draw)
+        self._settle, self._draw = system.settled, jax.jit(draw)
 
     def __call__(self, state: Any, seed: int, num: int, labels: Sequence[int] | None = None) -> Samples:
         """Draws `num` samples.
@@ -62,6 +62,7 @@ class Sampler:
         """
         cycle = np.asarray(labels if labels is not None else range(max(self._num_classes, 1)), np.int32)
         wanted = np.resize(cycle, -(-num // CHUNK) * CHUNK)
+        state = self._settle(state)
         chunks = (
             self._draw(state, np.uint32(seed), np.int32(first), wanted[first : first + CHUNK])
             for first in range(0, num, CHUNK)

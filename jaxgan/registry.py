@@ -70,17 +70,34 @@ def lookup(thing: Mapping[str, Any], table: Table, path: str) -> Callable[..., A
     return table[name]
 
 
-def complete(thing: Mapping[str, Any], table: Table, path: str) -> dict[str, Any]:
-    """A named thing with every option it did not state at its default, each one checked.
+class Several(dict[str, Callable[..., Any]]):
+    """A table of which a recipe names several things, or none, in one group: `{NAME: {option: value}}`."""
+
+
+def complete(thing: Any, table: Table, path: str) -> dict[str, Any]:
+    """A named thing, or a group of them, with every option it did not state at its default, each one checked.
 
     Args:
-      thing: `{"name": ..., option: value}`.
+      thing: `{"name": ..., option: value}`; of a table `Several` `{NAME: {option: value}}`, which comes back in the
+        order of the table.
       table: name -> callable.
       path: how the user names the thing, for messages, e.g. `"config.generator"`.
 
     Raises:
       JaxganError: unknown name, unknown option, or a value of the wrong type.
     """
+    if not isinstance(table, Several):
+        return _complete_one(thing, table, path)
+    if not isinstance(thing, Mapping) or not all(isinstance(options, Mapping) for options in thing.values()):
+        raise JaxganError(f"{path} must be given as dict(NAME=dict(option=value), ...).")
+    for name in thing:
+        if name not in table:
+            raise unknown(path, name, table)
+    completed = {name: _complete_one({"name": name, **thing[name]}, table, f"{path}.{name}") for name in thing}
+    return {name: _options(completed[name]) for name in table if name in thing}
+
+
+def _complete_one(thing: Mapping[str, Any], table: Table, path: str) -> dict[str, Any]:
     factory = lookup(thing, table, path)
     options = options_of(factory)
     hints = typing.get_type_hints(factory if inspect.isfunction(factory) else factory.__init__)
@@ -96,7 +113,21 @@ def complete(thing: Mapping[str, Any], table: Table, path: str) -> dict[str, Any
     return completed
 
 
-def build(thing: Mapping[str, Any], table: Table, path: str, **given: Any) -> Any:
-    """Makes a named thing: its callable, called with the user's options and with what the program supplies."""
-    options = {key: value for key, value in complete(thing, table, path).items() if key != "name"}
-    return lookup(thing, table, path)(**given, **options)
+def build(thing: Any, table: Table, path: str, **given: Any) -> Any:
+    """Makes a named thing: its callable, called with the user's options and with what it asks for of what is given.
+
+    Of a table `Several` the things of the group, each with its name: `((name, thing), ...)`.
+    """
+    completed = complete(thing, table, path)
+    if isinstance(table, Several):
+        return tuple((name, _build_one(table[name], options, given)) for name, options in completed.items())
+    return _build_one(lookup(thing, table, path), _options(completed), given)
+
+
+def _build_one(factory: Callable[..., Any], options: Mapping[str, Any], given: Mapping[str, Any]) -> Any:
+    asked = inspect.signature(factory).parameters.keys() - options.keys()
+    return factory(**{key: value for key, value in given.items() if key in asked}, **options)
+
+
+def _options(thing: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in thing.items() if key != "name"}

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -17,14 +18,26 @@ MAY_IMPORT = {
     "errors": set(),
     "registry": {"errors"},
     "objectives": {"errors"},
-    "optim": {"errors"},
-    "penalties": {"errors"},
+    "schedules": {"errors"},
+    "optim": {"schedules", "errors"},
+    "augment": {"schedules", "errors"},
+    "penalties": {"augment", "schedules", "errors"},
     "plotting": set(),
     "compilation": {"errors"},
     "ops": {"errors"},
     "networks": {"ops", "errors"},
     "data": {"registry", "errors"},
-    "systems": {"networks", "objectives", "penalties", "optim", "registry", "data", "errors"},
+    "systems": {
+        "networks",
+        "objectives",
+        "penalties",
+        "augment",
+        "optim",
+        "schedules",
+        "registry",
+        "data",
+        "errors",
+    },
     "evaluation": {"data", "errors"},
     "config": {"systems", "evaluation", "data", "registry", "errors"},
     "drawing": {"systems", "errors"},
@@ -142,3 +155,10 @@ def test_importing_everything_starts_no_backend_and_loads_no_other_framework():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False []"
+
+
+def test_a_wheel_holds_every_package():
+    """An editable installation works without being told of them, so that only a user would notice."""
+    listed = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    there = {".".join(path.parent.relative_to(PACKAGE.parent).parts) for path in PACKAGE.rglob("__init__.py")}
+    assert set(listed) == there | {"jaxgan.configs"}

@@ -22,7 +22,7 @@ from jaxgan.config import (
 )
 from jaxgan.data import SOURCES
 from jaxgan.errors import JaxganError
-from jaxgan.registry import build, complete, lookup, matches, options_of
+from jaxgan.registry import Several, build, complete, lookup, matches, options_of
 from jaxgan.systems import SYSTEMS
 
 TABLES = {"data": SOURCES, "system": SYSTEMS} | {
@@ -201,7 +201,9 @@ def test_a_resolved_recipe_is_complete_and_survives_json(name):
     settings = resolve(load(name))
     assert settings.keys() == SHARED.keys() | TABLES.keys()
     for key, table in TABLES.items():
-        assert settings[key].keys() == {"name", *options_of(lookup(settings[key], table, key))}
+        things = settings[key] if isinstance(table, Several) else {settings[key]["name"]: settings[key]}
+        for name, thing in things.items():
+            assert thing.keys() - {"name"} == options_of(lookup({"name": name}, table, key)).keys()
     assert resolve(ConfigDict(settings)) == settings
     assert resolve(json.loads(to_json(settings))) == settings
     assert differences(settings, json.loads(to_json(settings))) == []

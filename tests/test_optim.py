@@ -1,5 +1,6 @@
 """Optimizers against PyTorch's, and the parameter average by hand."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -30,7 +31,7 @@ def test_five_steps_are_pytorchs(name, options, peer, peer_options):
     torch = pytest.importorskip("torch")
     gradients = np.random.default_rng(0).normal(size=(5, 4, 3)) * np.array([1, 1e-3, 1e-6])
     ours, theirs = jnp.zeros((4, 3)), torch.zeros(4, 3, requires_grad=True)
-    optimizer, other = OPTIMIZERS[name](**options), getattr(torch.optim, peer)([theirs], **peer_options)
+    optimizer, other = OPTIMIZERS[name](1, **options), getattr(torch.optim, peer)([theirs], **peer_options)
     state = optimizer.init(ours)
     for gradient in gradients.astype(np.float32):
         updates, state = optimizer.update(jnp.asarray(gradient), state, ours)
@@ -41,37 +42,94 @@ def test_five_steps_are_pytorchs(name, options, peer, peer_options):
 
 
 @pytest.mark.parametrize(
-    ("step", "decay", "expected"),
+    ("images", "half_life", "rampup", "expected"),
     [
-        (0, 0.999, 0.1 * 1 + 0.9 * 3),  # warm-up: (1 + 0) / (10 + 0)
-        (8, 0.999, 0.5 * 1 + 0.5 * 3),  # (1 + 8) / (10 + 8)
-        (8, 0.25, 0.25 * 1 + 0.75 * 3),  # past the warm-up
-        (1_000_000, 0.75, 0.75 * 1 + 0.25 * 3),
-        (5, 0.0, 3.0),
+        (0, 100.0, 0.05, 3.0),  # nothing shown: the warm-up leaves nothing of the start
+        (400, 100.0, 0.05, 0.25 * 1 + 0.75 * 3),  # half-life 0.05 * 400 = 20, 40 images a step: 2^-2
+        (8000, 40.0, 0.05, 0.5 * 1 + 0.5 * 3),  # past the warm-up
+        (0, 40.0, 0.0, 0.5 * 1 + 0.5 * 3),  # without one
+        (8000, 0.0, 0.05, 3.0),
     ],
 )
-def test_the_average_moves_by_its_formula(step, decay, expected):
+def test_the_average_moves_by_its_formula(images, half_life, rampup, expected):
     average = {"a": jnp.ones(2), "b": {"c": jnp.ones((2, 2))}}
     current = {"a": jnp.full(2, 3.0), "b": {"c": jnp.full((2, 2), 3.0)}}
-    moved = exponential_average(average, current, jnp.int32(step), decay)
+    moved = exponential_average(average, current, jnp.float32(images), 40, half_life, rampup)
     np.testing.assert_allclose(moved["a"], np.full(2, expected), rtol=1e-6)
     np.testing.assert_allclose(moved["b"]["c"], np.full((2, 2), expected), rtol=1e-6)
 
 
-def test_an_average_without_decay_is_the_current_value_to_the_bit():
+def test_an_average_without_half_life_is_the_current_value_to_the_bit():
     current = {"a": jnp.asarray([0.1, -3.7, 1e-20])}
-    np.testing.assert_array_equal(
-        exponential_average({"a": jnp.ones(3)}, current, jnp.int32(7), 0.0)["a"], current["a"]
-    )
+    moved = exponential_average({"a": jnp.ones(3)}, current, jnp.float32(7), 64, 0.0, 0.05)
+    np.testing.assert_array_equal(moved["a"], current["a"])
+
+
+def run(optimizer, gradients, start):
+    """Parameters after each update."""
+    params, state, seen = start, optimizer.init(start), []
+    for gradient in gradients:
+        updates, state = optimizer.update(gradient, state, params)
+        params = optax.apply_updates(params, updates)
+        seen.append(params)
+    return seen
+
+
+def test_rates_follow_their_schedules_on_the_clock_of_images():
+    """Gradient 1: SGD's steps are the learning rates. 50 images an update, so updates stand at 0, 50, 100, 150."""
+    ones = [jnp.ones(())] * 4
+    seen = run(sgd(50, ("linear", 0.4, 0.0, 100.0)), ones, jnp.zeros(()))
+    np.testing.assert_allclose(-np.diff([0.0, *map(float, seen)]), [0.4, 0.2, 0.0, 0.0], atol=1e-7)
+    # Adam with b1 = b2 = 0 steps by the sign; with b2 = 1 after its schedule the second moment stays what it was.
+    moving = run(adam(50, 1.0, 0.0, ("linear", 0.0, 0.5, 100.0), 1e-8), [jnp.float32(g) for g in (1, 3)], jnp.zeros(()))
+    # Second update: b2 = 0.25, nu = 0.25 * 1 + 0.75 * 9 = 7, bias correction 1 - 0.25^2: step 3 / sqrt(7 / 0.9375).
+    np.testing.assert_allclose(float(moving[0] - moving[1]), 3 / np.sqrt(7 / 0.9375), rtol=1e-5)
+
+
+def test_a_schedule_that_does_not_move_is_the_number():
+    gradients = list(jax.random.normal(jax.random.key(0), (5, 3)))
+    for fixed, moving in ((adam(7), adam(7, ("cosine", 2e-4, 2e-4, 30.0), ("linear", 0.5, 0.5, 9.0))),
+                          (rmsprop(7), rmsprop(7, ("linear", 5e-5, 5e-5, 30.0)))):  # fmt: skip
+        a, b = (run(optimizer, gradients, jnp.ones(3))[-1] for optimizer in (fixed, moving))
+        np.testing.assert_allclose(a, b, rtol=1e-6)
+
+
+def test_clipping_is_the_last_link():
+    start = {"kernel": jnp.asarray([[0.5, -0.005]]), "bias": jnp.zeros(1)}
+    gradients = {"kernel": jnp.asarray([[1.0, 1.0]]), "bias": jnp.ones(1)}
+    (after,) = run(sgd(1, 0.004, clip=0.01), [gradients], start)
+    np.testing.assert_allclose(after["kernel"], [[0.01, -0.009]], atol=1e-8)
+    np.testing.assert_allclose(after["bias"], [-0.004], atol=1e-8)
+    for params in run(adam(1, 0.05, clip=0.01), [gradients] * 5, start):
+        assert max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(params)) <= 0.01 + 1e-9
+
+
+def test_orthogonality_is_the_gradient_of_its_formula():
+    rng = np.random.default_rng(0)
+    params = {
+        "conv": {"kernel": jnp.asarray(rng.normal(size=(3, 3, 2, 4)), jnp.float32), "bias": jnp.ones(4)},
+        "embed": {"embedding": jnp.ones((3, 2))},
+    }
+
+    def formula(params):
+        w = params["conv"]["kernel"].reshape(-1, 4)
+        return 0.3 * jnp.sum(jnp.square((w.T @ w) * (1 - jnp.eye(4))))
+
+    zeros = jax.tree.map(jnp.zeros_like, params)
+    (after,) = run(sgd(1, 1.0, orthogonal=0.3), [zeros], params)
+    expected = jax.tree.map(lambda p, g: p - g, params, jax.grad(formula)(params))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), after, expected)
+    np.testing.assert_array_equal(after["conv"]["bias"], params["conv"]["bias"])
+    np.testing.assert_array_equal(after["embed"]["embedding"], params["embed"]["embedding"])
 
 
 @pytest.mark.parametrize("make", [adam, rmsprop, sgd])
 @pytest.mark.parametrize("rate", [-1e-3, float("inf"), float("nan")])
 def test_impossible_learning_rates_are_refused(make, rate):
     with pytest.raises(JaxganError, match="learning_rate is "):
-        make(learning_rate=rate)
+        make(1, learning_rate=rate)
 
 
 def test_momenta_are_shares():
     with pytest.raises(JaxganError, match=r"b1 is 1\.5, but must be in"):
-        adam(b1=1.5)
+        adam(1, b1=1.5)

@@ -74,7 +74,7 @@ def test_the_label_changes_the_image_and_not_its_neighbours(digits):
 
 def test_samples_are_of_the_average_with_its_statistics(digits):
     state = digits.state
-    shifted = state.replace(average={**state.average, "batch_stats": state.generator.batch_stats})
+    shifted = state.replace(average={**state.average, **state.generator.statistics})
     other = dataclasses.replace(digits, state=shifted)
     assert not np.array_equal(other.sample(4).images, digits.sample(4).images)
 

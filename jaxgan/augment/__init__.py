@@ -12,10 +12,10 @@ section 2.2). `flip` leaks on purpose: mirror images become as likely as what th
 from collections.abc import Callable
 
 from jaxgan.augment import bgc, diffaugment
-from jaxgan.augment.augmentation import Augmentation, Schedule, adjusted, check
+from jaxgan.augment.augmentation import Augmentation, adjusted, check
 from jaxgan.augment.blitting import mirror
 
-__all__ = ["AUGMENTATIONS", "Augmentation", "Schedule", "adjusted", "check"]
+__all__ = ["AUGMENTATIONS", "Augmentation", "adjusted", "check"]
 
 
 def none() -> None:

@@ -7,9 +7,7 @@ import jax.numpy as jnp
 
 from jaxgan.augment.draws import Transform
 from jaxgan.errors import JaxganError
-
-Schedule = float | tuple[str, float, float, float]
-"""A number, or (kind, start, end, images): from start to end while that many images are shown."""
+from jaxgan.schedules import Schedule
 
 
 class Augmentation(NamedTuple):

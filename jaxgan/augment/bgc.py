@@ -3,12 +3,13 @@
 Source: Karras et al. 2020 (arXiv:2006.06676), section 3 and appendix B.
 """
 
-from jaxgan.augment.augmentation import Augmentation, Schedule
+from jaxgan.augment.augmentation import Augmentation
 from jaxgan.augment.blitting import blit as blit_pixels
 from jaxgan.augment.colour import recolour
 from jaxgan.augment.draws import Transform, in_turn
 from jaxgan.augment.geometry import geometric
 from jaxgan.errors import JaxganError, check_range
+from jaxgan.schedules import Schedule, check_schedule
 
 
 def bgc(p: Schedule = 0.3, blit: bool = True, geometry: bool = True, color: bool = True) -> Augmentation:
@@ -23,8 +24,7 @@ def bgc(p: Schedule = 0.3, blit: bool = True, geometry: bool = True, color: bool
     Raises:
       JaxganError: p leaves [0, 1], or all three groups are off.
     """
-    for value in p[1:3] if isinstance(p, tuple | list) else (p,):
-        check_range("config.augmentation.p", value, 0, 1)
+    check_schedule("config.augmentation.p", p, 0, 1)
     return Augmentation(_pipeline(blit, geometry, color), p)
 
 

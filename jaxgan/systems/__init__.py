@@ -42,6 +42,10 @@ class System(Protocol):
         """Latents [n, ...] of the samples with these indices, int32 [n]."""
         ...
 
+    def settled(self, state: Any) -> Any:
+        """The state with what is computed once before samples are drawn."""
+        ...
+
     def generate(self, state: Any, latents: jax.Array, labels: jax.Array) -> jax.Array:
         """Examples [n, *shape] from latents and labels int32 [n] (not looked at where there are no classes)."""
         ...

@@ -16,3 +16,9 @@ def pack(examples: jax.Array, packing: int) -> jax.Array:
     """[b, ..., c] -> [b / packing, ..., packing c]: examples i packing to (i + 1) packing - 1 make pack i."""
     packs = examples.reshape(len(examples) // packing, packing, *examples.shape[1:])
     return jnp.moveaxis(packs, 1, -2).reshape(len(packs), *packed_shape(examples.shape[1:], packing))
+
+
+def unpack(packs: jax.Array, packing: int) -> jax.Array:
+    """The inverse of `pack`: [n, ..., packing c] -> [n packing, ..., c]."""
+    apart = packs.reshape(*packs.shape[:-1], packing, packs.shape[-1] // packing)
+    return jnp.moveaxis(apart, -2, 1).reshape(len(packs) * packing, *packs.shape[1:-1], apart.shape[-1])

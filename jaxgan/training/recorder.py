@@ -154,7 +154,7 @@ class Recorder:
             "num": metric.num,
             "seed": seed,
             "precision": self._config["precision"],
-            "average": dict(self._config["system"]).get("average_decay"),
+            **{key: value for key, value in self._config["system"].items() if key.startswith("average_")},
         }
         line = {"step": step, "metric": name, **scores, "protocol": {**facts, **metric.protocol}}
         append_line(self._run.evaluations, line)

@@ -33,7 +33,7 @@ def make(
     spec=POINTS,
     networks=PERCEPTRON,
     objective="non_saturating",
-    penalty="none",
+    penalties=(),
     optimizer=SGD,
     precision="float32",
     **system,
@@ -41,8 +41,8 @@ def make(
     generator, discriminator = networks
     config = recipe(
         batch_size=BATCH,
-        penalty=dict(name=penalty),
-        system=dict(name="gan", latent_size=3) | system,
+        penalties={name: {} for name in penalties},
+        system=dict(name="gan", latent_size=3, average_half_life=6, average_rampup=2.0) | system,
         generator=generator,
         discriminator=discriminator,
         objective=dict(name=objective) if isinstance(objective, str) else objective,
@@ -56,7 +56,7 @@ def make(
 SOFT = dict(name="non_saturating", real_labels=(0.8, 1.0), fake_labels=(0.0, 0.2))
 SYSTEMS = {
     "points": dict(),
-    "soft labels, rmsprop, no average": dict(objective=SOFT, optimizer=dict(name="rmsprop"), average_decay=0.0),
+    "soft labels, rmsprop, no average": dict(objective=SOFT, optimizer=dict(name="rmsprop"), average_half_life=0),
     "conditional, three critic steps": dict(spec=IMAGES, networks=CONVOLUTIONAL, conditional=True, critic_steps=3),
     "minimax, fresh latents, bfloat16, adam": dict(
         spec=IMAGES,
@@ -67,7 +67,12 @@ SYSTEMS = {
         optimizer=dict(name="adam"),
     ),
     "penalty, joint pass, three critic steps, two parts": dict(
-        objective="wasserstein", penalty="wgan_gp", joint_pass=True, critic_steps=3, accumulate=2, networks=NORMALISED
+        objective="wasserstein",
+        penalties=("wgan_gp",),
+        joint_pass=True,
+        critic_steps=3,
+        accumulate=2,
+        networks=(NORMALISED[0], PERCEPTRON[1]),
     ),
     "packs of two, relativistic, two parts": dict(packing=2, accumulate=2, objective="relativistic"),
     "packs of two images": dict(spec=IMAGES, networks=CONVOLUTIONAL, packing=2),
@@ -165,7 +170,9 @@ def test_each_players_update_leaves_the_other_to_the_bit(run):
 
 def test_the_average_follows_its_formula_statistics_included(run):
     for step, (old, new) in enumerate(zip(run.states, run.states[1:], strict=False)):
-        d = min(run.system.average_decay, (1 + step) / (10 + step))
+        shown = BATCH * run.system.critic_steps  # half-life 6, or twice the images shown so far
+        life = min(run.system.average_half_life, 2 * step * shown)
+        d = 2 ** (-shown / life) if life else 0
         expected = jax.tree.map(lambda a, x, d=d: d * np.asarray(a) + (1 - d) * np.asarray(x), old.average,
                                 new.generator.variables)  # fmt: skip
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), new.average, expected)
@@ -186,8 +193,8 @@ def test_running_statistics_of_g_move_once_a_step(run):
 
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6),
-        run.states[1].generator.batch_stats,
-        pass_through(state)["batch_stats"],
+        run.states[1].generator.statistics,
+        pass_through(state),
     )
 
 
@@ -225,7 +232,7 @@ def step_by_hand(system, state, batch, key):
 
     def fake(params, key, labels):
         z = jax.random.normal(jax.random.fold_in(key, 0), (BATCH, system.latent_size))
-        variables = {"params": params, "batch_stats": g.batch_stats}
+        variables = {"params": params, **g.statistics}
         return system.generator.apply(variables, z, labels, train=True, mutable=["batch_stats"])
 
     def judge(params, stats, x, labels):
@@ -236,7 +243,7 @@ def step_by_hand(system, state, batch, key):
     def descend(params, gradients):
         return jax.tree.map(lambda p, g: p - 0.1 * g, params, gradients)
 
-    d_params, d_stats = d.params, d.batch_stats
+    d_params, d_stats = d.params, d.statistics.get("batch_stats", {})
     for i in range(m):
         real = micro["image"][i].astype(jnp.float32) / 127.5 - 1
         labels = micro["label"][i] if system.num_classes else None
@@ -280,7 +287,7 @@ def test_three_critic_steps_and_one_of_g_are_the_sequence_by_hand(critics, steps
     system, after = dataclasses.replace(system, fresh_latents=fresh_latents), steps[fresh_latents][0]
     by_hand = jax.jit(lambda state, batch: step_by_hand(system, state, batch, jax.random.key(2)))(state, batch)
     for player, (params, stats) in zip((after.generator, after.discriminator), by_hand, strict=True):
-        for mine, hand in ((player.params, params), (player.batch_stats, stats)):
+        for mine, hand in ((player.params, params), (player.statistics["batch_stats"], stats)):
             jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=2e-6), mine, hand)
     changed = jax.tree.map(lambda a, b: np.abs(a - b).max(), after.generator.params, state.generator.params)
     assert max(jax.tree.leaves(changed)) > 1e-4  # much more than the tolerance
@@ -302,7 +309,8 @@ def scalar_game(weight, bias, fakes):
         generator=MLPGenerator(**given, output="none"),
         discriminator=MLPDiscriminator(**given),
         objective=non_saturating(),
-        penalty=None,
+        penalties=(),
+        augmentation=None,
         generator_optimizer=optax.sgd(0.0),
         discriminator_optimizer=optax.sgd(0.0),
         shape=(1, 1, 1),
@@ -362,8 +370,7 @@ def test_levels_of_grey_are_scaled_to_minus_one_to_one(level, seen):
         (dict(conditional=True), "conditional needs labels, and this data has none"),
         (dict(latent_size=0), "latent_size is 0, but must be at least 1"),
         (dict(critic_steps=0), "critic_steps is 0, but must be at least 1"),
-        (dict(average_decay=1.0), r"average_decay is 1.0, but must be in \[0, 1\)"),
-        (dict(average_decay=-0.5), "average_decay is -0.5"),
+        (dict(average_half_life=-1.0), r"average_half_life is -1.0, but must be in \[0, "),
     ],
 )
 def test_a_recipe_that_cannot_be_is_refused(options, message):

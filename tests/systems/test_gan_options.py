@@ -9,8 +9,9 @@ import pytest
 from test_gan import BATCH, IMAGES, NORMALISED, PERCEPTRON, batch_of, make
 
 from jaxgan.errors import JaxganError
-from jaxgan.penalties import wgan_gp
+from jaxgan.penalties import Recent, wgan_gp
 
+NOTHING = Recent(jnp.zeros(()), jnp.zeros(()))
 PLAIN = tuple(dict(name="mlp", hidden=(6,), activation="tanh") for player in range(2))
 
 
@@ -46,7 +47,7 @@ def test_in_parts_statistics_move_with_each_part():
     means = []
     for parts in (1, 2):
         _, after, _ = step(make(IMAGES, NORMALISED, accumulate=parts))
-        stats = jax.tree_util.tree_leaves_with_path(after.generator.batch_stats)
+        stats = jax.tree_util.tree_leaves_with_path(after.generator.statistics)
         means.append(np.asarray(next(leaf for path, leaf in stats if "mean" in jax.tree_util.keystr(path))))
     # Both halves have the same expectation, m: 0.1 m of the whole, (0.09 m1 + 0.1 m2) of two parts.
     ratio = np.sum(means[1] * means[0]) / np.sum(means[0] ** 2)
@@ -75,14 +76,14 @@ def test_a_joint_pass_normalises_by_the_mixture():
         train=True,
         mutable=["batch_stats"],
     )
-    close(after.discriminator.batch_stats, moved["batch_stats"], 1e-5)
+    close(after.discriminator.statistics, moved, 1e-5)
     _, apart, _ = step(make(IMAGES, NORMALISED, joint_pass=False, conditional=True))
-    assert differ(apart.discriminator.batch_stats, after.discriminator.batch_stats) > 1e-3
+    assert differ(apart.discriminator.statistics, after.discriminator.statistics) > 1e-3
     assert differ(apart.generator.params, after.generator.params) > 1e-6  # G's update sees the mixture too
 
 
 def test_the_penalty_is_a_term_of_ds_loss_and_of_nothing_else():
-    system = make(IMAGES, PLAIN, objective="wasserstein", penalty="wgan_gp")
+    system = make(IMAGES, PLAIN, objective="wasserstein", penalties=("wgan_gp",))
     before, after, metrics = step(system)
     key = jax.random.split(jax.random.key(0))[0]
     real = jnp.asarray(batch_of(IMAGES)["image"] / 127.5 - 1, jnp.float32)
@@ -93,13 +94,15 @@ def test_the_penalty_is_a_term_of_ds_loss_and_of_nothing_else():
         def critic(x):
             return system.discriminator.apply({"params": params}, x, train=True)
 
-        penalty = jnp.mean(wgan_gp()(critic, real, fake, jax.random.fold_in(key, 3)))
+        penalty = 10 * jnp.mean(
+            wgan_gp().term(critic, real, fake, NOTHING, jax.random.fold_in(jax.random.fold_in(key, 1), 2))
+        )
         return jnp.mean(critic(fake)) - jnp.mean(critic(real)) + penalty, penalty
 
     gradients, penalty = jax.grad(loss, has_aux=True)(before.discriminator.params)
     expected = jax.tree.map(lambda p, g: p - 0.1 * g, before.discriminator.params, gradients)
     close(after.discriminator.params, expected, 1e-5)
-    assert metrics["penalty"] == pytest.approx(float(penalty), rel=1e-5)
+    assert metrics["wgan_gp_penalty"] == pytest.approx(float(penalty), rel=1e-5)
 
 
 def flops(system):

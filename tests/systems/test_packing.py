@@ -45,7 +45,7 @@ def test_d_gives_one_logit_a_pack_and_g_learns_from_it():
     real = np.random.default_rng(0).normal(size=(6, 2)).astype(np.float32)
     state = gan.init(jax.random.key(0), {})
     after, metrics = jax.jit(gan.update)(state, {"image": real}, jax.random.key(1))
-    z = gan._noise(jax.random.split(jax.random.key(1), 2)[0], 6)
+    z = jax.random.normal(jax.random.fold_in(jax.random.split(jax.random.key(1), 2)[0], 0), (6, 3))
     fake = gan.generator.apply(state.generator.variables, z, train=True)
     judge = lambda x: gan.discriminator.apply(state.discriminator.variables, x.reshape(2, 6), train=True)  # noqa: E731
     loss = jnp.mean(jax.nn.softplus(-judge(real)) + jax.nn.softplus(judge(fake)))

@@ -1,0 +1,44 @@
+"""The generator that is sampled from: averaged parameters, and running statistics that fit them."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+
+from jaxgan.optim import exponential_average
+from jaxgan.systems.players import Player, Variables
+
+Policy = Literal["average", "copy", "reestimate"]
+"""Whence the running statistics of the averaged generator come: averaged as its parameters are, copied from the
+generator that is trained, or estimated anew by passes of the averaged one before samples are drawn."""
+
+STATISTICS = "batch_stats"
+
+
+def averaged(
+    average: Variables, player: Player, images: jax.Array, shown: int, half_life: float, rampup: float, policy: Policy
+) -> Variables:
+    """The average after a step in which `shown` images were shown, `images` before it; collections that are no running
+    statistics are copied.
+    """
+    followed = ("params", STATISTICS) if policy == "average" else ("params",)
+    old, new = ({k: v for k, v in tree.items() if k in followed} for tree in (average, player.variables))
+    return {**player.variables, **exponential_average(old, new, images, shown, half_life, rampup)}
+
+
+def reestimated(training_pass: Callable[[Any, jax.Array], Any], statistics: Any, batches: int) -> Any:
+    """Running statistics as the mean of those of several batches.
+
+    Args:
+      training_pass: `(statistics, i) -> statistics` after a pass in training over batch i, int32 []. It moves them by
+        s <- m s + (1 - m) b with some momentum m, so b, those of the batch, are seen from where 0 and 1 are moved to.
+      statistics: of the right shapes; their values do not matter.
+      batches: how many.
+    """
+
+    def of_batch(i: jax.Array) -> Any:
+        low, high = (training_pass(jax.tree.map(fill, statistics), i) for fill in (jnp.zeros_like, jnp.ones_like))
+        return jax.tree.map(lambda a, b: a / (1 - (b - a)), low, high)
+
+    return jax.tree.map(lambda s: jnp.mean(s, axis=0), jax.lax.map(of_batch, jnp.arange(batches)))

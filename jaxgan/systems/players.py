@@ -1,0 +1,76 @@
+"""What a player of an adversarial game has: its arrays, its pass in training, its optimizer's step."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import flax
+import flax.linen as nn
+import jax
+import optax
+
+Variables = Mapping[str, Any]
+
+SPECTRAL = "spectral"
+"""Collection of spectral normalisation's vectors: they advance once an update of their player."""
+CLASSES = "classes"
+"""Collection in which a discriminator with an auxiliary classifier reveals its class logits."""
+
+
+@flax.struct.dataclass
+class Player:
+    """One network's arrays: `params`, what its passes move (running statistics and the like, by collection, possibly
+    none) and its optimizer's state.
+    """
+
+    params: Any
+    statistics: Variables
+    opt_state: Any
+
+    @property
+    def variables(self) -> Variables:
+        """What Linen's `apply` takes."""
+        return {"params": self.params, **self.statistics}
+
+
+class Pass(NamedTuple):
+    """What a pass in training comes to: the network's output, its statistics afterwards, and class logits [b, classes]
+    float32 if it has any.
+    """
+
+    output: jax.Array
+    statistics: Variables
+    classes: jax.Array | None
+
+
+def new_player(variables: Variables, optimizer: optax.GradientTransformation) -> Player:
+    """A player at the start of training, of what Linen's `init` returned."""
+    statistics = {name: values for name, values in variables.items() if name not in ("params", CLASSES)}
+    return Player(variables["params"], statistics, optimizer.init(variables["params"]))
+
+
+def train_pass(
+    module: nn.Module, params: Any, statistics: Variables, inputs: Any, key: jax.Array, advance: bool = True
+) -> Pass:
+    """Applies a network as in training.
+
+    Args:
+      module: the network.
+      params: its parameters.
+      statistics: its other collections.
+      inputs: its arguments, a tuple.
+      key: of what it draws (noise, dropout).
+      advance: also the vectors of spectral normalisation; the running statistics move in every pass.
+    """
+    moving = [name for name in statistics if advance or name != SPECTRAL]
+    output, moved = module.apply(
+        {"params": params, **statistics}, *inputs, train=True, mutable=[*moving, CLASSES], rngs={"noise": key}
+    )
+    revealed = jax.tree.leaves(moved.get(CLASSES, {}))
+    statistics = {**statistics, **{name: moved[name] for name in moving}}
+    return Pass(output, statistics, revealed[0] if revealed else None)
+
+
+def stepped(player: Player, gradients: Any, statistics: Variables, optimizer: optax.GradientTransformation) -> Player:
+    """The player after one step of its optimizer, with these statistics."""
+    updates, opt_state = optimizer.update(gradients, player.opt_state, player.params)
+    return Player(optax.apply_updates(player.params, updates), statistics, opt_state)
