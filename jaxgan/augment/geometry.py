@@ -40,7 +40,7 @@ def draw_maps(p: jax.Array, key: jax.Array, shape: tuple[int, ...]) -> tuple[jax
     """
     count, height, width, _ = shape
     coin_key, normal_key, angle_key = jax.random.split(key, 3)
-    either = 1 - jnp.sqrt(1 - p)  # of each of two rotations, so that the probability of any is p
+    either = 1 - jnp.sqrt(jnp.maximum(1 - p, 0))  # of each of two rotations, so that the probability of any is p
     used = coins(jax.random.uniform(coin_key, (5, count)), jnp.stack([p, p, p, either, either])[:, None])
     normal = jax.random.normal(normal_key, (4, count))
     scale, stretch = jnp.exp2(SCALE * used[:2] * normal[:2])

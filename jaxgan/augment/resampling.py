@@ -27,8 +27,8 @@ SYM6 = (
     0.0017677118642428036,
     -0.007800708325034148,
 )
-LAG = sum(k * tap for k, tap in enumerate(SYM6)) / sum(SYM6) - 5  # 0.098: pixel i is at 2 i + LAG of the fine signal
 REACH = 5  # samples of the fine signal that a pixel needs beyond its own two, either way
+LAG = sum(k * tap for k, tap in enumerate(SYM6)) / sum(SYM6) - REACH  # 0.098: pixel i is at 2 i + LAG there
 
 
 def mirror_period(side: int) -> int:
