@@ -4,9 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from many_draws import KEY, drawn, each, images
+from many_draws import KEY, each, images
 
-from jaxgan.augment import AUGMENTATIONS, adjusted, blitting, check, colour, geometry
+from jaxgan.augment import AUGMENTATIONS, adjusted, bgc, check
 from jaxgan.augment.draws import in_turn
 from jaxgan.errors import JaxganError
 from jaxgan.registry import build, complete
@@ -143,11 +143,20 @@ def test_transforms_follow_one_another_in_order_with_keys_of_their_own():
     assert (jax.random.key_data(seen[0]) != jax.random.key_data(seen[1])).any()
 
 
-def test_bgc_is_blitting_then_geometry_then_colour():
-    p, x = jnp.float32(0.9), images(6, 8, 8, 3)
-    by_hand = in_turn(blitting.blit, geometry.geometric, colour.recolour)
-    np.testing.assert_allclose(TRANSFORMS["bgc"](x, p, KEY), jax.jit(by_hand)(x, p, KEY), atol=1e-6)
-    plain = AUGMENTATIONS["ada"](blit=False, geometry=False).apply
-    constant = drawn(plain, np.full((3, 4, 3), [0.5, 0.1, -0.2]), 1.0, 5)
-    assert np.ptp(constant, axis=(1, 2)).max() == 0  # colour alone leaves an even image even
-    assert np.abs(constant - [0.5, 0.1, -0.2]).max() > 0.1
+@pytest.mark.parametrize(
+    ("options", "made_of_three"),
+    [
+        ({}, 64),
+        (dict(blit=False), 36),
+        (dict(geometry=False), 16),
+        (dict(color=False), 8),
+        (dict(blit=False, color=False), 6),
+    ],
+)
+def test_bgc_is_blitting_then_geometry_then_colour_and_each_can_be_left_out(monkeypatch, options, made_of_three):
+    """With x + 1, 2 x and x^2 in their place, 3 becomes (2 (3 + 1))^2 = 64."""
+    monkeypatch.setattr(bgc, "blit_pixels", lambda x, p, key: x + 1)
+    monkeypatch.setattr(bgc, "geometric", lambda x, p, key: 2 * x)
+    monkeypatch.setattr(bgc, "recolour", lambda x, p, key: x**2)
+    for name in ("bgc", "ada"):
+        assert AUGMENTATIONS[name](**options).apply(jnp.float32(3), jnp.float32(1), KEY) == made_of_three

@@ -70,6 +70,11 @@ def test_how_often_and_how_far_colours_change(p):
     assert np.mean(along < 0) == pytest.approx(p / 2, abs=CLOSE)
 
 
+def test_an_even_image_stays_even():
+    even = drawn(colour.recolour, np.full((2, 2, 3), [0.5, 0.1, -0.2]), 1.0)
+    assert np.ptp(even, axis=(1, 2)).max() == 0
+
+
 def test_grey_images_get_contrast_brightness_and_negatives_and_others_no_negative():
     for channels, negatives in ((1, 0.5), (2, 0.0)):
         steps = np.asarray([0.0, 1.0, 0.5]).reshape(1, 3, 1) * np.ones((1, 1, channels))
