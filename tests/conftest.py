@@ -15,7 +15,7 @@ import pytest
 jax.config.update("jax_numpy_rank_promotion", "raise")  # a [b, 1] that meets a [b] is a mistake
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real data sets, which a user's machine does not have."""
     default = Path(__file__).parents[2] / "shared" / "data"

@@ -38,7 +38,7 @@ MAY_IMPORT = {
         "data",
         "errors",
     },
-    "evaluation": {"data", "errors"},
+    "evaluation": {"networks", "data", "compilation", "errors"},
     "config": {"systems", "evaluation", "data", "registry", "errors"},
     "drawing": {"systems", "errors"},
     "training": {"config", "drawing", "plotting", "evaluation", "systems", "networks", "data", "errors"},

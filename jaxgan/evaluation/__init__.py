@@ -7,10 +7,13 @@ from jaxgan.data.spec import DataSpec
 from jaxgan.evaluation.digits import svm1k_digits
 from jaxgan.evaluation.metric import Metric
 from jaxgan.evaluation.mixtures import modes2500_grid, modes2500_ring
+from jaxgan.evaluation.mnist import classes10k_mnist, modes26k_stacked_mnist
 
 METRICS: dict[str, Callable[[DataSpec, int, Mapping[str, Any]], Metric]] = {
+    "classes10k_mnist": classes10k_mnist,
     "modes2500_grid": modes2500_grid,
     "modes2500_ring": modes2500_ring,
+    "modes26k_stacked_mnist": modes26k_stacked_mnist,
     "svm1k_digits": svm1k_digits,
 }
 """Name -> `(spec of the data, classes that the system generates by, resolved settings of the data) -> Metric`."""

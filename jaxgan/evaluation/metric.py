@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxgan.errors import JaxganError
+
 
 class Metric(NamedTuple):
     """A protocol with its reference loaded, ready to score generated examples.
@@ -19,3 +21,17 @@ class Metric(NamedTuple):
     num: int
     score: Callable[[np.ndarray, np.ndarray], dict[str, float]]
     protocol: Mapping[str, Any]
+
+
+def wrong_data(metric: str, wanted: str, data: Mapping[str, Any]) -> JaxganError:
+    """The error for a metric of one data set that is asked for in a run on another.
+
+    Args:
+      metric: its name.
+      wanted: the data set it scores, as `config.data.name` names it.
+      data: settings of the run's.
+    """
+    return JaxganError(
+        f"the metric {metric} scores runs on config.data.name={wanted}, not {data['name']}; "
+        "remove it with --config.metrics='()'."
+    )

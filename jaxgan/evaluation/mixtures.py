@@ -7,9 +7,8 @@ import numpy as np
 
 from jaxgan.data.spec import DataSpec
 from jaxgan.data.toys import grid_centres, ring_centres
-from jaxgan.errors import JaxganError
 from jaxgan.evaluation.divergences import kl_divergence
-from jaxgan.evaluation.metric import Metric
+from jaxgan.evaluation.metric import Metric, wrong_data
 
 WITHIN = 3  # standard deviations: what counts as a sample of a Gaussian
 
@@ -65,7 +64,8 @@ def modes2500_ring(spec: DataSpec, num_classes: int, data: Mapping[str, Any]) ->
     Source: Z. Lin et al., PacGAN, 2018, section 4.1, and its published code; modes after A. Srivastava et al., VEEGAN,
       2017.
     """
-    _check_name("modes2500_ring", "ring", data)
+    if data["name"] != "ring":
+        raise wrong_data("modes2500_ring", "ring", data)
     return _metric(ring_centres(data["modes"], data["radius"]), data["sigma"])
 
 
@@ -77,16 +77,9 @@ def modes2500_grid(spec: DataSpec, num_classes: int, data: Mapping[str, Any]) ->
     Raises:
       JaxganError: the run was trained on something else.
     """
-    _check_name("modes2500_grid", "grid", data)
+    if data["name"] != "grid":
+        raise wrong_data("modes2500_grid", "grid", data)
     return _metric(grid_centres(data["side"], data["step"]), data["sigma"])
-
-
-def _check_name(metric: str, name: str, data: Mapping[str, Any]) -> None:
-    if data["name"] != name:
-        raise JaxganError(
-            f"the metric {metric} scores runs on config.data.name={name}, not {data['name']}; "
-            "remove it with --config.metrics='()'."
-        )
 
 
 def _metric(centres: np.ndarray, sigma: float) -> Metric:

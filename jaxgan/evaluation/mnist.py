@@ -1,0 +1,157 @@
+"""Which of MNIST's digits a generator makes, alone or three stacked into one image, by a classifier of real ones."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from jaxgan.data import images
+from jaxgan.data.spec import DataSpec
+from jaxgan.data.tfds import tfds
+from jaxgan.evaluation import mnist_classifier
+from jaxgan.evaluation.divergences import kl_divergence
+from jaxgan.evaluation.metric import Metric, wrong_data
+from jaxgan.evaluation.mnist_classifier import SIDE, Weights
+
+CONFIDENT = 0.9
+STACKED = 1000  # modes of three digits
+
+
+def classes10k_mnist(spec: DataSpec, num_classes: int, data: Mapping[str, Any]) -> Metric:
+    """10,000 generated digits under a convolutional classifier of MNIST's: classes found, their shares, confidence.
+
+    Figures:
+      test_accuracy: share of the real test digits that the classifier gets right.
+      classes: of ten, how many it finds in the generated digits; one digit is enough.
+      smallest_share: of the generated digits, the share of the rarest class.
+      confident: share that get a probability over 0.9 for some class; real_confident: of the real test digits.
+      kl: KL divergence of the generated digits' classes from the labels of the train split, in nats.
+      agreement: share that are classified as the label they were generated for; only of runs with labels, whose labels
+        come in equal shares: then the `kl` of perfect digits is .0014, not 0.
+
+    Digits of another size, the real test digits among them, are brought to 28x28 by PIL's antialiased Lanczos filter.
+
+    Args:
+      spec: not used; the settings say all of MNIST's shape.
+      num_classes: that the system generates by: ten or none.
+      data: settings of tfds:mnist.
+
+    Raises:
+      JaxganError: the run was trained on something else, or MNIST is not prepared.
+    """
+    name = re.fullmatch(r"tfds:(mnist(:.+)?)", data["name"])
+    if name is None:
+        raise wrong_data("classes10k_mnist", "tfds:mnist", data)
+    reference = _reference(name[1], data)
+
+    def score(examples: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+        judged = mnist_classifier.probabilities(reference.weights, to_digits(examples))
+        found = judged.argmax(axis=1)
+        counts = np.bincount(found, minlength=10)
+        figures = {
+            "test_accuracy": reference.test_accuracy,
+            "classes": float(np.count_nonzero(counts)),
+            "smallest_share": float(counts.min() / len(found)),
+            "confident": float(np.mean(judged.max(axis=1) > CONFIDENT)),
+            "real_confident": reference.test_confident,
+            "kl": kl_divergence(counts, reference.shares),
+        }
+        return figures | ({"agreement": float(np.mean(found == labels))} if num_classes else {})
+
+    return Metric(10_000, score, reference.protocol)
+
+
+def modes26k_stacked_mnist(spec: DataSpec, num_classes: int, data: Mapping[str, Any]) -> Metric:
+    """26,000 stacked triples of digits under a classifier of MNIST's: how many of 1,000 modes occur, how evenly.
+
+    Figures:
+      test_accuracy: share of the real test digits that the classifier gets right.
+      modes: how many of the 1,000 triples of classes occur; one image is enough.
+      kl: KL divergence of the triples' shares from equal ones, in nats.
+
+    VEEGAN's and PacGAN's protocol, with a classifier of our own. What to know before figures are compared:
+
+    - The classifier's mistakes find modes too, and even out their shares.
+    - Real images have a `kl` of about .024, not 0: .019 because 999 shares are estimated from 26,000 samples, .004
+      because MNIST's digits are not equally frequent.
+    - Unrolled GAN's protocol (Metz et al. 2017) has 25,600 samples.
+    - The code published with PacGAN trains on MNIST's train and test digits together (split="train+test"), scaled to
+      [0, 1] under a generator that ends in tanh, and its classifier is given what that generator makes, not rounded.
+
+    Args:
+      spec: not used; the settings say all of the shape.
+      num_classes: not used; there are no labels.
+      data: settings of stacked_mnist.
+
+    Raises:
+      JaxganError: the run was trained on something else, or MNIST is not prepared.
+
+    Source: Z. Lin et al., PacGAN, 2018, section 4.2, and its published code, after A. Srivastava et al., VEEGAN, 2017.
+    """
+    if data["name"] != "stacked_mnist":
+        raise wrong_data("modes26k_stacked_mnist", "stacked_mnist", data)
+    reference = _reference("mnist", data)
+
+    def score(examples: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+        found = mnist_classifier.probabilities(reference.weights, to_digits(examples)).argmax(axis=1)
+        counts = np.bincount(found.reshape(-1, 3) @ [100, 10, 1], minlength=STACKED)
+        return {
+            "test_accuracy": reference.test_accuracy,
+            "modes": float(np.count_nonzero(counts)),
+            "kl": kl_divergence(counts, np.full(STACKED, 1 / STACKED)),
+        }
+
+    return Metric(26_000, score, reference.protocol)
+
+
+def to_digits(examples: np.ndarray) -> np.ndarray:
+    """Images uint8 [n, h, w, c] to digits uint8 [n * c, 28, 28, 1], one a channel, those of an image in a row."""
+    height, width = examples.shape[1:3]
+    digits = examples.transpose(0, 3, 1, 2).reshape(-1, height, width, 1)
+    if (height, width) == (SIDE, SIDE):
+        return digits
+    return np.stack([images.fit(Image.fromarray(digit[..., 0]), (SIDE, SIDE, 1), "stretch") for digit in digits])
+
+
+class _Reference(NamedTuple):
+    """The classifier, and what it says of the real test digits at the size that the run works at.
+
+    Attributes:
+      weights: of the classifier.
+      shares: of the classes in the train split, [10].
+      test_accuracy: share of the test digits that it gets right.
+      test_confident: share of the test digits that get a probability over 0.9.
+      protocol: what decides all this.
+    """
+
+    weights: Weights
+    shares: np.ndarray
+    test_accuracy: float
+    test_confident: float
+    protocol: dict[str, Any]
+
+
+def _reference(dataset: str, data: Mapping[str, Any]) -> _Reference:
+    train = tfds(0, dataset, split="train", data_dir=data["data_dir"]).arrays()
+    size = {key: data[key] for key in ("data_dir", "image_size", "resize")}
+    test = tfds(0, dataset, split="test", **size).arrays()
+    training, folder = mnist_classifier.TRAINING, mnist_classifier.default_weights_folder()
+    weights = mnist_classifier.load_or_train(train["image"], train["label"], training, folder)
+    judged = mnist_classifier.probabilities(weights, to_digits(test["image"]))
+    protocol = {
+        "classifier": f"convolutional, version {mnist_classifier.VERSION}, {training.steps} steps",
+        "weights_sha256": mnist_classifier.fingerprint(weights),
+        "fitted_on": f"{dataset} train ({len(train['image'])})",
+        "held_out": f"{dataset} test ({len(test['image'])})",
+        "resize": "PIL's Lanczos, antialiased, to 28x28",
+        "quantisation": "uint8",
+    }
+    return _Reference(
+        weights=weights,
+        shares=np.bincount(train["label"], minlength=10) / len(train["label"]),
+        test_accuracy=float(np.mean(judged.argmax(axis=1) == test["label"])),
+        test_confident=float(np.mean(judged.max(axis=1) > CONFIDENT)),
+        protocol=protocol,
+    )
