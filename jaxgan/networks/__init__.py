@@ -10,8 +10,17 @@ import flax.linen as nn
 from jaxgan.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from jaxgan.networks.mlp import MLPDiscriminator, MLPGenerator
 from jaxgan.networks.presets import PRESETS
+from jaxgan.networks.resnet import ResNetDiscriminator, ResNetGenerator
 
-GENERATORS: dict[str, type[nn.Module]] = {"dcgan": DCGANGenerator, "mlp": MLPGenerator}
-DISCRIMINATORS: dict[str, type[nn.Module]] = {"dcgan": DCGANDiscriminator, "mlp": MLPDiscriminator}
+GENERATORS: dict[str, type[nn.Module]] = {
+    "dcgan": DCGANGenerator,
+    "mlp": MLPGenerator,
+    "resnet": ResNetGenerator,
+}
+DISCRIMINATORS: dict[str, type[nn.Module]] = {
+    "dcgan": DCGANDiscriminator,
+    "mlp": MLPDiscriminator,
+    "resnet": ResNetDiscriminator,
+}
 
 __all__ = ["DISCRIMINATORS", "GENERATORS", "PRESETS"]

@@ -8,6 +8,9 @@ from typing import Any
 
 _KERAS_NORM = dict(momentum=0.99, epsilon=1e-3)  # the defaults of Keras' BatchNormalization
 
+# Glorot's kernels, with the variance of He's where a ReLU comes before them.
+_RELU_GAIN = dict(kernel_init="glorot_uniform", residual_gain=2**0.5)
+
 _PYTORCH_GENERATOR = dict(name="dcgan", width=64, multipliers=(8, 4, 2, 1))
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
@@ -41,6 +44,45 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             name="dcgan", width=64, multipliers=(1, 2, 4, 8, 16), kernel=(4, 4, 4, 3, 3), stride=(2, 2, 2, 1, 1),
             padding="VALID", normalise_first=True, pool="mean", head_bias=True,
             kernel_init="glorot_uniform", **_KERAS_NORM,
+        ),
+    ),
+    # WGAN-GP's residual networks for CIFAR-10 (Gulrajani et al. 2017 and its code); with labels D classifies as well.
+    "wgan_gp_cifar": dict(
+        generator=dict(name="resnet", width=128, multipliers=(1, 1, 1, 1), **_RELU_GAIN),
+        discriminator=dict(
+            name="resnet", width=128, multipliers=(1, 1, 1, 1), plain=2, pool="mean", conditioning="classifier",
+            **_RELU_GAIN,
+        ),
+    ),
+    # SNGAN's for CIFAR-10 (Miyato et al. 2018, table 4), and with labels those of Miyato & Koyama 2018.
+    "sngan_cifar": dict(
+        generator=dict(name="resnet", width=256, multipliers=(1, 1, 1, 1), **_RELU_GAIN),
+        discriminator=dict(
+            name="resnet", width=128, multipliers=(1, 1, 1, 1), plain=2, spectral=True, head_bias=False, **_RELU_GAIN,
+        ),
+    ),
+    # SAGAN's for ImageNet at 128x128 (Zhang et al. 2019), and as StudioGAN takes them to CIFAR-10.
+    "sagan_128": dict(
+        generator=dict(name="resnet", width=64, attention=(32,), spectral=True),
+        discriminator=dict(name="resnet", width=64, attention=(32,), spectral=True),
+    ),
+    "sagan_cifar": dict(
+        generator=dict(name="resnet", width=256, multipliers=(1, 1, 1, 1), attention=(16,), spectral=True),
+        discriminator=dict(name="resnet", width=128, multipliers=(1, 1, 1, 1), plain=2, attention=(16,), spectral=True),
+    ),
+    # BigGAN's for ImageNet at 128x128, of 120 latents (Brock et al. 2019, appendix B), and those that its first
+    # author's code trains on CIFAR-10.
+    "biggan_128": dict(
+        generator=dict(
+            name="resnet", width=96, attention=(64,), class_embedding=128, hierarchical=True, spectral=True,
+            kernel_init="orthogonal",
+        ),
+        discriminator=dict(name="resnet", width=96, attention=(64,), spectral=True, kernel_init="orthogonal"),
+    ),
+    "biggan_cifar": dict(
+        generator=dict(name="resnet", width=64, multipliers=(4, 4, 4, 4), spectral=True, kernel_init="normal"),
+        discriminator=dict(
+            name="resnet", width=64, multipliers=(4, 4, 4, 4), plain=2, spectral=True, kernel_init="normal",
         ),
     ),
 }  # fmt: skip

@@ -168,6 +168,7 @@ def test_labels_join_every_pixel():
 DISCRIMINATOR_ROWS = {
     "dcgan": dict(name="dcgan", width=2, normalise=False),
     "mlp": dict(name="mlp", hidden=(4,)),
+    "resnet": dict(name="resnet", width=2, multipliers=(1,), plain=0),
 }
 
 

@@ -24,7 +24,11 @@ def output_of(module, inputs, labels=None):
     return jax.eval_shape(lambda: module.init_with_output(jax.random.key(0), inputs, labels, train=True)[0])
 
 
-SMALL = {"dcgan": dict(name="dcgan", width=4), "mlp": dict(name="mlp", hidden=(6, 7), normalise=True)}
+SMALL = {
+    "dcgan": dict(name="dcgan", width=4),
+    "mlp": dict(name="mlp", hidden=(6, 7), normalise=True),
+    "resnet": dict(name="resnet", width=2, spectral=True),
+}
 SHAPES = [(1, 1, 1), (2, 9, 3), (3, 5, 2), (17, 8, 1), (28, 28, 1), (33, 64, 3), (100, 37, 4)]
 
 
@@ -51,8 +55,9 @@ def test_points_are_no_images():
     assert output_of(make(GENERATORS, (2,), name="mlp"), jnp.zeros((4, LATENT))).shape == (4, 2)
     assert output_of(make(DISCRIMINATORS, (2,), name="mlp"), jnp.zeros((4, 2))).shape == (4,)
     for table in (GENERATORS, DISCRIMINATORS):
-        with pytest.raises(JaxganError, match=r"makes images of \(height, width, channels\).*\(2,\)"):
-            make(table, (2,), name="dcgan")
+        for name in ("dcgan", "resnet"):
+            with pytest.raises(JaxganError, match=rf"{name} makes images of \(height, width, channels\).*\(2,\)"):
+                make(table, (2,), name=name)
 
 
 @pytest.mark.parametrize(
@@ -101,6 +106,10 @@ def test_an_impossible_image_is_refused_with_the_nearest_size_that_works(options
         (dict(name="dcgan", stride=(2, -1)), "stride is .*, but must be at least 1"),
         (dict(name="dcgan", width=0), "width is 0, but must be at least 1"),
         (dict(name="dcgan", multipliers=(2, 0)), "multipliers is .*, but must be at least 1"),
+        (dict(name="resnet", width=0), "width is 0, but must be at least 1"),
+        (dict(name="resnet", multipliers=(2, 0)), r"multipliers is \(2, 0\), but must be \(\) or at least"),
+        (dict(name="resnet", residual_gain=0), "residual_gain is 0, but must be in"),
+        (dict(name="resnet", attention=(9,)), "no map has a short side of 9; the nearest is 8 of"),
         (dict(name="mlp", activation="maxout", pieces=0), r"pieces is 0, but must be in \[1, 1000\]"),
         (dict(name="mlp", hidden=(8, 0)), r"hidden is \(8, 0\), but every width must be at least 1"),
     ],
@@ -122,12 +131,17 @@ def test_a_list_of_paddings_has_one_entry_a_layer():
 def test_labels_change_what_conditional_networks_return(name):
     shape, labels = (8, 8, 1), jnp.asarray([0, 1, 2, 2])
     same = jnp.ones((4, LATENT)), jnp.full((4, *shape), 0.5)
-    options = dict(name="dcgan", width=2) if name == "dcgan" else dict(name="mlp", hidden=(4,))
     for table, inputs in zip((GENERATORS, DISCRIMINATORS), same, strict=True):
-        module = make(table, shape, 3, **options)
-        variables = module.init(jax.random.key(0), inputs, labels, train=False)
-        out = np.asarray(module.apply(variables, inputs, labels, train=False)).reshape(4, -1)
-        assert np.abs(out[0] - out[1]).max() > 1e-7
+        module = make(table, shape, 3, **SMALL[name])
+
+        def trained(x, module=module):
+            variables = module.init(jax.random.key(0), x, labels, train=False)
+            # Moved, as tables of scales and shifts start alike for every class.
+            moved = jax.tree.map(lambda x: x + 0.1 * jnp.sin(jnp.arange(x.size)).reshape(x.shape), variables["params"])
+            return module.apply(variables | {"params": moved}, x, labels, train=False)
+
+        out = np.asarray(jax.jit(trained)(inputs)).reshape(4, -1)
+        assert np.abs(out[0] - out[1]).max() > 1e-5
         np.testing.assert_array_equal(out[2], out[3])
 
 
@@ -224,7 +238,9 @@ def test_scales_start_as_in_dcgan_or_at_one(kernel_init, spread):
     assert np.mean(scale) == pytest.approx(1, abs=2e-3)
 
 
-@pytest.mark.parametrize("options", [dict(name="dcgan", width=4, kernel_init="lecun_normal"), dict(name="mlp")])
+@pytest.mark.parametrize(
+    "options", [dict(name="dcgan", width=4, kernel_init="lecun_normal"), dict(name="mlp"), dict(name="resnet", width=4)]
+)
 def test_bfloat16_computes_the_same_within_its_digits_and_keeps_float32_parameters(options):
     shape = (8, 8, 1)
     for table, inputs in (
@@ -251,21 +267,30 @@ def test_dcgan_starts_from_its_papers_distribution():
     np.testing.assert_array_equal(params["BatchNorm_0"]["bias"], 0)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        dict(name="dcgan", width=4, multipliers=(2, 1)),
+        dict(name="resnet", width=2, multipliers=(1, 1, 1), spectral=True, attention=(8,)),
+    ],
+    ids=["dcgan", "resnet"],
+)
 @pytest.mark.parametrize("table", [GENERATORS, DISCRIMINATORS], ids=["generator", "discriminator"])
-def test_rematerialisation_keeps_less_and_computes_the_same(table):
+def test_rematerialisation_keeps_less_and_computes_the_same(table, options):
     """What the way back is handed shrinks; values, gradients, statistics and the names of parameters stay."""
     inputs = jax.random.normal(jax.random.key(1), (6, LATENT) if table is GENERATORS else (6, 16, 16, 1))
     results, kept = [], []
     for remat in (False, True):
-        net = make(table, (16, 16, 1), name="dcgan", width=4, multipliers=(2, 1), remat=remat)
+        net = make(table, (16, 16, 1), **options, remat=remat)
         variables = jax.jit(lambda net=net: net.init(jax.random.key(0), inputs, train=False))()
 
         def loss(params, net=net, variables=variables):
-            y, moved = net.apply(variables | {"params": params}, inputs, train=True, mutable=["batch_stats"])
+            moving = ["batch_stats", "spectral"]
+            y, moved = net.apply(variables | {"params": params}, inputs, train=True, mutable=moving)
             return jnp.sum(jnp.sin(y)), moved
 
         results.append(jax.jit(jax.value_and_grad(loss, has_aux=True))(variables["params"]))
         pullback = jax.eval_shape(lambda params, loss=loss: jax.vjp(loss, params, has_aux=True)[1], variables["params"])
         kept.append(sum(leaf.size for leaf in jax.tree.leaves(pullback)))
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), *results)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), *results)
     assert kept[1] < 0.7 * kept[0]  # parameters are in both

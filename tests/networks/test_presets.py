@@ -89,13 +89,122 @@ TOTALS = {  # the same sums, as the sources' own summaries print them
 }
 
 
-def network(preset, player, shape, **options):
+def conv(kernel, inputs, outputs):
+    """Weights of a convolution with biases."""
+    return kernel * kernel * inputs * outputs + outputs
+
+
+def residual(inputs, outputs, *, shortcut=True):
+    """Weights of a block's two 3x3 convolutions and its 1x1 shortcut."""
+    return conv(3, inputs, outputs) + conv(3, outputs, outputs) + shortcut * conv(1, inputs, outputs)
+
+
+def attention(channels):
+    """1x1 kernels without biases to c / 8 twice, to c / 2 and from c / 2, and gamma."""
+    return 2 * channels * channels // 8 + 2 * channels * channels // 2 + 1
+
+
+# (preset, player): image side, classes, latents, parameters as a sum over layers, sides and channels after each block.
+# CIFAR-10 has 10 classes and ImageNet 1000; 128 latents but for BigGAN at 128x128, which has 120.
+CIFAR_D = [(16, 128), (8, 128), (8, 128), (8, 128)]
+RESIDUAL = {
+    # The code of WGAN-GP: normalisations with two rows of 10 classes twice a block, and plain at the end. D is without
+    # any; its last layers are a logit and the logits of an auxiliary classifier.
+    ("wgan_gp_cifar", "generator"): (
+        (32, 10, 128),
+        (128 * 2048 + 2048) + 3 * (residual(128, 128) + 2 * 2 * 10 * 128) + 2 * 128 + conv(3, 128, 3),
+        [(8, 128), (16, 128), (32, 128)],
+    ),
+    ("wgan_gp_cifar", "discriminator"): (
+        (32, 10, 128),
+        residual(3, 128) + residual(128, 128) + 2 * residual(128, 128, shortcut=False) + (128 + 1) + (128 * 10 + 10),
+        CIFAR_D,
+    ),
+    # Table 4 of SNGAN, and the projection of its authors' code, whose last layer has no bias.
+    ("sngan_cifar", "generator"): (
+        (32, 10, 128),
+        (128 * 4096 + 4096) + 3 * (residual(256, 256) + 2 * 2 * 10 * 256) + 2 * 256 + conv(3, 256, 3),
+        [(8, 256), (16, 256), (32, 256)],
+    ),
+    ("sngan_cifar", "discriminator"): (
+        (32, 10, 128),
+        residual(3, 128) + residual(128, 128) + 2 * residual(128, 128, shortcut=False) + 128 + 10 * 128,
+        CIFAR_D,
+    ),
+    # SAGAN's code: 64 channels times 16, 16, 8, 4, 2, 1, and attention at 32x32 in both.
+    ("sagan_128", "generator"): (
+        (128, 1000, 128),
+        (128 * 16384 + 16384)
+        + sum(residual(64 * a, 64 * b) + 2000 * 64 * (a + b) for a, b in ((16, 16), (16, 8), (8, 4), (4, 2), (2, 1)))
+        + attention(256) + 2 * 64 + conv(3, 64, 3),
+        [(8, 1024), (16, 512), (32, 256), (64, 128), (128, 64)],
+    ),
+    ("sagan_128", "discriminator"): (
+        (128, 1000, 128),
+        residual(3, 64)
+        + sum(residual(64 * a, 64 * b) for a, b in ((1, 2), (2, 4), (4, 8), (8, 16)))
+        + residual(1024, 1024, shortcut=False)
+        + attention(128) + (1024 + 1) + 1000 * 1024,
+        [(64, 64), (32, 128), (16, 256), (8, 512), (4, 1024), (4, 1024)],
+    ),
+    # StudioGAN's SAGAN for CIFAR-10: SNGAN's channels, attention after G's second block and D's first.
+    ("sagan_cifar", "generator"): (
+        (32, 10, 128),
+        (128 * 4096 + 4096) + 3 * (residual(256, 256) + 2 * 2 * 10 * 256) + attention(256) + 2 * 256 + conv(3, 256, 3),
+        [(8, 256), (16, 256), (32, 256)],
+    ),
+    ("sagan_cifar", "discriminator"): (
+        (32, 10, 128),
+        residual(3, 128) + residual(128, 128) + 2 * residual(128, 128, shortcut=False) + attention(128)
+        + (128 + 1) + 10 * 128,
+        CIFAR_D,
+    ),
+    # BigGAN: 20 latents to the first map and to each block, whose norms map them and 128 of the class without bias.
+    ("biggan_128", "generator"): (
+        (128, 1000, 120),
+        1000 * 128 + (20 * 24576 + 24576)
+        + sum(residual(96 * a, 96 * b) + 2 * 148 * 96 * (a + b) for a, b in ((16, 16), (16, 8), (8, 4), (4, 2), (2, 1)))
+        + attention(192) + 2 * 96 + conv(3, 96, 3),
+        [(8, 1536), (16, 768), (32, 384), (64, 192), (128, 96)],
+    ),
+    ("biggan_128", "discriminator"): (
+        (128, 1000, 120),
+        residual(3, 96)
+        + sum(residual(96 * a, 96 * b) for a, b in ((1, 2), (2, 4), (4, 8), (8, 16)))
+        + residual(1536, 1536, shortcut=False)
+        + attention(96) + (1536 + 1) + 1000 * 1536,
+        [(64, 96), (32, 192), (16, 384), (8, 768), (4, 1536), (4, 1536)],
+    ),
+    # BigGAN's first author for CIFAR-10: neither attention nor parts nor a shared vector.
+    ("biggan_cifar", "generator"): (
+        (32, 10, 128),
+        (128 * 4096 + 4096) + 3 * (residual(256, 256) + 2 * 2 * 10 * 256) + 2 * 256 + conv(3, 256, 3),
+        [(8, 256), (16, 256), (32, 256)],
+    ),
+    ("biggan_cifar", "discriminator"): (
+        (32, 10, 128),
+        residual(3, 256) + residual(256, 256) + 2 * residual(256, 256, shortcut=False) + (256 + 1) + 10 * 256,
+        [(16, 256), (8, 256), (8, 256), (8, 256)],
+    ),
+}  # fmt: skip
+
+PUBLISHED = {  # the same sums where others have counted
+    # Kurach et al. 2019, compare_gan: the test of its BigGAN.
+    ("biggan_128", "generator"): 70_433_988,
+    ("biggan_128", "discriminator"): 87_982_370,
+    # BigGAN-PyTorch reports "about 4.3M" without the 512 of its last normalisation.
+    ("biggan_cifar", "generator"): 4_303_875 + 512,
+}
+
+
+def network(preset, player, shape, classes=0, latents=100, **options):
     table, inputs = {
-        "generator": (GENERATORS, jnp.zeros((1, 100))),
+        "generator": (GENERATORS, jnp.zeros((1, latents))),
         "discriminator": (DISCRIMINATORS, jnp.zeros((1, *shape))),
     }[player]
     options = PRESETS[preset][player] | options
-    return build(options, table, f"config.{player}", shape=shape, num_classes=0, dtype=jnp.float32), (inputs,)
+    module = build(options, table, f"config.{player}", shape=shape, num_classes=classes, dtype=jnp.float32)
+    return module, (inputs, jnp.zeros(1, jnp.int32)) if classes else (inputs,)
 
 
 def maps(module, arguments):
@@ -114,7 +223,8 @@ def maps(module, arguments):
 
 
 def test_every_preset_is_worked_out():
-    assert BY_HAND.keys() == TOTALS.keys() == {(name, player) for name, pair in PRESETS.items() for player in pair}
+    assert BY_HAND.keys() == TOTALS.keys()
+    assert BY_HAND.keys() | RESIDUAL.keys() == {(name, player) for name, pair in PRESETS.items() for player in pair}
 
 
 @pytest.mark.parametrize(("preset", "player"), BY_HAND)
@@ -123,6 +233,36 @@ def test_layers_and_parameters_are_the_sources(preset, player):
     module, arguments = network(preset, player, shape)
     assert parameter_counts({"it": (module, arguments)}) == {"it": parameters} == {"it": TOTALS[preset, player]}
     assert maps(module, arguments) == layers
+
+
+@pytest.mark.parametrize(("preset", "player"), RESIDUAL)
+def test_residual_networks_are_the_sources(preset, player):
+    (side, classes, latents), parameters, blocks = RESIDUAL[preset, player]
+    module, arguments = network(preset, player, (side, side, 3), classes, latents)
+    assert parameter_counts({"it": (module, arguments)}) == {"it": parameters}
+    assert parameters == PUBLISHED.get((preset, player), parameters)
+    kept = jax.eval_shape(
+        lambda: module.init_with_output(jax.random.key(0), *arguments, train=False, capture_intermediates=True)[1]
+    )["intermediates"]
+    shapes = [kept[f"block_{index}"]["__call__"][0].shape for index in range(len(blocks))]
+    assert shapes == [(1, side, side, features) for side, features in blocks]
+
+
+@pytest.mark.parametrize(
+    ("preset", "places"),
+    [
+        ("sagan_128", ("block_2", "block_1")),  # 32x32 in both
+        ("sagan_cifar", ("block_1", "block_0")),  # 16x16
+        ("biggan_128", ("block_3", "block_0")),  # 64x64
+        ("biggan_cifar", (None, None)),
+    ],
+)
+def test_attention_stands_where_the_sources_have_it(preset, places):
+    for player, place in zip(("generator", "discriminator"), places, strict=True):
+        (side, classes, latents), _, _ = RESIDUAL[preset, player]
+        module, arguments = network(preset, player, (side, side, 3), classes, latents)
+        params = jax.eval_shape(lambda m=module, a=arguments: m.init(jax.random.key(0), *a, train=False))["params"]
+        assert [name for name in params if "SelfAttention_0" in params[name]] == [place] * bool(place)
 
 
 def test_the_prose_of_chapter_4_has_a_last_map_of_3x3():
