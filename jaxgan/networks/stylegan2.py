@@ -82,11 +82,11 @@ class SynthesisNetwork(nn.Module):
         (size, features), *above = self.levels
         constant = self.param("constant", nn.initializers.normal(1.0), (*size, features))
         x = jnp.broadcast_to(constant[None], (len(w), *constant.shape))
-        x = SynthesisLayer(features, size, False, 0, self.dtype)(x, w[:, 0], train)
+        x = SynthesisLayer(features, size, self.dtype, index=0)(x, w[:, 0], train)
         image = ToRGB(self.channels, self.dtype)(x, w[:, 1])
         for k, (size, features) in enumerate(above, start=1):
-            x = SynthesisLayer(features, size, True, 2 * k - 1, self.dtype)(x, w[:, 2 * k - 1], train)
-            x = SynthesisLayer(features, size, False, 2 * k, self.dtype)(x, w[:, 2 * k], train)
+            x = SynthesisLayer(features, size, self.dtype, index=2 * k - 1, up=True)(x, w[:, 2 * k - 1], train)
+            x = SynthesisLayer(features, size, self.dtype, index=2 * k)(x, w[:, 2 * k], train)
             image = upsample(image, size, TAPS) + ToRGB(self.channels, self.dtype)(x, w[:, 2 * k + 1])
         return image
 
@@ -140,6 +140,7 @@ class StyleGAN2Generator(nn.Module):
         check_range("stylegan2: w_decay", self.w_decay, 0, 1)
 
     def setup(self) -> None:
+        """Names the parts, so that `mapping`, `styles` and `synthesis` can each be applied on their own."""
         self.mapping_network = MappingNetwork(self.w_dim, self.mapping_layers, self.num_classes)
         self.synthesis_network = SynthesisNetwork(_levels(self), self.shape[-1], self.dtype)
         self.w_mean = RunningMean(self.w_decay)
@@ -225,13 +226,12 @@ class StyleGAN2Discriminator(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, labels: jax.Array | None = None, *, train: bool) -> jax.Array:
         """Images [b, *shape] in [-1, 1] (and labels int32 [b]) -> logits [b] float32."""
-        *channels_below, channels = (channels for _, channels in _levels(self))
-        x = EqualisedConv(channels, 1, False, True, self.dtype, name="from_rgb")(x)
-        for features in reversed(channels_below):
+        *inner, features = (channels for _, channels in _levels(self))
+        x = EqualisedConv(features, 1, self.dtype, name="from_rgb")(x)
+        for features in reversed(inner):
             x = self._block(x, features)
-        features = x.shape[-1]
         x = minibatch_deviation(x.astype(jnp.float32), self.group_size)
-        x = EqualisedConv(features, 3, False, True, jnp.float32)(x)
+        x = EqualisedConv(features, 3, jnp.float32)(x)
         x = activate(EqualisedDense(features)(x.reshape(len(x), -1)))
         if not self.num_classes:
             return EqualisedDense(1)(x)[:, 0]
@@ -240,8 +240,8 @@ class StyleGAN2Discriminator(nn.Module):
 
     def _block(self, x: jax.Array, features: int) -> jax.Array:
         """[b, h, w, c] -> [b, ceil(h / 2), ceil(w / 2), features]: (conv(conv(x)) + skip(x)) / sqrt(2)."""
-        y = EqualisedConv(x.shape[-1], 3, False, True, self.dtype)(x)
-        y = EqualisedConv(features, 3, True, True, self.dtype)(y)
+        y = EqualisedConv(x.shape[-1], 3, self.dtype)(x)
+        y = EqualisedConv(features, 3, self.dtype, down=True)(y)
         if not self.residual:
             return y
-        return (y + EqualisedConv(features, 1, True, False, self.dtype)(x)) / math.sqrt(2)
+        return (y + EqualisedConv(features, 1, self.dtype, down=True, active=False)(x)) / math.sqrt(2)

@@ -66,16 +66,16 @@ class EqualisedConv(nn.Module):
     Attributes:
       features: output channels.
       kernel: side of the square kernel, 1 or 3.
+      dtype: of the arithmetic.
       down: halves the size, behind the low-pass filter.
       active: a bias and the leaky ReLU follow.
-      dtype: of the arithmetic.
     """
 
     features: int
     kernel: int
-    down: bool
-    active: bool
     dtype: Any
+    down: bool = False
+    active: bool = True
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -158,16 +158,16 @@ class SynthesisLayer(nn.Module):
     Attributes:
       features: output channels.
       size: of the result, (height, width).
-      up: the result has twice the resolution of the input.
-      index: of the layer, which tells apart the noise of evaluation.
       dtype: of the arithmetic.
+      index: of the layer, which tells apart the noise of evaluation.
+      up: the result has twice the resolution of the input.
     """
 
     features: int
     size: Size
-    up: bool
-    index: int
     dtype: Any
+    index: int
+    up: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array, w: jax.Array, train: bool) -> jax.Array:
