@@ -82,6 +82,11 @@ def _parser() -> argparse.ArgumentParser:
     sample.add_argument("--num", type=int, default=64, help="how many (default: 64)")
     sample.add_argument("--seed", type=int, default=0, help="of the latents (default: 0)")
     sample.add_argument("--labels", help="class names or numbers, separated by commas, used in turn (default: all)")
+    sample.add_argument(
+        "--truncation",
+        type=float,
+        help="less variety for more fidelity: psi of a generator with styles, for others the bound of the latents",
+    )
     sample.add_argument("--checkpoint", default="last", help="a step, or last (default)")
     sample.add_argument(
         "--trained-seed", help="of a run of several seeds: which one, or all (default: the first), each to its own file"
@@ -200,7 +205,7 @@ def _sample(options: argparse.Namespace, overrides: list[str], command: str) -> 
     if options.labels is not None:
         labels = [_class(text, runs[0].spec.class_names) for text in options.labels.split(",")]
     for trained in runs:
-        samples = trained.sample(options.num, options.seed, labels)
+        samples = trained.sample(options.num, options.seed, labels, options.truncation)
         out = Path(options.out)
         out = out.with_stem(f"{out.stem}_seed{trained.seed}") if every else out
         sampling.save(out, samples, trained)

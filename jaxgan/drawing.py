@@ -40,14 +40,19 @@ class Samples(NamedTuple):
 
 
 class Sampler:
-    """Draws from a state of a system; compiled once, on first use."""
+    """Draws from a state of a system; compiled once, on first use.
 
-    def __init__(self, system: System):
+    Args:
+      system: what was trained.
+      truncation: less variety for more fidelity, as the system's generator understands it; None is none.
+    """
+
+    def __init__(self, system: System, truncation: float | None = None):
         self._num_classes = system.num_classes
 
         def draw(state: Any, seed: jax.Array, first: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
-            latents = system.latents(sample_key(seed), first + jnp.arange(CHUNK, dtype=jnp.int32))
-            return system.generate(state, latents, labels), latents
+            latents = system.latents(sample_key(seed), first + jnp.arange(CHUNK, dtype=jnp.int32), truncation)
+            return system.generate(state, latents, labels, truncation), latents
 
         self._settle, self._draw = system.settled, jax.jit(draw)
 

@@ -1,4 +1,5 @@
-"""What D pays besides its objective: pure functions of (critic, real, fake, recent, key), one number an example.
+"""What the players pay besides their objective: D by pure functions of (critic, real, fake, recent, key), one number
+an example; G by the lengths of its paths.
 
 The weight of a penalty, a number or a schedule, and its period belong to the recipe: with `every=16` it is computed at
 every 16th update of D and counts 16 times there (lazy regularisation, Karras et al. 2020), at weight 0 never.
@@ -8,9 +9,11 @@ second derivatives, which the convolutions of `ops` have. Others constrain D wit
 and orthogonal regularisation are options of the optimizers, spectral normalisation is one of the networks.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -86,8 +89,12 @@ def squared_gradient_norms(critic: Critic, x: jax.Array) -> jax.Array:
 
 
 def gradient_norms(critic: Critic, x: jax.Array) -> jax.Array:
-    """Norms of the same gradients; the derivative of the norm at zero is 0, where `jnp.linalg.norm`'s is NaN."""
-    squares = squared_gradient_norms(critic, x)
+    """Norms of the same gradients."""
+    return _roots(squared_gradient_norms(critic, x))
+
+
+def _roots(squares: jax.Array) -> jax.Array:
+    """Square roots with the derivative 0 at 0, where that of `jnp.linalg.norm` is NaN."""
     positive = squares > 0
     return jnp.where(positive, jnp.sqrt(jnp.where(positive, squares, 1.0)), 0.0)
 
@@ -225,3 +232,61 @@ PENALTIES: dict[str, Callable[..., Penalty]] = {
     "consistency": consistency,
     "lecam": lecam,
 }
+
+
+def path_lengths(synthesis: Callable[[jax.Array], jax.Array], w: jax.Array, key: jax.Array) -> jax.Array:
+    """||J_w^T y||_2 with J_w = dg(w)/dw and y ~ N(0, I) / sqrt(h w), for each example.
+
+    The square is summed over the components of a style and averaged over the layers.
+
+    Args:
+      synthesis: g, styles to images [b, h, w, c] float32; each image must depend on its own styles only.
+      w: styles [b, layers, w_dim] float32.
+      key: of y.
+
+    Returns:
+      [b] float32.
+
+    Source: Karras et al. 2020 (arXiv:1912.04958), section 3.2, equation 4; scale of y and mean over the layers as
+      officially implemented.
+    """
+    images, pullback = jax.vjp(synthesis, w)
+    y = jax.random.normal(key, images.shape) / math.sqrt(images.shape[1] * images.shape[2])
+    return _roots(jnp.mean(jnp.sum(jnp.square(pullback(y)[0]), axis=2), axis=1))
+
+
+class PathLength(NamedTuple):
+    """G's penalty on path lengths that differ from their running mean: weight, period in updates, share of a batch."""
+
+    weight: Schedule
+    every: int
+    share: float
+
+
+def path_length(generator: nn.Module, weight: Schedule = 2.0, every: int = 4, share: float = 0.5) -> PathLength:
+    """(||J_w^T y|| - a)^2, a the running mean of the lengths: equal steps of style make equal steps of image.
+
+    Args:
+      generator: has to make images of styles.
+      weight: gamma of the paper's code.
+      every: updates of G.
+      share: of the batch that it is computed on.
+
+    Raises:
+      JaxganError: the generator has no styles.
+    """
+    check_schedule("config.generator_penalty.weight", weight, 0, 1e6)
+    check_range("config.generator_penalty.every", every, 1, 2**30)
+    check_range("config.generator_penalty.share", share, 1e-6, 1)
+    if not hasattr(generator, "synthesis"):
+        raise JaxganError(
+            f"the penalty path_length needs a generator with styles, such as stylegan2, not {type(generator).__name__}."
+        )
+    return PathLength(weight, every, share)
+
+
+def none() -> None:
+    """Nothing besides its objective."""
+
+
+GENERATOR_PENALTIES: dict[str, Callable[..., PathLength | None]] = {"none": none, "path_length": path_length}

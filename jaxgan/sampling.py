@@ -1,6 +1,7 @@
 """Drawing samples from a run. Needs the run directory only: no data set, no recipe file, no accelerator."""
 
 import dataclasses
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -43,16 +44,20 @@ class Trained:
     seed: int
     sampler: Sampler
 
-    def sample(self, num: int, seed: int = 0, labels: Sequence[int] | None = None) -> Samples:
+    def sample(
+        self, num: int, seed: int = 0, labels: Sequence[int] | None = None, truncation: float | None = None
+    ) -> Samples:
         """Draws `num` samples; sample i depends on (seed, i) and its label, never on `num`.
 
         Args:
           num: how many.
           seed: of the latents.
           labels: class numbers, used in turn; by default all classes in turn.
+          truncation: less variety for more fidelity: psi in [0, 1] of a generator with styles, for others the most
+            standard deviations that a latent is from 0.
 
         Raises:
-          JaxganError: labels for a run without classes, a class that does not exist, or a seed out of range.
+          JaxganError: labels for a run without classes, a class that does not exist, or a number out of range.
         """
         if num < 1:
             raise JaxganError(f"cannot draw {num} samples; ask for at least 1.")
@@ -64,8 +69,11 @@ class Trained:
         if labels is not None and not (len(labels) and all(0 <= label < classes for label in labels)):
             names = ", ".join(self.spec.class_names)
             raise JaxganError(f"the labels are {list(labels)}, but must be in 0..{classes - 1} ({names}).")
+        if truncation is not None and not 0 < truncation < math.inf:
+            raise JaxganError(f"the truncation is {truncation}, but must be a number over 0.")
+        sampler = self.sampler if truncation is None else Sampler(self.system, truncation)
         with jax.default_matmul_precision(self.config["matmul_precision"]):
-            return self.sampler(self.state, seed, num, labels)
+            return sampler(self.state, seed, num, labels)
 
 
 def load(directory: str | Path, step: int | None = None, seed: int | None = None) -> Trained:

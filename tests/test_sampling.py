@@ -79,6 +79,18 @@ def test_samples_are_of_the_average_with_its_statistics(digits):
     assert not np.array_equal(other.sample(4).images, digits.sample(4).images)
 
 
+def test_truncated_latents_are_a_truncated_normal_distribution(digits):
+    """Of N(0, 1) between -0.5 and 0.5: variance 1 - 2 t phi(t) / (2 Phi(t) - 1) = 0.0805 at t = 0.5."""
+    samples = digits.sample(64, truncation=0.5)
+    assert np.abs(samples.latents).max() <= 0.5
+    assert samples.latents.var() == pytest.approx(0.0805, rel=0.1)
+    np.testing.assert_array_equal(digits.sample(3, truncation=0.5).latents, samples.latents[:3])
+    assert np.abs(digits.sample(64).latents).max() > 1
+    for truncation in (0.0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(JaxganError, match=r"the truncation is .* but must be a number over 0"):
+            digits.sample(1, truncation=truncation)
+
+
 def test_a_copied_run_is_sampled_where_its_data_cannot_be_opened(digits_run, digits, tmp_path, monkeypatch):
     copy = tmp_path / "elsewhere" / "copy"
     shutil.copytree(digits_run, copy)

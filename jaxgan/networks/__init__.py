@@ -11,16 +11,19 @@ from jaxgan.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from jaxgan.networks.mlp import MLPDiscriminator, MLPGenerator
 from jaxgan.networks.presets import PRESETS
 from jaxgan.networks.resnet import ResNetDiscriminator, ResNetGenerator
+from jaxgan.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 
 GENERATORS: dict[str, type[nn.Module]] = {
     "dcgan": DCGANGenerator,
     "mlp": MLPGenerator,
     "resnet": ResNetGenerator,
+    "stylegan2": StyleGAN2Generator,
 }
 DISCRIMINATORS: dict[str, type[nn.Module]] = {
     "dcgan": DCGANDiscriminator,
     "mlp": MLPDiscriminator,
     "resnet": ResNetDiscriminator,
+    "stylegan2": StyleGAN2Discriminator,
 }
 
 __all__ = ["DISCRIMINATORS", "GENERATORS", "PRESETS"]

@@ -38,15 +38,15 @@ class System(Protocol):
         """One step: the next state and float32 [] metrics, in the order in which they are computed."""
         ...
 
-    def latents(self, key: jax.Array, indices: jax.Array) -> jax.Array:
-        """Latents [n, ...] of the samples with these indices, int32 [n]."""
+    def latents(self, key: jax.Array, indices: jax.Array, truncation: float | None = None) -> jax.Array:
+        """Latents [n, ...] of the samples with these indices, int32 [n]; truncated, if the system's are."""
         ...
 
     def settled(self, state: Any) -> Any:
         """The state with what is computed once before samples are drawn."""
         ...
 
-    def generate(self, state: Any, latents: jax.Array, labels: jax.Array) -> jax.Array:
+    def generate(self, state: Any, latents: jax.Array, labels: jax.Array, truncation: float | None = None) -> jax.Array:
         """Examples [n, *shape] from latents and labels int32 [n] (not looked at where there are no classes)."""
         ...
 

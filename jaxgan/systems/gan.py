@@ -30,7 +30,7 @@ from jaxgan.errors import JaxganError, check_range
 from jaxgan.networks import DISCRIMINATORS, GENERATORS
 from jaxgan.objectives import OBJECTIVES, Objective
 from jaxgan.optim import OPTIMIZERS
-from jaxgan.penalties import PENALTIES, Penalty
+from jaxgan.penalties import GENERATOR_PENALTIES, PENALTIES, PathLength, Penalty
 from jaxgan.registry import Several, build, complete
 from jaxgan.systems.averages import STATISTICS, Policy, averaged, reestimated
 from jaxgan.systems.gan_updates import (
@@ -74,6 +74,7 @@ class Gan:
       discriminator: Linen module, examples (and labels) to logits.
       objective: what each player minimises.
       penalties: what D pays besides, by name.
+      generator_penalty: what G pays besides, if anything.
       augmentation: of the images that D sees, real and generated alike, if any.
       generator_optimizer: moves G, and nothing else.
       discriminator_optimizer: moves D, and nothing else.
@@ -101,6 +102,7 @@ class Gan:
         "discriminator": DISCRIMINATORS,
         "objective": OBJECTIVES,
         "penalties": Several(PENALTIES),
+        "generator_penalty": GENERATOR_PENALTIES,
         "augmentation": AUGMENTATIONS,
         "generator_optimizer": OPTIMIZERS,
         "discriminator_optimizer": OPTIMIZERS,
@@ -110,6 +112,7 @@ class Gan:
     discriminator: nn.Module
     objective: Objective
     penalties: tuple[tuple[str, Penalty], ...]
+    generator_penalty: PathLength | None
     augmentation: Augmentation | None
     generator_optimizer: optax.GradientTransformation
     discriminator_optimizer: optax.GradientTransformation
@@ -147,9 +150,9 @@ class Gan:
             "generator_optimizer": dict(images_per_update=images),
             "discriminator_optimizer": dict(images_per_update=config["batch_size"]),
         }
-        built = {
-            key: build(config[key], table, f"config.{key}", **given.get(key, seen)) for key, table in cls.PARTS.items()
-        }
+        built: dict[str, Any] = {}
+        for key, table in cls.PARTS.items():  # a part is also given those before it
+            built[key] = build(config[key], table, f"config.{key}", **given.get(key, seen), **built)
         gan = cls(**built, shape=spec.shape, num_classes=num_classes, **options)
         gan._warn()
         return gan
@@ -238,16 +241,32 @@ class Gan:
         critic, metrics = update_discriminator(self, critic, updates, real, fake, labels, keys[-2])
         if self.fresh_latents:
             inputs = inputs_of(self, keys[-1], labels, len(real))
-        generator, g_metrics = update_generator(self, state.generator, critic, updates, shared, real, inputs, keys[-1])
+        arguments = (critic, updates, shared, real, inputs, keys[-1])
+        generator, memory, g_metrics = update_generator(self, state.generator, *arguments)
 
         shown = len(real) * self.critic_steps
         before, settings = jnp.float32(state.step) * shown, (self.average_half_life, self.average_rampup)
         average = averaged(state.average, generator, before, shown, *settings, self.average_statistics)
-        return GanState(state.step + 1, generator, critic.player, average, critic.memory), metrics | g_metrics
+        return GanState(state.step + 1, generator, critic.player, average, memory), metrics | g_metrics
 
-    def latents(self, key: jax.Array, indices: jax.Array) -> jax.Array:
-        """Latents [n, latent_size] of the samples with these indices, int32 [n]; each depends on (key, index) only."""
-        return jax.vmap(lambda i: jax.random.normal(jax.random.fold_in(key, i), (self.latent_size,)))(indices)
+    def latents(self, key: jax.Array, indices: jax.Array, truncation: float | None = None) -> jax.Array:
+        """Latents [n, latent_size] of the samples with these indices, int32 [n]; each depends on (key, index) only.
+
+        With `truncation` they are drawn from the normal distribution between -truncation and truncation (Brock et al.
+        2019), unless the generator has a truncation of its own.
+        """
+
+        def draw(i: jax.Array) -> jax.Array:
+            own = jax.random.fold_in(key, i)
+            if truncation is None or self._has_styles:
+                return jax.random.normal(own, (self.latent_size,))
+            return jax.random.truncated_normal(own, -truncation, truncation, (self.latent_size,))
+
+        return jax.vmap(draw)(indices)
+
+    @property
+    def _has_styles(self) -> bool:
+        return hasattr(self.generator, "styles")
 
     def settled(self, state: GanState) -> GanState:
         """The state with what is computed once before samples are drawn: running statistics, where they are estimated
@@ -270,10 +289,17 @@ class Gan:
 
         return reestimated(training_pass, others[STATISTICS], batches)
 
-    def generate(self, state: GanState, latents: jax.Array, labels: jax.Array) -> jax.Array:
-        """Examples [n, *shape] float32 of latents [n, latent_size] and labels int32 [n], by the averaged generator."""
-        images = self.generator.apply(state.average, latents, self._labels(labels), train=False)
-        return jnp.asarray(images)
+    def generate(
+        self, state: GanState, latents: jax.Array, labels: jax.Array, truncation: float | None = None
+    ) -> jax.Array:
+        """Examples [n, *shape] float32 of latents [n, latent_size] and labels int32 [n], by the averaged generator.
+
+        With `truncation` psi the styles of a generator that has any are pulled to their mean (Karras et al. 2019).
+        """
+        inputs: tuple[Any, ...] = (latents, self._labels(labels))
+        if truncation is not None and self._has_styles:
+            return jnp.asarray(self.generator.apply(state.average, *inputs, train=False, truncation=truncation))
+        return jnp.asarray(self.generator.apply(state.average, *inputs, train=False))
 
     def sample(
         self, state: GanState, key: jax.Array, labels_or_count: jax.Array | int, *, first: jax.Array | int = 0

@@ -10,13 +10,14 @@ from jaxgan.systems.accumulation import accumulated, part_keys, split
 from jaxgan.systems.averages import STATISTICS
 from jaxgan.systems.judging import Memory, Metrics, View, class_loss, judgement, remembered, strength
 from jaxgan.systems.packing import pack
+from jaxgan.systems.path_length import path_length_gradient
 from jaxgan.systems.players import SPECTRAL, Player, Variables, stepped, train_pass
 
 if TYPE_CHECKING:
     from jaxgan.systems.gan import Gan
 
 
-LATENTS, D, G, NOISE = range(4)
+LATENTS, D, G, NOISE, PATHS = range(5)
 """What is drawn from a batch's key. A key is folded or split, never both: `split(key)[i]` is `fold_in(key, i)`."""
 
 
@@ -139,10 +140,11 @@ def update_generator(
     real: jax.Array,
     inputs: Inputs,
     key: jax.Array,
-) -> tuple[Player, Metrics]:
+) -> tuple[Player, Memory, Metrics]:
     """One update of G, from the pass that it shares with D's update if there is one; other arguments as of D's."""
     (discriminator, memory), judge = critic, gan.judge
-    power = strength(gan.augmentation, memory, jnp.float32(updates) * len(real))
+    images = jnp.float32(updates) * len(real)  # shown before the last update of D
+    power = strength(gan.augmentation, memory, images)
     # Without statistics to mix, real examples would only be so many more to compute.
     joint = gan.joint_pass and STATISTICS in discriminator.statistics
 
@@ -171,8 +173,14 @@ def update_generator(
     packs = split(pack(real, gan.packing), gan.accumulate)
     items = (packs, _parts(gan, inputs), part_keys(jax.random.fold_in(key, G), gan.accumulate))
     statistics, grads, terms = accumulated(part, player.statistics, items)
-    player = stepped(player, grads, statistics, gan.generator_optimizer)
-    return player, {name: jnp.mean(values) for name, values in terms.items()}
+    metrics = {name: jnp.mean(values) for name, values in terms.items()}
+    if gan.generator_penalty:
+        arguments = (memory.path_length, updates // gan.critic_steps, images, jax.random.fold_in(key, PATHS))
+        more, metrics["path_length_penalty"], mean = path_length_gradient(
+            gan.generator_penalty, gan.generator, player, (inputs.z, inputs.labels), *arguments
+        )
+        grads, memory = jax.tree.map(jnp.add, grads, more), memory.replace(path_length=mean)  # type: ignore[attr-defined]
+    return stepped(player, grads, statistics, gan.generator_optimizer), memory, metrics
 
 
 def _advancing_once(statistics: Variables, player: Player) -> Variables:

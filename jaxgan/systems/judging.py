@@ -96,16 +96,18 @@ class Judge:
 
 @flax.struct.dataclass
 class Memory:
-    """What is remembered of D's last updates, float32 [] each.
+    """What is remembered of the last updates, float32 [] each.
 
     Running means: of its logits on real and generated examples, and of the sign of those on real ones (that adaptive
-    augmentation looks at). `strength` is that of adaptive augmentation, in [0, 1].
+    augmentation looks at). `strength` is that of adaptive augmentation, in [0, 1], `path_length` the running mean of
+    G's path lengths.
     """
 
     real_logit: jax.Array
     fake_logit: jax.Array
     real_sign: jax.Array
     strength: jax.Array
+    path_length: jax.Array
 
     @property
     def recent(self) -> Recent:
@@ -128,7 +130,7 @@ def remembered(
     power = memory.strength
     if augmentation is not None and augmentation.p is None:
         power = adjusted(augmentation, power, sign, shown)
-    return Memory(real, fake, sign, power)
+    return Memory(real, fake, sign, power, memory.path_length)
 
 
 def strength(augmentation: Augmentation | None, memory: Memory, images: jax.Array) -> jax.Array:

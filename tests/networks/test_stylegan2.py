@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jaxgan.path_length import path_lengths
 
 from jaxgan.errors import JaxganError
 from jaxgan.networks.stylegan2 import RunningMean, StyleGAN2Discriminator, StyleGAN2Generator
@@ -20,7 +21,6 @@ from jaxgan.networks.stylegan2_layers import (
     modulated_conv,
     pixel_norm,
 )
-from jaxgan.path_length import path_lengths
 
 KEY = jax.random.key(0)
 NOISE = {"noise": jax.random.key(7)}

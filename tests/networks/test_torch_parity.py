@@ -158,6 +158,7 @@ def test_three_training_steps_are_those_of_source_004():
         discriminator=ours(DENSE, "discriminator", POINTS),
         objective=non_saturating(),
         penalties=(),
+        generator_penalty=None,
         augmentation=None,
         generator_optimizer=adam(1, rate),
         discriminator_optimizer=adam(1, 5 * rate),

@@ -34,6 +34,8 @@ def make(
     networks=PERCEPTRON,
     objective="non_saturating",
     penalties=(),
+    generator_penalty="none",
+    augmentation="none",
     optimizer=SGD,
     precision="float32",
     **system,
@@ -42,6 +44,8 @@ def make(
     config = recipe(
         batch_size=BATCH,
         penalties={name: {} for name in penalties},
+        generator_penalty=dict(name=generator_penalty),
+        augmentation=dict(name=augmentation),
         system=dict(name="gan", latent_size=3, average_half_life=6, average_rampup=2.0) | system,
         generator=generator,
         discriminator=discriminator,
@@ -75,6 +79,14 @@ SYSTEMS = {
         networks=(NORMALISED[0], PERCEPTRON[1]),
     ),
     "packs of two, relativistic, two parts": dict(packing=2, accumulate=2, objective="relativistic"),
+    "augmented, spectral, class losses, LeCam, lazy consistency": dict(
+        spec=IMAGES,
+        networks=(NORMALISED[0], dict(name="mlp", hidden=(5,), spectral=True, conditioning="classifier")),
+        objective="hinge",
+        penalties=("lecam", "consistency"),
+        augmentation="ada",
+        conditional=True,
+    ),
     "packs of two images": dict(spec=IMAGES, networks=CONVOLUTIONAL, packing=2),
 }
 
@@ -310,6 +322,7 @@ def scalar_game(weight, bias, fakes):
         discriminator=MLPDiscriminator(**given),
         objective=non_saturating(),
         penalties=(),
+        generator_penalty=None,
         augmentation=None,
         generator_optimizer=optax.sgd(0.0),
         discriminator_optimizer=optax.sgd(0.0),

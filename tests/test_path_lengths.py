@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.path_length import path_lengths
+from jaxgan.penalties import path_lengths
 
 KEY = jax.random.key(0)
 STYLES = jax.random.normal(jax.random.key(1), (3, 4, 5))  # [b, layers, w_dim]
