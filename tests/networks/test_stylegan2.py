@@ -428,10 +428,10 @@ def count(module, *inputs):
 
 @pytest.mark.parametrize(
     ("side", "layers", "of_generator", "of_discriminator"),
-    [(1024, 8, 30_370_060, 29_012_513), (1024, 2, 28_794_124, 29_012_513), (32, 8, 21_523_475, 21_507_073)],
+    [(1024, 2, 28_794_124, 29_012_513), (32, 8, 21_523_475, 21_507_073)],
 )
 def test_parameters_are_as_many_as_the_official_implementation_reports(side, layers, of_generator, of_discriminator):
-    """Its tables of layers for FFHQ at 1024x1024 (configuration F; StyleGAN2-ADA has 2 mapping layers) and at 32x32."""
+    """The totals of its tables of layers at 1024x1024, with StyleGAN2-ADA's 2 mapping layers, and at 32x32."""
     shape = (side, side, 3)
     net = StyleGAN2Generator(shape, 0, jnp.float32, mapping_layers=layers)
     assert count(net, jnp.zeros((1, 512))) == of_generator
