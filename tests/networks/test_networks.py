@@ -250,7 +250,9 @@ def test_bfloat16_computes_the_same_within_its_digits_and_keeps_float32_paramete
         exact, rough = (make(table, shape, dtype=jnp.dtype(dtype), **options) for dtype in ("float32", "bfloat16"))
         variables = jax.jit(lambda module=rough, x=inputs: module.init(jax.random.key(0), x, train=False))()
         assert {leaf.dtype.name for leaf in jax.tree.leaves(variables)} == {"float32"}
-        a, b = (module.apply(variables, inputs, train=False) for module in (exact, rough))
+        a, b = jax.jit(lambda v, x, e=exact, r=rough: [net.apply(v, x, train=False) for net in (e, r)])(
+            variables, inputs
+        )
         assert b.dtype == jnp.float32
         assert float(jnp.std(a)) > 0.01
         assert 0 < float(jnp.abs(a - b).max()) < 0.03 * float(jnp.abs(a).max())
@@ -271,7 +273,7 @@ def test_dcgan_starts_from_its_papers_distribution():
     "options",
     [
         dict(name="dcgan", width=4, multipliers=(2, 1)),
-        dict(name="resnet", width=2, multipliers=(1, 1, 1), spectral=True, attention=(8,)),
+        dict(name="resnet", width=2, multipliers=(2, 1), spectral=True),
     ],
     ids=["dcgan", "resnet"],
 )
@@ -279,12 +281,12 @@ def test_dcgan_starts_from_its_papers_distribution():
 def test_rematerialisation_keeps_less_and_computes_the_same(table, options):
     """What the way back is handed shrinks; values, gradients, statistics and the names of parameters stay."""
     inputs = jax.random.normal(jax.random.key(1), (6, LATENT) if table is GENERATORS else (6, 16, 16, 1))
+    plain, again = (make(table, (16, 16, 1), **options, remat=remat) for remat in (False, True))
+    variables = jax.jit(lambda: plain.init(jax.random.key(0), inputs, train=False))()
     results, kept = [], []
-    for remat in (False, True):
-        net = make(table, (16, 16, 1), **options, remat=remat)
-        variables = jax.jit(lambda net=net: net.init(jax.random.key(0), inputs, train=False))()
+    for net in (plain, again):
 
-        def loss(params, net=net, variables=variables):
+        def loss(params, net=net):
             moving = ["batch_stats", "spectral"]
             y, moved = net.apply(variables | {"params": params}, inputs, train=True, mutable=moving)
             return jnp.sum(jnp.sin(y)), moved
@@ -292,5 +294,5 @@ def test_rematerialisation_keeps_less_and_computes_the_same(table, options):
         results.append(jax.jit(jax.value_and_grad(loss, has_aux=True))(variables["params"]))
         pullback = jax.eval_shape(lambda params, loss=loss: jax.vjp(loss, params, has_aux=True)[1], variables["params"])
         kept.append(sum(leaf.size for leaf in jax.tree.leaves(pullback)))
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), *results)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), *results)
     assert kept[1] < 0.7 * kept[0]  # parameters are in both

@@ -206,13 +206,14 @@ def torch_discriminator(torch, params, vectors, x, plain, pool):
         return torch.relu(torch.nn.functional.layer_norm(h, h.shape[1:]) * scale + shift)
 
     h = x
-    for index in range(3):
+    blocks = [name for name in params if name.startswith("block")]
+    for index in range(len(blocks)):
         p, v = params[f"block_{index}"], vectors.get(f"block_{index}", {})
         shortcut, h = h, h if index == 0 else norm(p, "LayerNorm_0", h)
         h = conv2d(torch, p["Conv_0"], h, v.get("Conv_0"))
         h = conv2d(torch, p["Conv_1"], norm(p, "LayerNorm_1", h), v.get("Conv_1"))
         h = h + (conv2d(torch, p["Conv_2"], shortcut, v.get("Conv_2"), padding=0) if "Conv_2" in p else shortcut)
-        h = torch.nn.functional.avg_pool2d(h, 2) if index < 3 - plain else h
+        h = torch.nn.functional.avg_pool2d(h, 2) if index < len(blocks) - plain else h
     h = getattr(torch, pool)(torch.relu(h), (2, 3))
     head, v = params["Head_0"], vectors.get("Head_0", {})
     logits = h @ divided(head["Dense_0"]["kernel"], v.get("Dense_0"))[:, 0] + head["Dense_0"]["bias"]
@@ -221,13 +222,16 @@ def torch_discriminator(torch, params, vectors, x, plain, pool):
 
 @pytest.mark.parametrize(
     "options",
-    [dict(normalisation="layer", pool="mean", plain=1), dict(spectral=True, pool="sum", plain=2)],
+    [
+        dict(multipliers=(1, 2), plain=0, normalisation="layer", pool="mean"),
+        dict(multipliers=(2, 2), plain=1, spectral=True, pool="sum"),
+    ],
     ids=["layer norms", "spectral"],
 )
 def test_the_discriminator_and_its_second_derivatives_are_as_in_pytorch(options):
     """Logits, and the gradient of a gradient penalty in the parameters, of two sets of parameters under vmap."""
     torch = pytest.importorskip("torch")
-    net = make(DISCRIMINATORS, (8, 12, 3), num_classes=3, multipliers=(1, 2, 2), **options)
+    net = make(DISCRIMINATORS, (8, 12, 3), num_classes=3, **options)
     x, labels = jnp.asarray(RNG.normal(size=(2, 8, 12, 3)), jnp.float32), jnp.asarray([2, 0])
     seeds = [{"spectral": {}} | drawn(net, x, labels) for _ in range(2)]
     stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *seeds)
