@@ -10,18 +10,21 @@ import flax.linen as nn
 from jaxgan.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from jaxgan.networks.mlp import MLPDiscriminator, MLPGenerator
 from jaxgan.networks.presets import PRESETS
+from jaxgan.networks.r3gan import R3GANDiscriminator, R3GANGenerator
 from jaxgan.networks.resnet import ResNetDiscriminator, ResNetGenerator
 from jaxgan.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 
 GENERATORS: dict[str, type[nn.Module]] = {
     "dcgan": DCGANGenerator,
     "mlp": MLPGenerator,
+    "r3gan": R3GANGenerator,
     "resnet": ResNetGenerator,
     "stylegan2": StyleGAN2Generator,
 }
 DISCRIMINATORS: dict[str, type[nn.Module]] = {
     "dcgan": DCGANDiscriminator,
     "mlp": MLPDiscriminator,
+    "r3gan": R3GANDiscriminator,
     "resnet": ResNetDiscriminator,
     "stylegan2": StyleGAN2Discriminator,
 }

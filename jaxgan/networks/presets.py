@@ -85,4 +85,18 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             name="resnet", width=64, multipliers=(4, 4, 4, 4), plain=2, spectral=True, kernel_init="normal",
         ),
     ),
+    # StyleGAN2-ADA's for CIFAR-10, and for 256x256 (Karras et al. 2020).
+    "stylegan2_cifar": dict(
+        generator=dict(name="stylegan2", mapping_layers=2, mixing=0.0, w_decay=0.995),
+        discriminator=dict(name="stylegan2", group_size=32, residual=False),
+    ),
+    "stylegan2_256": dict(
+        generator=dict(name="stylegan2", channel_base=16384, w_decay=0.995),
+        discriminator=dict(name="stylegan2", channel_base=16384, group_size=8),
+    ),
+    # R3GAN's for CIFAR-10 (Huang et al. 2024): 64 latents, 2 blocks a stage.
+    "r3gan_cifar": dict(
+        generator=dict(name="r3gan", width=768),
+        discriminator=dict(name="r3gan", width=768),
+    ),
 }  # fmt: skip

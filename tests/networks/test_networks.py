@@ -27,7 +27,9 @@ def output_of(module, inputs, labels=None):
 SMALL = {
     "dcgan": dict(name="dcgan", width=4),
     "mlp": dict(name="mlp", hidden=(6, 7), normalise=True),
+    "r3gan": dict(name="r3gan", width=4, blocks=1, group_size=4),
     "resnet": dict(name="resnet", width=2, spectral=True),
+    "stylegan2": dict(name="stylegan2", channel_base=128, channel_max=4, mapping_layers=1),
 }
 SHAPES = [(1, 1, 1), (2, 9, 3), (3, 5, 2), (17, 8, 1), (28, 28, 1), (33, 64, 3), (100, 37, 4)]
 
