@@ -1,27 +1,32 @@
-"""R3GAN's objective on a ring: relativistic pairs with R1 and R2."""
+"""R3GAN's objective on a ring of eight Gaussians, with small networks: relativistic pairs with R1 and R2.
+
+Source: Huang et al. 2024 (arXiv:2501.05441), for the objective, both penalties, Adam with b1 = 0 and a rate that falls
+by a cosine. Ours: perceptrons of 128 units, gamma 0.01 (D must be as steep as Gaussians of sigma 0.01 are narrow), and
+samples of the parameter average.
+"""
 
 from jaxgan.config import recipe
 
 
 def get_config():
-    images = 2_560_000.0
-    adam = dict(name="adam", learning_rate=("cosine", 1e-3, 1e-5, images), b1=0.0, b2=0.99)
+    images = 5_120_000.0
+    adam = dict(name="adam", learning_rate=("cosine", 2e-3, 1e-5, images), b1=0.0, b2=0.99)
     return recipe(
-        steps=10_000,
+        steps=20_000,
         batch_size=256,
         steps_per_call=500,
         log_every=500,
-        sample_every=2_500,
+        sample_every=5_000,
         save_every=5_000,
-        evaluate_every=2_500,
-        samples=2500,
+        evaluate_every=5_000,
+        samples=1000,
         metrics=("modes2500_ring",),
         data=dict(name="ring"),
-        system=dict(name="gan", latent_size=2, average_half_life=50_000, fresh_latents=True),
-        generator=dict(name="mlp", hidden=(128,) * 3, slope=0.2, output="none", kernel_init="he_normal"),
-        discriminator=dict(name="mlp", hidden=(128,) * 3, slope=0.2, kernel_init="he_normal"),
+        system=dict(name="gan", latent_size=2, fresh_latents=True),
+        generator=dict(name="mlp", hidden=(128,) * 4, slope=0.0, output="none", kernel_init="he_normal"),
+        discriminator=dict(name="mlp", hidden=(128,) * 4, slope=0.0, kernel_init="he_normal"),
         objective=dict(name="relativistic"),
-        penalties=dict(r1=dict(weight=("cosine", 1.0, 0.01, images)), r2=dict(weight=("cosine", 1.0, 0.01, images))),
+        penalties=dict(r1=dict(weight=0.01), r2=dict(weight=0.01)),
         generator_optimizer=adam,
         discriminator_optimizer=adam,
     )
