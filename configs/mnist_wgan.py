@@ -1,0 +1,16 @@
+"""Wasserstein GAN on MNIST: a critic of clipped weights, five updates of it to one of G.
+
+Source: Arjovsky et al. 2017, algorithm 1: RMSprop 5e-5, clipping at 0.01, five critic steps. Networks and the rest
+are those of `mnist_nsgan`.
+"""
+
+from jaxgan.config import load
+
+
+def get_config():
+    config = load("mnist_nsgan")
+    config.system.critic_steps = 5
+    config.objective = dict(name="wasserstein")
+    config.generator_optimizer = dict(name="rmsprop", learning_rate=5e-5)
+    config.discriminator_optimizer = dict(name="rmsprop", learning_rate=5e-5, clip=0.01)
+    return config
