@@ -1,0 +1,18 @@
+"""Wasserstein GAN with gradient penalty on MNIST.
+
+Source: Gulrajani et al. 2017, algorithm 1: lambda 10, five critic steps, Adam 1e-4 with b1 = 0, b2 = 0.9, no batch
+normalisation in the critic. Networks and the rest are those of `mnist_nsgan`.
+"""
+
+from jaxgan.config import load
+
+
+def get_config():
+    config = load("mnist_nsgan")
+    config.system.critic_steps = 5
+    config.discriminator.normalise = False
+    config.objective = dict(name="wasserstein")
+    config.penalties = dict(wgan_gp=dict(weight=10.0))
+    for player in ("generator", "discriminator"):
+        config[f"{player}_optimizer"] = dict(name="adam", learning_rate=1e-4, b1=0.0, b2=0.9)
+    return config
