@@ -7,6 +7,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxgan.errors import JaxganError
 from jaxgan.ops.conv import Padding, conv, conv_transpose
 
 Init = jax.nn.initializers.Initializer
@@ -98,6 +99,17 @@ class Dense(nn.Module):
         return _add_bias(self, x.astype(self.dtype) @ kernel.astype(self.dtype))
 
 
+def given(labels: jax.Array | None, num_classes: int) -> jax.Array:
+    """The labels, int32 [b], that a network with classes cannot do without.
+
+    Raises:
+      JaxganError: there are none.
+    """
+    if labels is None:
+        raise JaxganError(f"this network was made for {num_classes} classes: it takes labels, and was given none.")
+    return labels
+
+
 class Embed(nn.Module):
     """A vector a class: labels int32 [b] -> [b, features] float32.
 
@@ -114,7 +126,8 @@ class Embed(nn.Module):
     spectral: bool = False
 
     @nn.compact
-    def __call__(self, labels: jax.Array) -> jax.Array:
+    def __call__(self, labels: jax.Array | None) -> jax.Array:
+        labels = given(labels, self.num_classes)
         table = self.param("embedding", self.embedding_init, (self.num_classes, self.features))
         if self.spectral:
             table = spectrally_normalised(self, table)
@@ -244,8 +257,7 @@ class Head(nn.Module):
         logits = Dense(1, self.use_bias, self.kernel_init, jnp.float32, self.spectral)(features)[:, 0]
         if self.num_classes and self.conditioning == "projection":
             embed = Embed(self.num_classes, features.shape[-1], self.kernel_init, self.spectral)
-            classes = embed(labels)  # type: ignore[arg-type]  # with classes there are labels
-            logits += jnp.sum(classes * features, axis=-1)
+            logits += jnp.sum(embed(labels) * features, axis=-1)
         if self.num_classes and self.conditioning == "classifier":
             classes = Dense(self.num_classes, True, self.kernel_init, jnp.float32, self.spectral)(features)
             if not self.is_initializing():  # the variables of a network hold no results
@@ -266,7 +278,9 @@ def join_labels(x: jax.Array, labels: jax.Array | None, num_classes: int) -> jax
     """
     if not num_classes:
         return x
-    codes = jax.nn.one_hot(labels, num_classes, dtype=x.dtype).reshape(-1, *(1,) * (x.ndim - 2), num_classes)
+    codes = jax.nn.one_hot(given(labels, num_classes), num_classes, dtype=x.dtype).reshape(
+        -1, *(1,) * (x.ndim - 2), num_classes
+    )
     return jnp.concatenate([x, jnp.broadcast_to(codes, (*x.shape[:-1], num_classes))], axis=-1)
 
 

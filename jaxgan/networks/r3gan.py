@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.errors import JaxganError
-from jaxgan.networks.layers import Conv, Init, leaky_relu
+from jaxgan.networks.layers import Conv, Embed, Init, leaky_relu
 from jaxgan.ops.conv import conv
 from jaxgan.ops.resample import downsample, upsample
 
@@ -231,7 +231,7 @@ class R3GANGenerator(nn.Module):
         sizes, depth = _sizes(self.shape, len(stages))[::-1], sum(count for _, count in stages)
         if self.num_classes:
             init = nn.initializers.normal(1 / math.sqrt(self.num_classes))
-            z = jnp.concatenate([z, nn.Embed(self.num_classes, z.shape[-1], embedding_init=init)(labels)], axis=-1)
+            z = jnp.concatenate([z, Embed(self.num_classes, z.shape[-1], init)(labels)], axis=-1)
 
         channels = stages[0][0]
         basis = self.param("basis", nn.initializers.normal(1), (*sizes[0], channels)).astype(self.dtype)
@@ -295,4 +295,4 @@ class R3GANDiscriminator(nn.Module):
             return nn.Dense(1, use_bias=False, kernel_init=_normal(1))(features)[:, 0]
         features = nn.Dense(channels, use_bias=False, kernel_init=_normal(1))(features)
         init = nn.initializers.normal(1 / math.sqrt(channels * self.num_classes))
-        return jnp.sum(features * nn.Embed(self.num_classes, channels, embedding_init=init)(labels), axis=-1)
+        return jnp.sum(features * Embed(self.num_classes, channels, init)(labels), axis=-1)

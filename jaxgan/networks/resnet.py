@@ -26,6 +26,7 @@ from jaxgan.networks.layers import (
     Embed,
     Head,
     InitName,
+    given,
     join_labels,
     mean_pool,
     upsample_nearest,
@@ -251,7 +252,7 @@ class ResNetGenerator(nn.Module):
         )
         block = nn.remat(_UpBlock) if self.remat else _UpBlock
 
-        labels, shared = labels if self.num_classes else None, None
+        labels, shared = given(labels, self.num_classes) if self.num_classes else None, None
         if labels is not None and self.class_embedding:
             shared, labels = Embed(self.num_classes, self.class_embedding, init)(labels), None
         parts: Sequence[jax.Array | None] = [None] * len(blocks)

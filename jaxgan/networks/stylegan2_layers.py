@@ -14,7 +14,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxgan.networks.layers import leaky_relu
+from jaxgan.networks.layers import given, leaky_relu
 from jaxgan.ops.conv import conv, conv_transpose
 from jaxgan.ops.resample import blur, downsample
 
@@ -111,7 +111,7 @@ class MappingNetwork(nn.Module):
         """Latents [b, d], or None for a network of the class alone, and labels int32 [b] -> w [b, features]."""
         inputs = [] if z is None else [pixel_norm(z.astype(jnp.float32))]
         if self.num_classes:
-            code = jax.nn.one_hot(labels, self.num_classes)
+            code = jax.nn.one_hot(given(labels, self.num_classes), self.num_classes)
             inputs.append(pixel_norm(EqualisedDense(self.features, name="embed")(code)))
         x = jnp.concatenate(inputs, axis=-1)
         for _ in range(self.layers):

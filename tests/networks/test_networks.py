@@ -298,3 +298,11 @@ def test_rematerialisation_keeps_less_and_computes_the_same(table, options):
         kept.append(sum(leaf.size for leaf in jax.tree.leaves(pullback)))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), *results)
     assert kept[1] < 0.7 * kept[0]  # parameters are in both
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_network_with_classes_says_so_when_it_is_given_no_labels(name):
+    """As by a penalty's critic that forgets them; before anything is compiled."""
+    for table, inputs in ((GENERATORS, jnp.zeros((2, LATENT))), (DISCRIMINATORS, jnp.zeros((2, 8, 8, 1)))):
+        with pytest.raises(JaxganError, match="made for 3 classes: it takes labels, and was given none"):
+            output_of(make(table, (8, 8, 1), 3, **SMALL[name]), inputs)
