@@ -238,23 +238,24 @@ def _list(options: argparse.Namespace, overrides: list[str], command: str) -> in
     from jaxgan import config
     from jaxgan.data import SOURCES
     from jaxgan.evaluation import METRICS
-    from jaxgan.registry import Table, options_of
+    from jaxgan.registry import Several, Table, options_of
     from jaxgan.systems import SYSTEMS
 
     print("recipes (jaxgan train --config NAME)")
     for name in config.recipe_names():
-        print(f"  {name:16} {config.description(name)}")
+        print(f"  {name:20} {config.description(name)}")
     tables: dict[str, Table] = {"config.data": SOURCES, "config.system": SYSTEMS}
     for system in SYSTEMS.values():
         tables |= {f"config.{part}": table for part, table in system.PARTS.items()}
     for path, table in tables.items():
-        print(f"\n{path}")
+        several = f" (any number of them: --{path}.NAME.OPTION=VALUE)" if isinstance(table, Several) else ""
+        print(f"\n{path}{several}")
         for name, factory in table.items():
             defaults = ", ".join(f"{key}={option.default!r}" for key, option in options_of(factory).items())
-            print(f"  {name:16} {_first_line(factory)}\n{'':19}{defaults}")
+            print(f"  {name:20} {_first_line(factory)}\n{'':23}{defaults}")
     print("\nconfig.metrics")
     for name, metric in METRICS.items():
-        print(f"  {name:16} {_first_line(metric)}")
+        print(f"  {name:20} {_first_line(metric)}")
     print("\nshared settings")
     print("  " + ", ".join(f"{key}={value!r}" for key, value in config.SHARED.items()))
     return 0

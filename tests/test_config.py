@@ -92,6 +92,48 @@ def test_what_is_wrong_is_named_with_what_would_be_right(thing, message):
     assert str(caught.value) == message
 
 
+def test_a_group_names_several_things_or_none():
+    group = Several(TABLE)
+    things = {"line": {}, "point": {"size": 4}}
+    completed = complete(things, group, "config.x")
+    assert completed == {"point": {"size": 4, "scale": 1.0, "mode": "up", "sides": ()}, "line": {}}
+    assert list(completed) == ["point", "line"]  # the order of the table, so that it does not depend on the recipe's
+    assert build(things, group, "config.x", given="supplied") == (
+        ("point", ("supplied", 4, 1.0, "up", ())),
+        ("line", "supplied"),
+    )
+    assert build({}, group, "config.x") == ()
+
+
+@pytest.mark.parametrize(
+    ("things", "message"),
+    [
+        ({"pint": {}}, "unknown config.x 'pint'. Did you mean 'point'? Known: line, point."),
+        ({"point": {"size": 1.5}}, "config.x.point.size is 1.5, but must be int."),
+        ({"point": {"szie": 1}}, "unknown option of config.x.point=point 'szie'. Did you mean 'size'?"),
+        ({"point": 3}, "config.x must be given as dict(NAME=dict(option=value), ...)."),
+        ({"name": "point"}, "config.x must be given as dict(NAME=dict(option=value), ...)."),
+        ("point", "config.x must be given as dict(NAME=dict(option=value), ...)."),
+    ],
+)
+def test_what_is_wrong_in_a_group_is_named(things, message):
+    with pytest.raises(JaxganError) as caught:
+        complete(things, Several(TABLE), "config.x")
+    assert str(caught.value).startswith(message)
+
+
+def test_a_penalty_is_added_and_changed_on_the_command_line():
+    config = override(load("digits_cgan"), ["penalties.r1.weight=0.5", "penalties.lecam.every=2"])
+    assert resolve(config)["penalties"] == {
+        "r1": {"weight": 0.5, "every": 1},
+        "lecam": {"weight": 0.3, "every": 2},
+    }
+    moving = override(config, ["penalties.r1.weight=('linear', 1, 0, 1000)"])
+    assert resolve(moving)["penalties"]["r1"]["weight"] == ("linear", 1, 0, 1000)
+    with pytest.raises(JaxganError, match=r"unknown config\.penalties 'r3'"):
+        resolve(override(config, ["penalties.r3.weight=1"]))
+
+
 @pytest.mark.parametrize(
     ("annotation", "fits", "does_not"),
     [
