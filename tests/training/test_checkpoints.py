@@ -82,23 +82,27 @@ def test_an_empty_folder_has_none(tmp_path):
     assert restored(tmp_path) == (None, [])
 
 
-def largest(folder):
-    return max((path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+def on_data_files(damage):
+    """Damages every file of OCDBT's data: which of them holds an array, or holds it twice, is its own affair."""
+
+    def damage_all(folder):
+        paths = [path for path in folder.rglob("d/*") if path.is_file()]
+        assert paths
+        for path in paths:
+            damage(path)
+
+    return damage_all
 
 
-def truncate(folder):
-    os.truncate(largest(folder), largest(folder).stat().st_size // 2)
-
-
-def empty(folder):
-    os.truncate(largest(folder), 0)
-
-
-def flip(folder):
-    path = largest(folder)
+def flip_bit(path):
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
+
+
+truncate = on_data_files(lambda path: os.truncate(path, path.stat().st_size // 2))
+empty = on_data_files(lambda path: os.truncate(path, 0))
+flip = on_data_files(flip_bit)
 
 
 def remove(pattern):
