@@ -11,8 +11,8 @@ def get_config():
     images = 640_000.0
     gamma = ("cosine", 2.0, 0.2, images)
     config.system.fresh_latents = True
-    config.generator = dict(name="r3gan", width=32, multipliers=(2, 2, 1), blocks=1)
-    config.discriminator = dict(name="r3gan", width=32, multipliers=(1, 2, 2), blocks=1)
+    config.generator = dict(name="r3gan", width=16, multipliers=(4, 4, 2, 1), blocks=1)
+    config.discriminator = dict(name="r3gan", width=16, multipliers=(1, 2, 4, 4), blocks=1)
     config.objective = dict(name="relativistic")
     config.penalties = dict(r1=dict(weight=gamma), r2=dict(weight=gamma))
     for player in ("generator", "discriminator"):
