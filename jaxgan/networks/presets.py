@@ -46,6 +46,13 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             kernel_init="glorot_uniform", **_KERAS_NORM,
         ),
     ),
+    # PacGAN's for stacked MNIST at 28x28 (Lin et al. 2018 and its code, of VEEGAN's experiment).
+    "pacgan_stacked_mnist": dict(
+        generator=dict(name="dcgan", width=64, multipliers=(8, 4, 2, 1), kernel=5, use_bias=True),
+        discriminator=dict(
+            name="dcgan", width=64, multipliers=(1, 2, 4, 8), kernel=5, use_bias=True, head_bias=True,
+        ),
+    ),
     # WGAN-GP's residual networks for CIFAR-10 (Gulrajani et al. 2017 and its code); with labels D classifies as well.
     "wgan_gp_cifar": dict(
         generator=dict(name="resnet", width=128, multipliers=(1, 1, 1, 1), **_RELU_GAIN),
@@ -67,8 +74,14 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         discriminator=dict(name="resnet", width=64, attention=(32,), spectral=True),
     ),
     "sagan_cifar": dict(
-        generator=dict(name="resnet", width=256, multipliers=(1, 1, 1, 1), attention=(16,), spectral=True),
-        discriminator=dict(name="resnet", width=128, multipliers=(1, 1, 1, 1), plain=2, attention=(16,), spectral=True),
+        generator=dict(
+            name="resnet", width=256, multipliers=(1, 1, 1, 1), attention=(16,), spectral=True,
+            kernel_init="orthogonal",
+        ),
+        discriminator=dict(
+            name="resnet", width=128, multipliers=(1, 1, 1, 1), plain=2, attention=(16,), spectral=True,
+            kernel_init="orthogonal",
+        ),
     ),
     # BigGAN's for ImageNet at 128x128, of 120 latents (Brock et al. 2019, appendix B), and those that its first
     # author's code trains on CIFAR-10.

@@ -1,5 +1,7 @@
 """Presets against their sources: shapes of every layer, and parameters counted by hand from the text."""
 
+import itertools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -75,9 +77,28 @@ BY_HAND = {
         + (1024 + 1),
         [(31, 31, 64), (14, 14, 128), (6, 6, 256), (4, 4, 512), (2, 2, 1024), (1,)],
     ),
+    # PacGAN's DCGAN for stacked MNIST: 5x5 kernels, biases everywhere, sides 28, 14, 7, 4 and 2.
+    ("pacgan_stacked_mnist", "generator"): (
+        (28, 28, 3),
+        (100 * 2048 + 2048) + 2 * 512
+        + (25 * 512 * 256 + 256) + 2 * 256
+        + (25 * 256 * 128 + 128) + 2 * 128
+        + (25 * 128 * 64 + 64) + 2 * 64
+        + (25 * 64 * 3 + 3),
+        [(2048,), (4, 4, 256), (7, 7, 128), (14, 14, 64), (28, 28, 3)],
+    ),
+    ("pacgan_stacked_mnist", "discriminator"): (
+        (28, 28, 3),
+        (25 * 3 * 64 + 64)
+        + (25 * 64 * 128 + 128) + 2 * 128
+        + (25 * 128 * 256 + 256) + 2 * 256
+        + (25 * 256 * 512 + 512) + 2 * 512
+        + (2048 + 1),
+        [(14, 14, 64), (7, 7, 128), (4, 4, 256), (2, 2, 512), (1,)],
+    ),
 }  # fmt: skip
 
-TOTALS = {  # the same sums, as the sources' own summaries print them
+TOTALS = {  # the same sums, as the sources' own summaries print them (but PacGAN's, which prints none)
     ("gans_in_action_mlp", "generator"): 114_064,
     ("gans_in_action_mlp", "discriminator"): 100_609,
     ("gans_in_action_dcgan", "generator"): 1_636_737,
@@ -86,6 +107,8 @@ TOTALS = {  # the same sums, as the sources' own summaries print them
     ("pytorch_dcgan", "discriminator"): 2_765_568,
     ("tensorflow_avatar_dcgan", "generator"): 3_576_704,
     ("tensorflow_avatar_dcgan", "discriminator"): 6_561_665,
+    ("pacgan_stacked_mnist", "generator"): 4_514_819,
+    ("pacgan_stacked_mnist", "discriminator"): 4_310_401,
 }
 
 
@@ -188,12 +211,62 @@ RESIDUAL = {
     ),
 }  # fmt: skip
 
+
+def dense(inputs, outputs):
+    return inputs * outputs + outputs
+
+
+def styled(inputs, outputs, kernel=3):
+    """A convolution under a style of 512: with noise of one strength if it is 3x3, and a bias."""
+    return dense(512, inputs) + conv(kernel, inputs, outputs) + (kernel == 3)
+
+
+def synthesis(*channels):
+    """The constant, then two layers and the image of each resolution, one layer and the image of the smallest."""
+    first = channels[0]
+    above = sum(styled(a, b) + styled(b, b) + styled(b, 3, kernel=1) for a, b in itertools.pairwise(channels))
+    return 16 * first + styled(first, first) + styled(first, 3, kernel=1) + above
+
+
+WIDE = conv(1, 768, 1536) + conv(3, 16, 1536) + 1536 * 768  # a block of R3GAN, 16 channels in a group
+
+# (preset, player): image side, classes, latents, parameters as a sum over layers.
+STYLES_AND_GROUPS = {
+    # StyleGAN2-ADA with 512 channels at 4, 8, 16 and 32. The class is embedded, and in D mapped by eight layers.
+    ("stylegan2_cifar", "generator"): (
+        (32, 10, 512),
+        dense(10, 512) + dense(1024, 512) + dense(512, 512) + synthesis(512, 512, 512, 512),
+    ),
+    ("stylegan2_cifar", "discriminator"): (
+        (32, 10, 512),
+        conv(1, 3, 512) + 3 * 2 * conv(3, 512, 512) + conv(3, 513, 512) + dense(16 * 512, 512)
+        + dense(512, 512) + dense(10, 512) + 8 * dense(512, 512),
+    ),
+    # The same for 256x256: 512 channels up to 32, then half of them at twice the size; residual, without biases there.
+    ("stylegan2_256", "generator"): (
+        (256, 0, 512),
+        8 * dense(512, 512) + synthesis(512, 512, 512, 512, 256, 128, 64),
+    ),
+    ("stylegan2_256", "discriminator"): (
+        (256, 0, 512),
+        conv(1, 3, 64)
+        + sum(conv(3, a, a) + conv(3, a, b) + a * b for a, b in ((64, 128), (128, 256), (256, 512), *3 * [(512, 512)]))
+        + conv(3, 513, 512) + dense(16 * 512, 512) + dense(512, 1),
+    ),
+    # R3GAN's code: four stages of two blocks; 64 latents with 64 of the class weigh a basis of 4x4 maps.
+    ("r3gan_cifar", "generator"): ((32, 10, 64), 10 * 64 + 128 * 768 + 16 * 768 + 8 * WIDE + 768 * 3),
+    ("r3gan_cifar", "discriminator"): ((32, 10, 64), 3 * 768 + 8 * WIDE + 16 * 768 + 768 * 768 + 10 * 768),
+}  # fmt: skip
+
 PUBLISHED = {  # the same sums where others have counted
     # Kurach et al. 2019, compare_gan: the test of its BigGAN.
     ("biggan_128", "generator"): 70_433_988,
     ("biggan_128", "discriminator"): 87_982_370,
     # BigGAN-PyTorch reports "about 4.3M" without the 512 of its last normalisation.
     ("biggan_cifar", "generator"): 4_303_875 + 512,
+    # The table that the official code of StyleGAN2-ADA prints when it starts.
+    ("stylegan2_256", "generator"): 24_767_458,
+    ("stylegan2_256", "discriminator"): 24_001_089,
 }
 
 
@@ -224,7 +297,8 @@ def maps(module, arguments):
 
 def test_every_preset_is_worked_out():
     assert BY_HAND.keys() == TOTALS.keys()
-    assert BY_HAND.keys() | RESIDUAL.keys() == {(name, player) for name, pair in PRESETS.items() for player in pair}
+    tables = BY_HAND.keys() | RESIDUAL.keys() | STYLES_AND_GROUPS.keys()
+    assert tables == {(name, player) for name, pair in PRESETS.items() for player in pair}
 
 
 @pytest.mark.parametrize(("preset", "player"), BY_HAND)
@@ -246,6 +320,14 @@ def test_residual_networks_are_the_sources(preset, player):
     )["intermediates"]
     shapes = [kept[f"block_{index}"]["__call__"][0].shape for index in range(len(blocks))]
     assert shapes == [(1, side, side, features) for side, features in blocks]
+
+
+@pytest.mark.parametrize(("preset", "player"), STYLES_AND_GROUPS)
+def test_parameters_of_styles_and_groups_are_the_sources(preset, player):
+    (side, classes, latents), parameters = STYLES_AND_GROUPS[preset, player]
+    module, arguments = network(preset, player, (side, side, 3), classes, latents)
+    assert parameter_counts({"it": (module, arguments)}) == {"it": parameters}
+    assert parameters == PUBLISHED.get((preset, player), parameters)
 
 
 @pytest.mark.parametrize(
