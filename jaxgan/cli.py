@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from jaxgan.errors import JaxganError, unknown
 
@@ -72,6 +73,21 @@ def _parser() -> argparse.ArgumentParser:
     _add_cache(train)
     train.set_defaults(run=_train)
 
+    _add_sample(verbs)
+    summary = verbs.add_parser(
+        "summary", allow_abbrev=False, help="print the layers, shapes and parameter counts of a recipe's networks"
+    )
+    _add_recipe(summary)
+    summary.set_defaults(run=_summary)
+
+    listing = verbs.add_parser(
+        "list", allow_abbrev=False, help="list recipes, data, networks, objectives, optimizers and their options"
+    )
+    listing.set_defaults(run=_list)
+    return parser
+
+
+def _add_sample(verbs: Any) -> None:
     sample = verbs.add_parser(
         "sample",
         allow_abbrev=False,
@@ -99,18 +115,6 @@ def _parser() -> argparse.ArgumentParser:
     _add_device(sample)
     _add_cache(sample)
     sample.set_defaults(run=_sample)
-
-    summary = verbs.add_parser(
-        "summary", allow_abbrev=False, help="print the layers, shapes and parameter counts of a recipe's networks"
-    )
-    _add_recipe(summary)
-    summary.set_defaults(run=_summary)
-
-    listing = verbs.add_parser(
-        "list", allow_abbrev=False, help="list recipes, data, networks, objectives, optimizers and their options"
-    )
-    listing.set_defaults(run=_list)
-    return parser
 
 
 def _add_recipe(parser: argparse.ArgumentParser) -> None:
