@@ -22,10 +22,7 @@ NARROW: dict[str, Any] = dict(
     image_size=SIDE,
     num=16,
 )
-SLOW = (
-    "classes10k_mnist",
-    "modes26k_stacked_mnist",
-)  # scores that train a classifier first; `tests/evaluation` has them
+SLOW = ("classes10k_mnist", "modes26k_stacked_mnist")  # they train a classifier first; `tests/evaluation` tests them
 
 
 def shrink(config: Mapping[str, Any]) -> Settings:
@@ -39,19 +36,22 @@ def shrink(config: Mapping[str, Any]) -> Settings:
         if isinstance(thing, dict):
             for key in thing.keys() & NARROW.keys():
                 thing[key] = NARROW[key](thing[key]) if callable(NARROW[key]) else NARROW[key]
-    for player, side in (("generator", SIDE), ("discriminator", SIDE // 2)):
-        if settings[player]["name"] == "resnet":
-            _shorten(settings[player], side)
+    for player, ends, side in (("generator", slice(-2, None), SIDE), ("discriminator", slice(2), SIDE // 2)):
+        if settings[player]["name"] in ("resnet", "r3gan"):
+            _shorten(settings[player], ends, side)
     data = settings["data"]
     if data["name"].startswith("tfds:") or data["name"] == "stacked_mnist":
         data["split"] = data["split"].partition("+")[0] + "[:16]"
     return settings
 
 
-def _shorten(network: dict[str, Any], side: int) -> None:
-    """Leaves G one block, which doubles its map, and D two, of which the first halves it, to maps of this side."""
-    network["multipliers"] = network["multipliers"][:2]
+def _shorten(network: dict[str, Any], ends: slice, side: int) -> None:
+    """Leaves the two stages that are nearest to the image, with attention, if there was any, on the maps of this side.
+
+    Of a residual G that is one block, which doubles its map; of D two, the first of which halves it.
+    """
+    network["multipliers"] = network["multipliers"][ends]
     if "plain" in network:
         network["plain"] = 1
-    if network["attention"]:
+    if network.get("attention"):
         network["attention"] = (side,)
