@@ -31,8 +31,12 @@ def _check(net: "MLPGenerator | MLPDiscriminator") -> None:
 
 
 def maxout(x: jax.Array, pieces: int) -> jax.Array:
-    """h_i = max_j x_{i, j} over a unit's pieces: [b, width * pieces] -> [b, width] (Goodfellow et al. 2013, eq. 1)."""
-    return jnp.max(x.reshape(len(x), -1, pieces), axis=-1)
+    """h_i = max_j x_{j, i} over a unit's pieces: [b, pieces * width] -> [b, width] (Goodfellow et al. 2013, eq. 1).
+
+    The units of a piece lie side by side, so that the maximum is one of vectors; with a unit's pieces side by side
+    a whole step of `ring_gan` took half as long again on a CPU.
+    """
+    return jnp.max(x.reshape(len(x), pieces, -1), axis=1)
 
 
 class _Trunk(nn.Module):
@@ -51,7 +55,7 @@ class _Trunk(nn.Module):
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         init, pieces = INITIALISERS[self.kernel_init], self.pieces if self.activation == "maxout" else 1
         for width in self.hidden:
-            x = Dense(width * pieces, True, init, self.dtype, self.spectral)(x)
+            x = Dense(pieces * width, True, init, self.dtype, self.spectral)(x)
             if self.normalise:
                 x = batch_norm(train, 0.9, 1e-5, self.kernel_init, self.dtype)(x)
             x = self._activate(x)

@@ -193,7 +193,7 @@ def test_perceptron_by_hand():
 
 def test_a_maxout_unit_is_the_largest_of_its_pieces():
     """Unit 0 is max(x, -x) and unit 1 is max(2 x, 1), so the logit |x| - 3 max(2 x, 1) at -2, 0 and 2 is known."""
-    kernel, bias = jnp.asarray([[1.0, -1, 2, 0]]), jnp.asarray([0.0, 0, 0, 1])
+    kernel, bias = jnp.asarray([[1.0, 2, -1, 0]]), jnp.asarray([0.0, 0, 0, 1])  # first pieces, then second ones
     params = {
         "_Trunk_0": {"Dense_0": {"kernel": kernel, "bias": bias}},
         "Head_0": {"Dense_0": {"kernel": jnp.asarray([[1.0], [-3.0]]), "bias": jnp.zeros(1)}},
