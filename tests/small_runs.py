@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -69,17 +68,17 @@ def write_recipe(path: Path, kind: str, **changes: Any) -> Path:
     return path
 
 
-def start(*arguments: str | Path, cache: Path | None = None) -> subprocess.Popen[str]:
+def start(*arguments: str | Path, cached: bool = False) -> subprocess.Popen[str]:
     """Starts `python train.py ...` and returns at once.
 
     Args:
       arguments: of train.py.
-      cache: folder of compiled programs, as JAX itself is told of it; None compiles anew.
+      cached: take compiled programs from the folder that the tests share, and keep them there; otherwise compile anew.
     """
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "JAX_PLATFORMS": "cpu"}
-    if cache:
-        environment |= {"JAX_COMPILATION_CACHE_DIR": str(cache), **{key.upper(): value for key, value in EAGER.items()}}
-    none = [] if cache else ["--compilation-cache", "off"]
+    if not cached:
+        del environment["JAX_COMPILATION_CACHE_DIR"]
+    none = [] if cached else ["--compilation-cache", "off"]
     command = [sys.executable, str(ROOT / "train.py"), *none, *map(str, arguments)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
@@ -108,22 +107,3 @@ def checkpoint_steps(workdir: Path) -> list[int]:
 
 # Orbax reads with many coroutines; when one meets a damaged file, others may end after their event loop is closed.
 DAMAGE_NOISE = pytest.mark.filterwarnings("ignore:Exception ignored in. None:pytest.PytestUnraisableExceptionWarning")
-
-EAGER = {"jax_persistent_cache_min_compile_time_secs": "0", "jax_persistent_cache_min_entry_size_bytes": "-1"}
-
-
-@pytest.fixture(scope="session")
-def compile_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Keeps compiled programs for the session: equal small runs are compiled once, whoever makes them."""
-    folder = tmp_path_factory.mktemp("compiled")
-    new = {"jax_compilation_cache_dir": str(folder)} | {key: int(value) for key, value in EAGER.items()}
-    old = {key: getattr(jax.config, key) for key in new}
-    _set(new)
-    yield folder
-    _set(old)
-
-
-def _set(options: dict[str, Any]) -> None:
-    for key, value in options.items():
-        jax.config.update(key, value)
-    jax.experimental.compilation_cache.compilation_cache.reset_cache()

@@ -9,13 +9,13 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
-from small_runs import DAMAGE_NOISE, checkpoint_steps, compile_cache, left_behind, write_recipe  # noqa: F401
+from small_runs import DAMAGE_NOISE, checkpoint_steps, left_behind, write_recipe
 
 from jaxgan import cli, config
 from jaxgan.networks import DISCRIMINATORS, GENERATORS, PRESETS
 from jaxgan.objectives import OBJECTIVES
 
-pytestmark = [pytest.mark.usefixtures("compile_cache"), DAMAGE_NOISE]
+pytestmark = DAMAGE_NOISE
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def here(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory, compile_cache):  # noqa: F811
+def finished(tmp_path_factory):
     """A recipe of points, one of images, and a finished run of each."""
     folder = tmp_path_factory.mktemp("finished")
     for kind in ("points", "images"):

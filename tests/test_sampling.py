@@ -6,23 +6,23 @@ import shutil
 import numpy as np
 import pytest
 from PIL import Image
-from small_runs import DAMAGE_NOISE, checkpoint_steps, compile_cache, train  # noqa: F401
+from small_runs import DAMAGE_NOISE, checkpoint_steps, train
 
 from jaxgan import data, sampling
 from jaxgan.errors import JaxganError
 
-pytestmark = [pytest.mark.usefixtures("compile_cache"), DAMAGE_NOISE]
+pytestmark = DAMAGE_NOISE
 
 
 @pytest.fixture(scope="module")
-def digits_run(tmp_path_factory, compile_cache):  # noqa: F811
+def digits_run(tmp_path_factory):
     workdir = tmp_path_factory.mktemp("digits_run")
     train(workdir, "images")
     return workdir
 
 
 @pytest.fixture(scope="module")
-def points_run(tmp_path_factory, compile_cache):  # noqa: F811
+def points_run(tmp_path_factory):
     workdir = tmp_path_factory.mktemp("points_run")
     train(workdir)
     return workdir

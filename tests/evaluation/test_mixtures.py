@@ -5,7 +5,7 @@ from math import exp, log
 
 import numpy as np
 import pytest
-from small_runs import compile_cache, train  # noqa: F401
+from small_runs import train
 
 from jaxgan.data import SOURCES, DataSpec, open_source
 from jaxgan.data.toys import ring_centres
@@ -91,7 +91,6 @@ def test_another_set_is_refused(metric, data):
         METRICS[f"modes2500_{metric}"](DataSpec((2,), "float32", (), 100), 0, {"name": data})
 
 
-@pytest.mark.usefixtures("compile_cache")
 def test_a_run_is_scored_by_its_own_centres(tmp_path):
     train(tmp_path, data=dict(name="ring", num=64, modes=4, sigma=10.0), metrics=("modes2500_ring",), steps=4)
     (line,) = map(json.loads, (tmp_path / "evaluations.jsonl").read_text().splitlines())

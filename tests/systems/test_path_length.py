@@ -16,17 +16,16 @@ from jaxgan.penalties import PathLength, path_lengths
 from jaxgan.systems import build_system
 from jaxgan.systems.path_length import MEAN
 
-SQUARES = DataSpec((8, 8, 1), "uint8", (), 100)
+SQUARES = DataSpec((4, 4, 1), "uint8", (), 100)
 
 
 def stylegan(**penalty):
-    narrow = dict(name="stylegan2", channel_base=64, channel_max=4)
     sgd = dict(name="sgd", learning_rate=0.1)
     config = recipe(
         batch_size=BATCH,
         system=dict(name="gan", latent_size=3, average_half_life=0),
-        generator=narrow | dict(w_dim=3, mapping_layers=1, mixing=0.0),
-        discriminator=narrow,
+        generator=dict(name="stylegan2", channel_base=64, channel_max=4, w_dim=3, mapping_layers=1, mixing=0.0),
+        discriminator=dict(name="mlp", hidden=(2,)),
         objective=dict(name="non_saturating"),
         generator_penalty=dict(name="path_length") | penalty,
         generator_optimizer=sgd,

@@ -8,13 +8,13 @@ from collections import namedtuple
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from small_runs import DAMAGE_NOISE, compile_cache, left_behind, train  # noqa: F401
+from small_runs import DAMAGE_NOISE, left_behind, train
 
 from jaxgan import cli
 from jaxgan.errors import JaxganError
 from jaxgan.training.checkpoints import Checkpoints, OtherStructureError
 
-pytestmark = [pytest.mark.usefixtures("compile_cache"), DAMAGE_NOISE]
+pytestmark = DAMAGE_NOISE
 
 
 def noise(step):

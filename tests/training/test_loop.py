@@ -5,7 +5,7 @@ import signal
 
 import numpy as np
 import pytest
-from small_runs import checkpoint_steps, compile_cache, left_behind, metrics, train  # noqa: F401
+from small_runs import checkpoint_steps, left_behind, metrics, train
 
 from jaxgan.errors import JaxganError
 from jaxgan.evaluation import METRICS, Metric
@@ -13,8 +13,6 @@ from jaxgan.sampling import load
 from jaxgan.training import loop
 from jaxgan.training.checkpoints import Checkpoints
 from jaxgan.training.recorder import Recorder
-
-pytestmark = pytest.mark.usefixtures("compile_cache")
 
 TERMS = {
     "discriminator_loss", "real_logit", "fake_logit", "real_accuracy", "fake_accuracy",
@@ -60,7 +58,7 @@ def test_steps_per_call(steps, intervals, setting, expected):
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory, compile_cache):  # noqa: F811
+def finished(tmp_path_factory):
     """A run with intervals of 4 (lines, checkpoints), 6 (sheets) and 8 (scores), and 14 steps, a multiple of none."""
     calls, workdir = [], tmp_path_factory.mktemp("finished")
     make_call = loop.make_call

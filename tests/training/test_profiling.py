@@ -5,12 +5,10 @@ import re
 import jax
 import jax.numpy as jnp
 import pytest
-from small_runs import compile_cache, left_behind, train  # noqa: F401
+from small_runs import left_behind, train
 
 from jaxgan.errors import JaxganError
 from jaxgan.training import profiling
-
-pytestmark = pytest.mark.usefixtures("compile_cache")
 
 PROGRAM = """\
 HloModule jit_call, is_scheduled=true

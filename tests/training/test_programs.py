@@ -4,8 +4,7 @@ import subprocess
 import sys
 
 import jax
-import pytest
-from small_runs import ROOT, compile_cache, left_behind, train, write_recipe  # noqa: F401
+from small_runs import ROOT, left_behind, train, write_recipe
 
 from jaxgan.training import loop
 from jaxgan.training.checkpoints import Checkpoints
@@ -60,7 +59,6 @@ def reveal(tree):
     return jax.tree.map(lambda leaf: leaf.tree if isinstance(leaf, Held) else leaf, tree)
 
 
-@pytest.mark.usefixtures("compile_cache")
 def test_between_log_points_the_host_touches_nothing(tmp_path, monkeypatch):
     """State, tally and step pass through the loop unopened; only what is due at a log point gets to see them."""
     train(tmp_path / "plain", sample_every=4, steps_per_call=1)
@@ -92,7 +90,6 @@ def test_between_log_points_the_host_touches_nothing(tmp_path, monkeypatch):
     assert left_behind(tmp_path / "held") == left_behind(tmp_path / "plain")
 
 
-@pytest.mark.usefixtures("compile_cache")
 def test_only_the_feeds_items_and_the_seed_come_from_the_host(tmp_path, monkeypatch):
     """Each call gets its items and 4 bytes more; everything else that it is given lies on the device already."""
     from_host, make_call = [], loop.make_call

@@ -7,22 +7,20 @@ import subprocess
 import time
 
 import pytest
-from small_runs import compile_cache, left_behind, metrics, settings, start, train, write_recipe  # noqa: F401
+from small_runs import left_behind, metrics, settings, start, train, write_recipe
 
 from jaxgan.training.recorder import Recorder
-
-pytestmark = pytest.mark.usefixtures("compile_cache")
 
 # Many saves, lines and sheets, so that kills meet all of them. Conditional, with batch normalisation in both players.
 OFTEN = dict(steps=60, steps_per_call=2, log_every=4, sample_every=10, save_every=2, keep_checkpoints=2)
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory, compile_cache):  # noqa: F811
+def uninterrupted(tmp_path_factory):
     """A recipe, what a run of it leaves behind, and how long its training takes in a process of its own."""
     folder = tmp_path_factory.mktemp("uninterrupted")
     recipe = write_recipe(folder / "often.py", "images", **OFTEN)
-    process = start("--config", recipe, "--workdir", folder / "run", cache=compile_cache)
+    process = start("--config", recipe, "--workdir", folder / "run", cached=True)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
     seconds = [line["seconds"] for line in metrics(folder / "run")]
@@ -37,11 +35,11 @@ def announced(process):
     pytest.fail(process.stderr.read())
 
 
-def kill_and_continue(recipe, workdir, cache, duration, kills, seed):
+def kill_and_continue(recipe, workdir, duration, kills, seed):
     """Kills a run at random moments of its training, as often as asked, and lets it finish; returns how many hit."""
     chance, hits = random.Random(seed), 0
     for _ in range(kills):
-        process = start("--config", recipe, "--workdir", workdir, cache=cache)
+        process = start("--config", recipe, "--workdir", workdir, cached=True)
         announced(process)
         try:
             process.wait(timeout=chance.uniform(0, duration))
@@ -59,17 +57,17 @@ def kill_and_continue(recipe, workdir, cache, duration, kills, seed):
     ("kills", "seed"),
     [(3, 1), *(pytest.param(25, seed, marks=pytest.mark.long) for seed in (2, 3))],
 )
-def test_kill_9_at_random_moments_changes_nothing(uninterrupted, tmp_path, compile_cache, kills, seed):  # noqa: F811
+def test_kill_9_at_random_moments_changes_nothing(uninterrupted, tmp_path, kills, seed):
     recipe, expected, duration = uninterrupted
-    hits = kill_and_continue(recipe, tmp_path / "run", compile_cache, duration, kills, seed)
+    hits = kill_and_continue(recipe, tmp_path / "run", duration, kills, seed)
     assert hits >= 1, f"no kill hit the run: seed {seed}, {duration:.1f} s"
     assert left_behind(tmp_path / "run") == expected, f"seed {seed}, {hits} kills in {duration:.1f} s"
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_saves_and_the_same_command_goes_on(uninterrupted, tmp_path, compile_cache, number, code):  # noqa: F811
+def test_a_signal_saves_and_the_same_command_goes_on(uninterrupted, tmp_path, number, code):
     recipe, expected, _ = uninterrupted
-    process = start("--config", recipe, "--workdir", tmp_path / "run", cache=compile_cache)
+    process = start("--config", recipe, "--workdir", tmp_path / "run", cached=True)
     announced(process)
     while not (tmp_path / "run" / "metrics.jsonl").exists() or not (tmp_path / "run" / "metrics.jsonl").stat().st_size:
         time.sleep(0.01)

@@ -5,15 +5,13 @@ import json
 import subprocess
 
 import pytest
-from small_runs import checkpoint_steps, compile_cache, left_behind, metrics, settings, train  # noqa: F401
+from small_runs import checkpoint_steps, left_behind, metrics, settings, train
 
 from jaxgan import plotting
 from jaxgan.errors import JaxganError
 from jaxgan.sampling import load
 from jaxgan.training import recorder, run_directory
 from jaxgan.training.run_directory import RunDirectory, append_line, read_lines, write_text
-
-pytestmark = pytest.mark.usefixtures("compile_cache")
 
 
 def contents(folder):

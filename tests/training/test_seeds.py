@@ -6,15 +6,13 @@ import signal
 
 import numpy as np
 import pytest
-from small_runs import compile_cache, left_behind, metrics, train  # noqa: F401
+from small_runs import left_behind, metrics, train
 
 from jaxgan.cli import main
 from jaxgan.data import open_source
 from jaxgan.errors import JaxganError
 from jaxgan.sampling import load, load_all
 from jaxgan.training.recorder import Recorder, with_spread
-
-pytestmark = pytest.mark.usefixtures("compile_cache")
 
 SEEDS = (5, 6, 7)
 KINDS = {
