@@ -109,7 +109,8 @@ class DCGANGenerator(nn.Module):
       kernel: side of the kernels, one number or one a layer.
       stride: of the transposed convolutions, one number or one a layer.
       slope: of the leaky ReLU; 0 is ReLU.
-      normalise_projection: batch normalisation and activation also after the projection.
+      normalise: batch normalisation before every activation.
+      normalise_projection: normalisation, if any, and activation also after the projection.
       use_bias: a bias in every layer.
       momentum: of the running statistics, Flax's and Keras' sense (PyTorch's is one minus it).
       epsilon: of batch normalisation.
@@ -125,6 +126,7 @@ class DCGANGenerator(nn.Module):
     kernel: int | tuple[int, ...] = 4
     stride: int | tuple[int, ...] = 2
     slope: float = 0.0
+    normalise: bool = True
     normalise_projection: bool = True
     use_bias: bool = False
     momentum: float = 0.9
@@ -143,7 +145,8 @@ class DCGANGenerator(nn.Module):
         base, features, layers = _generator_layers(self)
 
         def activate(x: jax.Array) -> jax.Array:
-            x = batch_norm(train, self.momentum, self.epsilon, self.kernel_init, self.dtype)(x)
+            if self.normalise:
+                x = batch_norm(train, self.momentum, self.epsilon, self.kernel_init, self.dtype)(x)
             return leaky_relu(x, self.slope)
 
         def layer(net: nn.Module, x: jax.Array, index: int) -> jax.Array:

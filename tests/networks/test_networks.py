@@ -271,6 +271,27 @@ def test_dcgan_starts_from_its_papers_distribution():
     np.testing.assert_array_equal(params["BatchNorm_0"]["bias"], 0)
 
 
+@pytest.mark.parametrize("table", [GENERATORS, DISCRIMINATORS], ids=["generator", "discriminator"])
+def test_dcgan_without_normalisation_keeps_its_kernels_and_treats_examples_alone(table):
+    inputs = jax.random.normal(jax.random.key(1), (6, LATENT) if table is GENERATORS else (6, 16, 16, 1))
+    kept, alone = [], []
+    for normalise in (True, False):
+        net = make(table, (16, 16, 1), name="dcgan", width=4, kernel_init="lecun_normal", normalise=normalise)
+        variables = jax.jit(lambda net=net: net.init(jax.random.key(0), inputs, train=False))()
+        names = {"BatchNorm" in jax.tree_util.keystr(path) for path, _ in jax.tree.leaves_with_path(variables)}
+        assert names == {False, normalise}
+        kept.append({k: v for k, v in jax.tree.map(np.shape, variables["params"]).items() if "BatchNorm" not in k})
+
+        def first(x, net=net, variables=variables):
+            return net.apply(variables, x, train=True, mutable=["batch_stats"])[0][0]
+
+        change = jax.jit(first)(inputs) - jax.jit(first)(inputs[:2])
+        alone.append(float(jnp.abs(change).max()))
+    assert kept[0] == kept[1]
+    assert alone[0] > 1e-2
+    assert alone[1] < 1e-5
+
+
 @pytest.mark.parametrize(
     "options",
     [
