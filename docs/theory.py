@@ -20,8 +20,8 @@ from jaxgan import plotting, sampling
 from jaxgan.data.toys import ring_centres
 
 REAL, FAKE, TRAINED, TRUTH = "tab:blue", "tab:orange", "tab:green", "black"
-PLAIN, CRITIC, PAIRS = "tab:red", "tab:purple", "tab:brown"
-"""Of plain GANs, of Wasserstein critics, of relativistic pairs."""
+PLAIN, UNSATURATED, CRITIC, PAIRS = "tab:red", "tab:cyan", "tab:purple", "tab:brown"
+"""Of plain GANs, of the non-saturating objective beside them, of Wasserstein critics, of relativistic pairs."""
 
 
 def spread(values: Any, digits: int = 4) -> str:
@@ -77,8 +77,9 @@ def _density_panel(axes: Axes, played: games.Played) -> None:
 def _draw_value(path: Path, shifted: Sequence[games.Played]) -> None:
     figure = Figure(figsize=(6, 3.6), layout="constrained")
     axes = figure.add_subplot()
-    best = [one.best for one in shifted]
-    axes.plot(games.DISTANCES, best, color=TRUTH, lw=1, label=r"$2\,JS(p_r\|p_g)-2\log 2$, by quadrature")
+    distances = np.linspace(games.DISTANCES[0], games.DISTANCES[-1], 81)
+    best = [2 * games.divergence(games.normal(0, 1), games.normal(d, 1)) - 2 * LOG2 for d in distances]
+    axes.plot(distances, best, color=TRUTH, lw=1, label=r"$2\,JS(p_r\|p_g)-2\log 2$, by quadrature")
     for i, values in enumerate(np.asarray([one.measured for one in shifted]).T):
         label = "" if i else r"$-L_D$ of a trained D, one dot a seed"
         axes.plot(games.DISTANCES, values, "o", color=TRAINED, alpha=0.5, label=label)
@@ -93,29 +94,25 @@ def _draw_value(path: Path, shifted: Sequence[games.Played]) -> None:
 def draw_lines(out: Path, toy: bool) -> None:
     """JS divergence, EM distance and G's gradient between two parallel lines."""
     seeds, updates = (2, 40) if toy else (3, 2000)
-    minimax, critic = (games.play_lines(name, seeds, updates) for name in ("minimax", "wasserstein"))
+    minimax, unsaturated, critic = (
+        games.play_lines(name, seeds, updates) for name in ("minimax", "non_saturating", "wasserstein")
+    )
     divergence, raw = np.asarray(minimax.value) / 2 + LOG2, np.asarray(critic.value)
     distance = raw / np.asarray(critic.norm)
     for i, theta in enumerate(games.THETAS):
         last = (slice(None), i, -1)
         print(
             f"theta {theta:5.2f}: JS {spread(divergence[last])}, W {spread(distance[last])} (E D - E D "
-            f"{spread(raw[last])}); G's gradient {spread(minimax.slope[last], 5)} and {spread(critic.slope[last])}"
+            f"{spread(raw[last])}); G's gradient {spread(minimax.slope[last], 5)}, {spread(critic.slope[last])}, "
+            f"non-saturating {spread(unsaturated.slope[last], 1)}"
         )
     figure = Figure(figsize=(10, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1.2, 1))
-    stuck = np.where(games.THETAS == 0, np.nan, LOG2)
-    left.plot(games.THETAS, stuck, color=PLAIN, lw=1, label=r"JS: $\log 2$; at $\theta=0$ it is 0")
-    _dots(left, divergence[:, :, -1], PLAIN, "by a trained D, minimax")
-    left.plot(games.THETAS, np.abs(games.THETAS), color=CRITIC, lw=1, label=r"EM distance: $|\theta|$")
-    _dots(left, distance[:, :, -1], CRITIC, "by a trained critic, WGAN-GP")
-    left.set_xlabel(r"$\theta$")
-    left.set_ylabel("distance of the lines")
-    left.legend(fontsize=8, loc="upper center", ncols=2)
-    left.set_ylim(-0.05, 1.3)
+    _distances(left, divergence[:, :, -1], distance[:, :, -1])
     theta, looks = int(np.argmax(games.THETAS == 0.5)), minimax.slope.shape[2]
     counts = updates // looks * np.arange(1, looks + 1)
-    for reading, colour, name in ((critic, CRITIC, "WGAN-GP"), (minimax, PLAIN, "minimax")):
+    lines = {"non-saturating": (UNSATURATED, unsaturated), "WGAN-GP": (CRITIC, critic), "minimax": (PLAIN, minimax)}
+    for name, (colour, reading) in lines.items():
         for i, slopes in enumerate(np.asarray(reading.slope)[:, theta]):
             right.plot(counts, np.abs(slopes), color=colour, alpha=0.7, label="" if i else f"{name}, one line a seed")
     right.set_yscale("log")
@@ -127,6 +124,19 @@ def draw_lines(out: Path, toy: bool) -> None:
     save(figure, out / "theory_lines.png")
 
 
+def _distances(axes: Axes, divergence: np.ndarray, distance: np.ndarray) -> None:
+    """JS divergence and EM distance over theta, as the theory has them and as measured: [seeds, thetas] each."""
+    stuck = np.where(games.THETAS == 0, np.nan, LOG2)
+    axes.plot(games.THETAS, stuck, color=PLAIN, lw=1, label=r"JS: $\log 2$; at $\theta=0$ it is 0")
+    _dots(axes, divergence, PLAIN, "by a trained D, minimax")
+    axes.plot(games.THETAS, np.abs(games.THETAS), color=CRITIC, lw=1, label=r"EM distance: $|\theta|$")
+    _dots(axes, distance, CRITIC, "by a trained critic, WGAN-GP")
+    axes.set_xlabel(r"$\theta$")
+    axes.set_ylabel("distance of the lines")
+    axes.legend(fontsize=8, loc="upper center", ncols=2)
+    axes.set_ylim(-0.05, 1.3)
+
+
 def _dots(axes: Axes, values: np.ndarray, colour: str, label: str) -> None:
     for i, of_seed in enumerate(values):
         axes.plot(games.THETAS, of_seed, "o", ms=5, color=colour, alpha=0.4, label="" if i else label)
@@ -136,32 +146,31 @@ def _dots(axes: Axes, values: np.ndarray, colour: str, label: str) -> None:
 
 
 def draw_ring(out: Path, toy: bool) -> None:
-    """Modes of a ring, found and lost."""
+    """Modes of a ring, found and lost: points of seed 1, counts of all seeds."""
     seeds, steps = (2, 12) if toy else (5, 3000)
     methods = {
         "plain GAN": (PLAIN, games.ring(steps, seeds, **games.PLAIN)),
-        "WGAN-GP": (CRITIC, games.ring(steps, seeds, **games.critic(0.1))),
-        "relativistic, R1 + R2": (PAIRS, games.ring(steps, seeds, **games.PAIRS)),
-        "plain GAN, 5 updates of D": (PLAIN, games.ring(steps, seeds, critic_steps=5, **games.PLAIN)),
-        "plain GAN, b1 = 0.5": (PLAIN, games.ring(steps, seeds, b1=0.5, **games.PLAIN)),
+        "plain GAN,\n5 updates of D": (PLAIN, games.ring(steps, seeds, critic_steps=5, **games.PLAIN)),
+        "plain GAN,\n$b_1=0.5$": (PLAIN, games.ring(steps, seeds, b1=0.5, **games.PLAIN)),
+        "WGAN-GP,\n5 updates of D": (CRITIC, games.ring(steps, seeds, **games.critic(0.1))),
+        "relativistic,\nR1 + R2": (PAIRS, games.ring(steps, seeds, **games.PAIRS)),
     }
     looks = [steps // 12 * twelfths for twelfths in (1, 3, 6, 9, 12)]
-    figure = Figure(figsize=(11, 5.6), layout="constrained")
-    panels = figure.subplots(3, len(looks) + 1, width_ratios=[1] * len(looks) + [1.6])
+    figure = Figure(figsize=(11, 8.8), layout="constrained")
+    panels = figure.subplots(len(methods), len(looks) + 1, width_ratios=[1] * len(looks) + [1.6], sharex="col")
     with tempfile.TemporaryDirectory() as folder:
         for row, (name, (colour, settings)) in enumerate(methods.items()):
             directory = games.trained(settings, Path(folder) / str(row))
             points, found = games.scores(directory, "modes")
             _, quality = games.scores(directory, "high_quality")
-            print(f"{name}: modes {found[:, -1]}, within 3 sigma {quality[:, -1].round(2)}")
-            if row < len(panels):
-                for axes, step in zip(panels[row], looks, strict=False):
-                    _scatter(axes, sampling.load(directory, step).sample(1000).images)
-                    axes.set_title(f"step {step}" if row == 0 else "", fontsize=9)
-                panels[row, 0].set_ylabel(name)
-                _curves(panels[row, -1], points, found, colour)
-                panels[row, -1].set_ylim(-0.3, 8.3)
-    panels[0, -1].set_title("modes found: each seed, mean", fontsize=9)
+            print(f"{' '.join(name.split())}: modes {found[:, -1]}, within 3 sigma {quality[:, -1].round(2)}")
+            for axes, step in zip(panels[row], looks, strict=False):
+                _scatter(axes, sampling.load(directory, step, seed=1).sample(1000).images)
+                axes.set_title(f"step {step}" if row == 0 else "", fontsize=9)
+            panels[row, 0].set_ylabel(name)
+            _curves(panels[row, -1], points, found, colour)
+            panels[row, -1].set_ylim(-0.3, 8.3)
+    panels[0, -1].set_title("modes found of 8: each seed, mean", fontsize=9)
     panels[-1, -1].set_xlabel("step")
     save(figure, out / "theory_ring.png")
 
@@ -187,6 +196,7 @@ def draw_digits(out: Path, toy: bool) -> None:
         "DCGAN": (TRUTH, games.digits(steps, seeds, (True, True), **games.PLAIN)),
         "no BN in G": ("tab:pink", games.digits(steps, seeds, (False, True), **games.PLAIN)),
         "no BN": (PLAIN, games.digits(steps, seeds, **games.PLAIN)),
+        "no BN, 5 updates of D": ("tab:olive", games.digits(steps, seeds, critic_steps=5, **games.PLAIN)),
         "no BN, WGAN-GP": (CRITIC, games.digits(steps, seeds, **games.critic(10.0))),
     }
     titles = {
@@ -194,8 +204,8 @@ def draw_digits(out: Path, toy: bool) -> None:
         "confident": "classifier over 90 % sure, share",
         "diversity": "distance within a class, real ones 1",
     }
-    figure = Figure(figsize=(11, 6.4), layout="constrained")
-    halves: Any = figure.subfigures(2, 1, height_ratios=(1, 1.1))
+    figure = Figure(figsize=(11, 5.2), layout="constrained")
+    halves: Any = figure.subfigures(2, 1, height_ratios=(1, 1.8))
     sheets, curves = halves[0].subplots(1, len(methods)), halves[1].subplots(1, len(titles))
     with tempfile.TemporaryDirectory() as folder:
         for axes, (name, (colour, settings)) in zip(sheets, methods.items(), strict=True):
@@ -212,7 +222,8 @@ def draw_digits(out: Path, toy: bool) -> None:
     for panel, title in zip(curves, titles.values(), strict=True):
         panel.set_title(title, fontsize=10)
         panel.set_xlabel("step")
-    curves[0].legend(fontsize=8)
+        panel.set_ylim(bottom=-0.03)
+    halves[1].legend(*curves[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(methods), fontsize=9)
     save(figure, out / "theory_digits.png")
 
 

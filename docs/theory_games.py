@@ -105,6 +105,12 @@ def integral(values: np.ndarray) -> np.ndarray:
     return values.sum(axis=-1) * (GRID[1] - GRID[0])
 
 
+def divergence(real: np.ndarray, fake: np.ndarray) -> float:
+    """JS(p_r || p_g) in nats, of densities on `GRID`: half the sum of their KL divergences to (p_r + p_g) / 2."""
+    middle, tiny = (real + fake) / 2, np.finfo(float).tiny
+    return float(sum(integral(p * np.log(np.maximum(p, tiny) / middle)) for p in (real, fake)) / 2)
+
+
 class Played(NamedTuple):
     """What came of a game of two densities.
 
@@ -131,15 +137,9 @@ class Played(NamedTuple):
         return 1 / (1 + np.exp(-self.logits))
 
     @property
-    def divergence(self) -> float:
-        """JS(p_r || p_g), in nats: half the sum of the KL divergences to (p_r + p_g) / 2."""
-        middle, tiny = (self.real + self.fake) / 2, np.finfo(float).tiny
-        return float(sum(integral(p * np.log(np.maximum(p, tiny) / middle)) for p in (self.real, self.fake)) / 2)
-
-    @property
     def best(self) -> float:
         """V(D*) = 2 JS(p_r || p_g) - 2 log 2."""
-        return 2 * self.divergence - 2 * LOG2
+        return 2 * divergence(self.real, self.fake) - 2 * LOG2
 
     @property
     def reached(self) -> np.ndarray:
@@ -215,7 +215,7 @@ class Reading(NamedTuple):
 
 
 def play_lines(objective: str, seeds: int, updates: int, looks: int = 20, thetas: np.ndarray = THETAS) -> Reading:
-    """D trained to tell (0, y) from (theta, y), y ~ U(0, 1): "minimax", or "wasserstein" with WGAN-GP's penalty."""
+    """D trained to tell (0, y) from (theta, y), y ~ U(0, 1), with an objective; "wasserstein" has WGAN-GP's penalty."""
     penalties = dict(wgan_gp=dict(weight=WEIGHT)) if objective == "wasserstein" else {}
     parts = dict(objective=dict(name=objective), generator=dict(name="mlp"), penalties=penalties)
     gan = dataclasses.replace(standing_game((2,), updates, **parts), generator=Line())
@@ -288,6 +288,8 @@ def digits(
 ) -> Settings:
     """Convolutional networks on handwritten digits, 16x16 by class; every method has the same but for `normalise`.
 
+    All layers have biases, so that without normalisation nothing is missing but normalisation.
+
     Args:
       steps: updates of G.
       seeds: 0, 1, ..., trained together.
@@ -295,7 +297,7 @@ def digits(
       critic_steps: updates of D a step.
       method: objective and penalties.
     """
-    network, adam = dict(name="dcgan", width=16), dict(name="adam", learning_rate=2e-4, b1=0.5)
+    network, adam = dict(name="dcgan", width=16, use_bias=True), dict(name="adam", learning_rate=2e-4, b1=0.5)
     return _game(
         steps,
         seeds,
@@ -305,7 +307,7 @@ def digits(
         data=dict(name="digits", image_size=16),
         system=dict(name="gan", latent_size=64, conditional=True, average_half_life=0, critic_steps=critic_steps),
         generator=network | dict(normalise=normalise[0], multipliers=(4, 2, 1)),
-        discriminator=network | dict(normalise=normalise[1], multipliers=(1, 2, 4)),
+        discriminator=network | dict(normalise=normalise[1], multipliers=(1, 2, 4), head_bias=True),
         generator_optimizer=adam,
         discriminator_optimizer=adam,
         **method,

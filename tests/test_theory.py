@@ -18,11 +18,11 @@ def played():
     return games.play_densities(2, 600, games.DENSITIES[[1, 2, 2 + games.DISTANCES.index(2.0)]])
 
 
-@pytest.mark.parametrize(("index", "untrained"), [(0, 0.17), (2, 0.34)])
+@pytest.mark.parametrize(("index", "untrained"), [(0, 0.2), (2, 0.3)])
 def test_a_trained_discriminator_is_the_optimal_one(played, index, untrained):
     mean, largest = played[index].errors
     assert mean.max() < 0.015
-    assert largest.max() < 0.15
+    assert largest.max() < 0.2
     half = played[index]._replace(logits=np.zeros_like(played[index].logits))
     assert half.errors[0].min() > untrained  # what a D that knows nothing is away
 
@@ -60,8 +60,7 @@ def test_the_value_by_quadrature_is_that_of_two_normal_distributions(distance):
 
 
 def test_densities_that_hardly_overlap_are_log_two_apart():
-    far = games.Played(games.normal(-7, 1), games.normal(7, 1), np.zeros((1, games.GRID.size)), np.zeros(1))
-    assert far.divergence == pytest.approx(LOG2, abs=1e-9)
+    assert games.divergence(games.normal(-7, 1), games.normal(7, 1)) == pytest.approx(LOG2, abs=1e-9)
 
 
 # two parallel lines: Arjovsky et al. 2017, example 1
