@@ -70,7 +70,7 @@ APART = [0, 2]
 
 
 def test_between_parallel_lines_the_divergence_is_stuck_and_its_gradient_vanishes():
-    reading = games.play_lines("minimax", 2, 600, 20, THETAS)
+    reading = games.play_lines("minimax", 1, 600, 20, THETAS)
     divergence, slope = np.asarray(reading.value)[:, :, -1] / 2 + LOG2, np.abs(np.asarray(reading.slope))
     np.testing.assert_allclose(divergence[:, APART], LOG2, atol=2e-3)
     np.testing.assert_allclose(divergence[:, 1], 0, atol=2e-3)
@@ -80,12 +80,12 @@ def test_between_parallel_lines_the_divergence_is_stuck_and_its_gradient_vanishe
 
 def test_between_parallel_lines_a_critic_tells_the_distance_and_the_way():
     """Of all f = K x WGAN-GP's penalty prefers K = 1 + |theta| / (2 lambda), which is G's gradient then."""
-    reading = games.play_lines("wasserstein", 2, 600, 20, THETAS)
+    reading = games.play_lines("wasserstein", 1, 600, 20, THETAS)
     value, slope, norm = (np.asarray(x)[:, :, -1] for x in reading)
-    np.testing.assert_allclose(value / norm, np.abs(np.stack([THETAS] * 2)), atol=0.015)
+    np.testing.assert_allclose(value / norm, np.abs(THETAS)[None], atol=0.015)
     steepness = 1 + np.abs(THETAS[APART]) / (2 * games.WEIGHT)
-    np.testing.assert_allclose(slope[:, APART], np.stack([np.sign(THETAS[APART]) * steepness] * 2), rtol=0.02)
-    np.testing.assert_allclose(norm[:, APART], np.stack([steepness] * 2), rtol=0.02)
+    np.testing.assert_allclose(slope[:, APART], (np.sign(THETAS[APART]) * steepness)[None], rtol=0.02)
+    np.testing.assert_allclose(norm[:, APART], steepness[None], rtol=0.02)
 
 
 # whole games
@@ -120,3 +120,30 @@ def test_scores_are_read_by_seed_and_step(tmp_path):
     steps, values = games.scores(tmp_path, "found")
     assert steps == [1, 2]
     assert values.tolist() == [[10, 20], [11, 21], [12, 22]]
+
+
+def last_scores(settings, folder, *figures):
+    """Figures of every seed at the end of a game: [seeds] each."""
+    directory = games.trained(settings, folder)
+    return [games.scores(directory, figure)[1][:, -1] for figure in figures]
+
+
+@pytest.mark.long
+def test_the_plain_game_loses_modes_that_the_critic_keeps(tmp_path):
+    """Minutes on two cores: `pytest -m long tests/test_theory.py`."""
+    [lost] = last_scores(games.ring(3000, 3, critic_steps=5, **games.PLAIN), tmp_path / "plain", "modes")
+    [kept] = last_scores(games.ring(3000, 3, **games.critic(0.1)), tmp_path / "critic", "modes")
+    assert lost.max() < 8
+    assert kept.min() == 8
+
+
+@pytest.mark.long
+def test_without_batch_normalisation_the_plain_game_fails_where_the_critic_trains(tmp_path):
+    """Minutes on two cores: `pytest -m long tests/test_theory.py`."""
+    figures = ("agreement", "diversity")
+    agreement, diversity = last_scores(games.digits(1500, 2, **games.PLAIN), tmp_path / "plain", *figures)
+    assert agreement.max() < 0.2  # 0.1 is chance
+    assert diversity.max() < 0.2
+    agreement, diversity = last_scores(games.digits(1500, 2, **games.critic(10.0)), tmp_path / "critic", *figures)
+    assert agreement.min() > 0.8
+    assert diversity.min() > 0.7
