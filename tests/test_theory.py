@@ -1,9 +1,12 @@
 """What the theory says of adversarial training, and what networks come to: the games of `docs/theory.md`, smaller."""
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
+import theory
 import theory_games as games
 from theory_games import LOG2
 
@@ -147,3 +150,19 @@ def test_without_batch_normalisation_the_plain_game_fails_where_the_critic_train
     agreement, diversity = last_scores(games.digits(1500, 2, **games.critic(10.0)), tmp_path / "critic", *figures)
     assert agreement.min() > 0.8
     assert diversity.min() > 0.7
+
+
+@pytest.mark.long
+def test_every_figure_of_the_page_is_drawn(tmp_path):
+    """`pytest -m long tests/test_theory.py`."""
+    theory.main(["--toy", "--out", str(tmp_path)])
+    page = (Path(theory.__file__).parent / "theory.md").read_text()
+    drawn = sorted(path.name for path in tmp_path.iterdir())
+    assert drawn == sorted(re.findall(r"images/(theory_\w+\.png)", page))
+    assert all(path.stat().st_size < 300_000 for path in tmp_path.iterdir())
+
+
+def test_a_figure_that_does_not_exist_is_refused_with_those_that_do(capsys):
+    with pytest.raises(SystemExit):
+        theory.main(["--only", "lines,rings"])
+    assert "unknown figures rings; there are optimal, lines, ring, digits" in capsys.readouterr().err
