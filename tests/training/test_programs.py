@@ -32,7 +32,7 @@ def compiled(*arguments):
 
 def test_nothing_is_compiled_twice_and_nothing_needless(tmp_path):
     """With all that a run can do: lines, sheets, scores, checkpoints, the end and the continuation."""
-    recipe = write_recipe(tmp_path / "recipe.py", "images", data=dict(image_size=32), metrics=("svm1k_digits",))
+    recipe = write_recipe(tmp_path / "recipe.py", "images", metrics=("svm1k_digits",))
     arguments = ["train", "--config", recipe, "--workdir", tmp_path / "run"]
     assert compiled(*arguments) == ["jit(call)", "jit(draw)", "jit(init)"]
     assert compiled(*arguments, "--allow-changes", "--config.steps=24") == ["jit(call)", "jit(draw)"]
@@ -41,9 +41,7 @@ def test_nothing_is_compiled_twice_and_nothing_needless(tmp_path):
 
 def test_several_seeds_take_one_program_more(tmp_path):
     """The one that takes a seed's state out of all."""
-    recipe = write_recipe(
-        tmp_path / "recipe.py", "images", seeds=3, data=dict(image_size=32), metrics=("svm1k_digits",)
-    )
+    recipe = write_recipe(tmp_path / "recipe.py", "images", seeds=3, metrics=("svm1k_digits",))
     arguments = ["train", "--config", recipe, "--workdir", tmp_path / "run"]
     assert compiled(*arguments) == ["jit(_member)", "jit(call)", "jit(draw)", "jit(init)"]
 
