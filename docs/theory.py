@@ -81,7 +81,7 @@ def _draw_value(path: Path, shifted: Sequence[games.Played]) -> None:
     figure = Figure(figsize=(6, 3.6), layout="constrained")
     axes = figure.add_subplot()
     distances = np.linspace(games.DISTANCES[0], games.DISTANCES[-1], 81)
-    best = [2 * games.divergence(games.normal(0, 1), games.normal(d, 1)) - 2 * LOG2 for d in distances]
+    best = [games.optimal_value(games.normal(0, 1), games.normal(d, 1)) for d in distances]
     axes.plot(distances, best, color=TRUTH, lw=1, label=r"$2\,JS(p_r\|p_g)-2\log 2$, by quadrature")
     for i, values in enumerate(np.asarray([one.measured for one in shifted]).T):
         label = "" if i else r"$-L_D$ of a trained D, one dot a seed"

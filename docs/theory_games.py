@@ -16,6 +16,7 @@ import numpy as np
 
 from jaxgan.config import Settings, recipe, resolve
 from jaxgan.data.spec import DataSpec
+from jaxgan.evaluation.divergences import kl_divergence
 from jaxgan.penalties import gradient_norms
 from jaxgan.systems import Gan
 from jaxgan.training.run_directory import RunDirectory, read_lines
@@ -107,8 +108,13 @@ def integral(values: np.ndarray) -> np.ndarray:
 
 def divergence(real: np.ndarray, fake: np.ndarray) -> float:
     """JS(p_r || p_g) in nats, of densities on `GRID`: half the sum of their KL divergences to (p_r + p_g) / 2."""
-    middle, tiny = (real + fake) / 2, np.finfo(float).tiny
-    return float(sum(integral(p * np.log(np.maximum(p, tiny) / middle)) for p in (real, fake)) / 2)
+    middle = (real + fake) / 2 * (GRID[1] - GRID[0])  # shares of the points
+    return (kl_divergence(real, middle) + kl_divergence(fake, middle)) / 2
+
+
+def optimal_value(real: np.ndarray, fake: np.ndarray) -> float:
+    """V(D*) = 2 JS(p_r || p_g) - 2 log 2, of densities on `GRID`."""
+    return 2 * divergence(real, fake) - 2 * LOG2
 
 
 class Played(NamedTuple):
@@ -138,8 +144,8 @@ class Played(NamedTuple):
 
     @property
     def best(self) -> float:
-        """V(D*) = 2 JS(p_r || p_g) - 2 log 2."""
-        return 2 * divergence(self.real, self.fake) - 2 * LOG2
+        """V(D*)."""
+        return optimal_value(self.real, self.fake)
 
     @property
     def reached(self) -> np.ndarray:
