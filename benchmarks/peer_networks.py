@@ -110,6 +110,10 @@ def _norm(features: int, options: Options) -> nn.Module:
     return nn.BatchNorm2d(features, options["epsilon"], 1 - options["momentum"])
 
 
+def _use_bias(options: Options) -> bool:
+    return not options["normalise"] if options["use_bias"] is None else options["use_bias"]
+
+
 def _padding(small: int, large: int, kernel: int, stride: int) -> tuple[int, int]:
     total = max((small - 1) * stride + kernel - large, 0)
     return total // 2, total - total // 2
@@ -117,7 +121,7 @@ def _padding(small: int, large: int, kernel: int, stride: int) -> tuple[int, int
 
 def _dcgan_generator(options: Options, shape: tuple[int, ...], inputs: int, exact: bool) -> Layers:
     multipliers = options["multipliers"] or _default_multipliers(shape[0])[::-1]
-    count, bias = len(multipliers), options["use_bias"]
+    count, bias = len(multipliers), _use_bias(options)
     kernels, strides = _each(options["kernel"], count), _each(options["stride"], count)
     sides = [shape[0]]
     for stride in reversed(strides):
@@ -154,7 +158,7 @@ def _dcgan_discriminator(options: Options, shape: tuple[int, ...], classes: int,
         low, high = _padding(small, side, kernel, stride)
         uneven = exact and high > low
         layers += [(f"pad_{i}", nn.ZeroPad2d((low, high, low, high)))] if uneven else []
-        conv = nn.Conv2d(before, features, kernel, stride, 0 if uneven else high, bias=options["use_bias"])
+        conv = nn.Conv2d(before, features, kernel, stride, 0 if uneven else high, bias=_use_bias(options))
         layers.append((f"Conv_{i}", conv))
         if options["normalise"] and (i or options["normalise_first"]):
             layers.append((f"BatchNorm_{norms}", _norm(features, options)))

@@ -7,20 +7,20 @@ from jaxgan.config import recipe
 
 
 def get_config():
-    adam = dict(name="adam", learning_rate=2e-4, b1=0.5)
+    adam = dict(name="adam", learning_rate=5e-4, b1=0.5)
     return recipe(
-        steps=10_000,
+        steps=3_000,
         batch_size=64,
         steps_per_call=50,
         log_every=100,
-        sample_every=1000,
-        save_every=1000,
+        sample_every=500,
+        save_every=500,
         samples=100,
         metrics=("classes10k_mnist",),
         data=dict(name="tfds:mnist", split="train"),
         system=dict(name="gan", latent_size=64),
-        generator=dict(name="dcgan", width=32),
-        discriminator=dict(name="dcgan", width=32),
+        generator=dict(name="dcgan", width=32, multipliers=(4, 2, 1)),
+        discriminator=dict(name="dcgan", width=32, multipliers=(1, 2, 4)),
         objective=dict(name="non_saturating"),
         generator_optimizer=adam,
         discriminator_optimizer=adam,

@@ -9,8 +9,9 @@ from jaxgan.config import load
 
 def get_config():
     config = load("mnist_nsgan")
+    config.steps = 2_000
     config.system.critic_steps = 5
     config.objective = dict(name="wasserstein")
-    config.generator_optimizer = dict(name="rmsprop", learning_rate=5e-5)
-    config.discriminator_optimizer = dict(name="rmsprop", learning_rate=5e-5, clip=0.01)
+    config.generator_optimizer = dict(name="rmsprop", learning_rate=2e-4)
+    config.discriminator_optimizer = dict(name="rmsprop", learning_rate=2e-4, clip=0.01)
     return config

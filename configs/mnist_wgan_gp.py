@@ -9,10 +9,11 @@ from jaxgan.config import load
 
 def get_config():
     config = load("mnist_nsgan")
+    config.steps = 1_500
     config.system.critic_steps = 5
     config.discriminator.normalise = False
     config.objective = dict(name="wasserstein")
     config.penalties = dict(wgan_gp=dict(weight=10.0))
     for player in ("generator", "discriminator"):
-        config[f"{player}_optimizer"] = dict(name="adam", learning_rate=1e-4, b1=0.0, b2=0.9)
+        config[f"{player}_optimizer"] = dict(name="adam", learning_rate=3e-4, b1=0.5, b2=0.9)
     return config

@@ -91,6 +91,10 @@ def _discriminator_layers(net: "DCGANDiscriminator") -> list[tuple[int, int, int
     return list(zip([net.width * m for m in multipliers], kernels, strides, paddings, strict=True))
 
 
+def _use_bias(net: "DCGANGenerator | DCGANDiscriminator") -> bool:
+    return not net.normalise if net.use_bias is None else net.use_bias
+
+
 def _maybe_again(layer: Any, remat: bool) -> Any:
     """The layer, or one that is computed again on the way back; parameters keep their names."""
     return nn.remat(layer, static_argnums=(2,)) if remat else layer
@@ -111,7 +115,7 @@ class DCGANGenerator(nn.Module):
       slope: of the leaky ReLU; 0 is ReLU.
       normalise: batch normalisation before every activation.
       normalise_projection: normalisation, if any, and activation also after the projection.
-      use_bias: a bias in every layer.
+      use_bias: a bias in every layer; None: if nothing is normalised, which is where an offset comes from otherwise.
       momentum: of the running statistics, Flax's and Keras' sense (PyTorch's is one minus it).
       epsilon: of batch normalisation.
       kernel_init: of the kernels.
@@ -128,7 +132,7 @@ class DCGANGenerator(nn.Module):
     slope: float = 0.0
     normalise: bool = True
     normalise_projection: bool = True
-    use_bias: bool = False
+    use_bias: bool | None = None
     momentum: float = 0.9
     epsilon: float = 1e-5
     kernel_init: InitName = "normal"
@@ -143,6 +147,7 @@ class DCGANGenerator(nn.Module):
         """Latents [b, d] (and labels int32 [b]) -> images [b, *shape] float32 in [-1, 1]."""
         init = INITIALISERS[self.kernel_init]
         base, features, layers = _generator_layers(self)
+        use_bias = _use_bias(self)
 
         def activate(x: jax.Array) -> jax.Array:
             if self.normalise:
@@ -151,12 +156,12 @@ class DCGANGenerator(nn.Module):
 
         def layer(net: nn.Module, x: jax.Array, index: int) -> jax.Array:
             features, kernel, stride, size = layers[index]
-            x = ConvTranspose(features, kernel, stride, size, self.use_bias, init, self.dtype)(x)
+            x = ConvTranspose(features, kernel, stride, size, use_bias, init, self.dtype)(x)
             return activate(x) if index < len(layers) - 1 else x
 
         x = join_labels(z, labels, self.num_classes)
         # A transposed convolution from one pixel to the whole map (PyTorch's first layer) is this dense layer.
-        x = nn.Dense(math.prod(base) * features, self.use_bias, dtype=self.dtype, kernel_init=init)(x)
+        x = nn.Dense(math.prod(base) * features, use_bias, dtype=self.dtype, kernel_init=init)(x)
         x = x.reshape(-1, *base, features)
         if self.normalise_projection:
             x = activate(x)
@@ -185,7 +190,7 @@ class DCGANDiscriminator(nn.Module):
       conditioning: what D does with labels: "projection" of the class on the features in the head, "concatenation" of
         their one-hot code with every pixel, or "classifier", a second head that tells the class.
       pool: what the head sees: "flatten" every position (PyTorch's last, whole-map convolution), or their "mean".
-      use_bias: a bias in every convolution.
+      use_bias: a bias in every convolution; None: if nothing is normalised. With neither, D(0) is 0 whatever it learns.
       head_bias: a bias in the head.
       momentum: of the running statistics, Flax's and Keras' sense (PyTorch's is one minus it).
       epsilon: of batch normalisation.
@@ -207,7 +212,7 @@ class DCGANDiscriminator(nn.Module):
     spectral: bool = False
     conditioning: Conditioning = "projection"
     pool: Literal["flatten", "mean"] = "flatten"
-    use_bias: bool = False
+    use_bias: bool | None = None
     head_bias: bool = False
     momentum: float = 0.9
     epsilon: float = 1e-5
@@ -228,10 +233,10 @@ class DCGANDiscriminator(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, labels: jax.Array | None = None, *, train: bool) -> jax.Array:
         """Images [b, *shape] in [-1, 1] (and labels int32 [b]) -> logits [b] float32."""
-        init, layers = INITIALISERS[self.kernel_init], _discriminator_layers(self)
+        init, layers, use_bias = INITIALISERS[self.kernel_init], _discriminator_layers(self), _use_bias(self)
 
         def layer(net: nn.Module, x: jax.Array, index: int) -> jax.Array:
-            x = Conv(*layers[index], self.use_bias, init, self.dtype, self.spectral)(x)
+            x = Conv(*layers[index], use_bias, init, self.dtype, self.spectral)(x)
             if self.normalise and (index > 0 or self.normalise_first):
                 x = batch_norm(train, self.momentum, self.epsilon, self.kernel_init, self.dtype)(x)
             return leaky_relu(x, self.slope)

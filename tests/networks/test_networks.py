@@ -272,7 +272,7 @@ def test_dcgan_starts_from_its_papers_distribution():
 
 
 @pytest.mark.parametrize("table", [GENERATORS, DISCRIMINATORS], ids=["generator", "discriminator"])
-def test_dcgan_without_normalisation_keeps_its_kernels_and_treats_examples_alone(table):
+def test_dcgan_without_normalisation_has_biases_and_treats_examples_alone(table):
     inputs = jax.random.normal(jax.random.key(1), (6, LATENT) if table is GENERATORS else (6, 16, 16, 1))
     kept, alone = [], []
     for normalise in (True, False):
@@ -280,7 +280,10 @@ def test_dcgan_without_normalisation_keeps_its_kernels_and_treats_examples_alone
         variables = jax.jit(lambda net=net: net.init(jax.random.key(0), inputs, train=False))()
         names = {"BatchNorm" in jax.tree_util.keystr(path) for path, _ in jax.tree.leaves_with_path(variables)}
         assert names == {False, normalise}
-        kept.append({k: v for k, v in jax.tree.map(np.shape, variables["params"]).items() if "BatchNorm" not in k})
+        layers = jax.tree.map(np.shape, variables["params"])
+        hidden = [k for k in layers if "Conv" in k or k == "Dense_0"]
+        assert {"bias" in layers[k] for k in hidden} == {not normalise}
+        kept.append({k: layers[k]["kernel"] for k in hidden} | {"head": layers.get("Head_0")})
 
         def first(x, net=net, variables=variables):
             return net.apply(variables, x, train=True, mutable=["batch_stats"])[0][0]
@@ -290,6 +293,18 @@ def test_dcgan_without_normalisation_keeps_its_kernels_and_treats_examples_alone
     assert kept[0] == kept[1]
     assert alone[0] > 1e-2
     assert alone[1] < 1e-5
+
+
+def test_a_discriminator_of_dcgan_learns_of_a_grey_image():
+    """Leaky ReLU keeps 0 at 0: without an offset D(0) is 0 for good, and G rests there (DRAGAN on MNIST did)."""
+    grey, moved = jnp.zeros((1, 8, 8, 1)), []
+    for options in (dict(normalise=False), dict(normalise=False, use_bias=False)):
+        net = make(DISCRIMINATORS, (8, 8, 1), name="dcgan", width=2, **options)
+        params = jax.jit(lambda net=net: net.init(jax.random.key(0), grey, train=False))()["params"]
+        gradient = jax.jit(jax.grad(lambda params, net=net: net.apply({"params": params}, grey, train=True)[0]))(params)
+        moved.append(max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(gradient)))
+    assert moved[0] > 1e-4
+    assert moved[1] == 0
 
 
 @pytest.mark.parametrize(
