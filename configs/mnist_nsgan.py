@@ -1,6 +1,7 @@
 """Non-saturating GAN on MNIST with DCGAN's networks: the base of the `mnist_*gan` family, one objective a recipe.
 
-Source: Goodfellow et al. 2014, networks and Adam of Radford et al. 2016. Ours: width 32, 10,000 steps of batch 64.
+Source: Goodfellow et al. 2014; networks of Radford et al. 2016 from 4x4 pixels, a quarter as wide; Adam with their
+b1 = 0.5. Ours: a learning rate of 5e-4, with which 3,000 steps of 64 digits are enough to read them by.
 """
 
 from jaxgan.config import recipe

@@ -1,7 +1,7 @@
 """Wasserstein GAN on MNIST: a critic of clipped weights, five updates of it to one of G.
 
-Source: Arjovsky et al. 2017, algorithm 1: RMSprop 5e-5, clipping at 0.01, five critic steps. Networks and the rest
-are those of `mnist_nsgan`.
+Source: Arjovsky et al. 2017, algorithm 1: RMSprop, clipping at 0.01, five critic steps. Ours: a learning rate of 2e-4,
+four times theirs, for fewer steps. Networks and the rest are those of `mnist_nsgan`.
 """
 
 from jaxgan.config import load

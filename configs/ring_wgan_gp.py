@@ -1,6 +1,6 @@
 """Wasserstein GAN with gradient penalty on a ring of eight Gaussians, between the networks of `ring_gan`.
 
-Source: Gulrajani et al. 2017, algorithm 1: lambda, five critic steps, Adam with b1 = 0, b2 = 0.9. Ours: lambda 0.1, as
+Source: Gulrajani et al. 2017, algorithm 1: five critic steps, Adam with b1 = 0, b2 = 0.9. Ours: lambda 0.1, as
 in their toy experiments; a fifth of the steps, so that the critic learns as often as D in `ring_gan`.
 """
 

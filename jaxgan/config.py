@@ -122,9 +122,11 @@ def override(config: ConfigDict, assignments: Sequence[str]) -> ConfigDict:
                 raise JaxganError(f"--config.{key}: config.{path} is a value, not a group of settings.")
         if groups and last == "name" and target.get("name") != text:
             target.clear()
-        if isinstance(target.get(last), dict):
-            raise JaxganError(f"--config.{key} names a group of settings; set config.{key}.name or one of its options.")
-        target[last] = _literal(text)
+        value, before = _literal(text), target.get(last)
+        if isinstance(before, dict) and not isinstance(value, dict):
+            options = f"config.{key}.name or one of its options" if "name" in before else "one of its options"
+            raise JaxganError(f"--config.{key} names a group of settings; set {options}, or all of it by a dict.")
+        target[last] = value
     return ConfigDict(result)
 
 

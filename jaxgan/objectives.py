@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgan.errors import JaxganError
+from jaxgan.errors import JaxganError, check_range
 
 Half = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
 Range = tuple[float, float]
@@ -24,10 +24,12 @@ class Objective(NamedTuple):
     Attributes:
       discriminator: `(real_logits [b], fake_logits [b], key) -> loss [b]`.
       generator: the same for G. The key is for losses that draw something, such as soft labels.
+      relative: only differences of logits count, so that none means anything alone, nor does its sign.
     """
 
     discriminator: Half
     generator: Half
+    relative: bool = False
 
 
 def cross_entropy(logits: jax.Array, labels: Range, key: jax.Array) -> jax.Array:
@@ -46,9 +48,9 @@ def cross_entropy(logits: jax.Array, labels: Range, key: jax.Array) -> jax.Array
     return optax.sigmoid_binary_cross_entropy(logits, jnp.asarray(targets, logits.dtype))
 
 
-def _objective(discriminator: Half, generator: Half) -> Objective:
+def objective(discriminator: Half, generator: Half, relative: bool = False) -> Objective:
     """The pair, each half of which looks at its logits first."""
-    return Objective(_checked(discriminator), _checked(generator))
+    return Objective(_checked(discriminator), _checked(generator), relative)
 
 
 def _checked(half: Half) -> Half:
@@ -68,7 +70,7 @@ def _checked(half: Half) -> Half:
 def _check_labels(**ranges: Range) -> None:
     for name, (low, high) in ranges.items():
         if not 0 <= low <= high <= 1:
-            raise JaxganError(f"config.objective.{name} is ({low}, {high}), but must be (low, high) within [0, 1].")
+            raise JaxganError(f"{name} is ({low}, {high}), but must be (low, high) within [0, 1].")
 
 
 def minimax(real_labels: Range = (1.0, 1.0), fake_labels: Range = (0.0, 0.0)) -> Objective:
@@ -95,7 +97,7 @@ def minimax(real_labels: Range = (1.0, 1.0), fake_labels: Range = (0.0, 0.0)) ->
     def generator(real_logits: jax.Array, fake_logits: jax.Array, key: jax.Array) -> jax.Array:
         return -cross_entropy(fake_logits, (0.0, 0.0), key)
 
-    return _objective(discriminator, generator)
+    return objective(discriminator, generator)
 
 
 def non_saturating(
@@ -135,7 +137,7 @@ def wasserstein() -> Objective:
     def generator(real_logits: jax.Array, fake_logits: jax.Array, key: jax.Array) -> jax.Array:
         return -fake_logits
 
-    return _objective(discriminator, generator)
+    return objective(discriminator, generator, relative=True)
 
 
 def least_squares(real_target: float = 1.0, fake_target: float = 0.0, generator_target: float = 1.0) -> Objective:
@@ -148,6 +150,9 @@ def least_squares(real_target: float = 1.0, fake_target: float = 0.0, generator_
 
     Source: Mao et al. 2017, equations 2 and 9.
     """
+    targets = dict(real_target=real_target, fake_target=fake_target, generator_target=generator_target)
+    for name, target in targets.items():
+        check_range(name, target, -1e6, 1e6)
 
     def discriminator(real_logits: jax.Array, fake_logits: jax.Array, key: jax.Array) -> jax.Array:
         return (jnp.square(real_logits - real_target) + jnp.square(fake_logits - fake_target)) / 2
@@ -155,7 +160,7 @@ def least_squares(real_target: float = 1.0, fake_target: float = 0.0, generator_
     def generator(real_logits: jax.Array, fake_logits: jax.Array, key: jax.Array) -> jax.Array:
         return jnp.square(fake_logits - generator_target) / 2
 
-    return _objective(discriminator, generator)
+    return objective(discriminator, generator)
 
 
 def hinge() -> Objective:
@@ -185,7 +190,7 @@ def relativistic() -> Objective:
     def generator(real_logits: jax.Array, fake_logits: jax.Array, key: jax.Array) -> jax.Array:
         return jax.nn.softplus(real_logits - fake_logits)
 
-    return _objective(discriminator, generator)
+    return objective(discriminator, generator, relative=True)
 
 
 def relativistic_average() -> Objective:
@@ -205,7 +210,7 @@ def relativistic_average() -> Objective:
     def generator(real_logits: jax.Array, fake_logits: jax.Array, key: jax.Array) -> jax.Array:
         return discriminator(fake_logits, real_logits, key)
 
-    return _objective(discriminator, generator)
+    return objective(discriminator, generator, relative=True)
 
 
 OBJECTIVES: dict[str, Callable[..., Objective]] = {

@@ -18,12 +18,12 @@ Tree = TypeVar("Tree")
 Optimizer: TypeAlias = optax.GradientTransformation
 
 
-def _check(learning_rate: Schedule, epsilon: float, clip: float, orthogonal: float, **shares: Schedule) -> None:
+def _check(learning_rate: Schedule, clip: float, orthogonal: float, **shares: Schedule) -> None:
     check_schedule("learning_rate", learning_rate, 0, 3e38)  # what float32 holds
-    for name, value in (("epsilon", epsilon), ("clip", clip), ("orthogonal", orthogonal)):
+    for name, value in (("clip", clip), ("orthogonal", orthogonal)):
         check_range(name, value, 0, 1e6)
-    for name, share in shares.items():
-        check_schedule(name, share, 0, 1)
+    for name, share in shares.items():  # an average that keeps all of itself would be 0 / 0
+        check_schedule(name, share, 0, 0.999_999)
 
 
 def _scheduled(factory: Callable[..., Optimizer], images_per_update: int, fixed: Any, **rates: Schedule) -> Optimizer:
@@ -61,13 +61,14 @@ def adam(
     Args:
       images_per_update: real images shown from one update to the next, for the schedules.
       learning_rate: at least 0.
-      b1: in [0, 1].
-      b2: in [0, 1].
-      epsilon: at least 0.
+      b1: in [0, 1).
+      b2: in [0, 1).
+      epsilon: above 0, or parameters without a gradient would become 0 / 0.
       clip: bound of every parameter's absolute value (`weight_clipping`); 0 is none.
       orthogonal: weight of `orthogonality`; 0 is none.
     """
-    _check(learning_rate, epsilon, clip, orthogonal, b1=b1, b2=b2)
+    check_range("epsilon", epsilon, 1e-30, 1e6)
+    _check(learning_rate, clip, orthogonal, b1=b1, b2=b2)
     rates = dict(learning_rate=learning_rate, b1=b1, b2=b2)
     return _constrained(_scheduled(optax.adam, images_per_update, dict(eps=epsilon), **rates), clip, orthogonal)
 
@@ -75,7 +76,7 @@ def adam(
 def rmsprop(
     images_per_update: int,
     learning_rate: Schedule = 5e-5,
-    decay: float = 0.9,
+    decay: Schedule = 0.9,
     epsilon: float = 1e-8,
     clip: float = 0.0,
     orthogonal: float = 0.0,
@@ -84,23 +85,24 @@ def rmsprop(
 
     The step is learning_rate g / (sqrt(average of g^2) + epsilon), as in PyTorch. Arguments as of `adam`.
     """
-    _check(learning_rate, epsilon, clip, orthogonal, decay=decay)
-    fixed = dict(decay=decay, eps=epsilon, eps_in_sqrt=False)
-    optimizer = _scheduled(optax.rmsprop, images_per_update, fixed, learning_rate=learning_rate)
+    check_range("epsilon", epsilon, 1e-30, 1e6)
+    _check(learning_rate, clip, orthogonal, decay=decay)
+    fixed = dict(eps=epsilon, eps_in_sqrt=False)
+    optimizer = _scheduled(optax.rmsprop, images_per_update, fixed, learning_rate=learning_rate, decay=decay)
     return _constrained(optimizer, clip, orthogonal)
 
 
 def sgd(
     images_per_update: int,
     learning_rate: Schedule = 1e-2,
-    momentum: float = 0.0,
+    momentum: Schedule = 0.0,
     clip: float = 0.0,
     orthogonal: float = 0.0,
 ) -> Optimizer:
     """Gradient descent; momentum 0 is none. Arguments as of `adam`."""
-    _check(learning_rate, 0.0, clip, orthogonal, momentum=momentum)
-    fixed = dict(momentum=momentum or None)
-    optimizer = _scheduled(optax.sgd, images_per_update, fixed, learning_rate=learning_rate)
+    _check(learning_rate, clip, orthogonal, momentum=momentum)
+    rates = dict(learning_rate=learning_rate) | (dict(momentum=momentum) if momentum else {})
+    optimizer = _scheduled(optax.sgd, images_per_update, {}, **rates)
     return _constrained(optimizer, clip, orthogonal)
 
 
@@ -117,10 +119,10 @@ def weight_clipping(limit: float) -> Optimizer:
 
 
 def orthogonality(weight: float) -> Optimizer:
-    """Adds the gradient of weight ||W^T W * (1 - I)||^2, the sum over kernels W [inputs, outputs].
+    """Adds the gradient of weight ||W^T W * (1 - I)||^2, the sum over kernels W [all other axes, last axis].
 
-    Outputs are pushed to be orthogonal to each other, their lengths are left alone. Biases, scales and embeddings are
-    no kernels.
+    Outputs are pushed to be orthogonal to each other, of a transposed convolution inputs; lengths are left alone.
+    Biases, scales and embeddings are no kernels.
 
     Source: Brock et al. 2019 (arXiv:1809.11096), equation 3.
     """

@@ -2,7 +2,8 @@
 an example; G by the lengths of its paths.
 
 The weight of a penalty, a number or a schedule, and its period belong to the recipe: with `every=16` it is computed at
-every 16th update of D and counts 16 times there (lazy regularisation, Karras et al. 2020), at weight 0 never.
+every 16th update of D and counts 16 times there (lazy regularisation, Karras et al. 2020). Only where several seeds are
+trained together it is computed every time, though it counts as rarely: a condition under `vmap` becomes a selection.
 
 Most of them differentiate the critic by its images inside a loss that is differentiated by its parameters, so they need
 second derivatives, which the convolutions of `ops` have. Others constrain D without a term in its loss: weight clipping
@@ -50,8 +51,8 @@ class Penalty(NamedTuple):
 
 
 def _penalty(term: Term, weight: Schedule, every: int, per_example: bool = True) -> Penalty:
-    check_schedule("config.penalties: weight", weight, 0, 1e6)
-    check_range("config.penalties: every", every, 1, 2**30)
+    check_schedule("weight", weight, 0, 1e6)
+    check_range("every", every, 1, 2**30)
     return Penalty(term, weight, every, per_example)
 
 
@@ -116,6 +117,8 @@ def wgan_gp(weight: Schedule = 10.0, every: int = 1, one_sided: bool = False) ->
     """
 
     def term(critic: Critic, real: jax.Array, fake: jax.Array, recent: Recent, key: jax.Array) -> jax.Array:
+        if real.shape != fake.shape:  # one of either would broadcast against the other
+            raise ValueError(f"real and generated examples are not in pairs: {real.shape} and {fake.shape}")
         share = _shares(key, real)
         excess = gradient_norms(critic, share * real + (1 - share) * fake) - 1
         return jnp.square(jnp.maximum(excess, 0.0) if one_sided else excess)
@@ -133,7 +136,7 @@ def dragan(weight: Schedule = 10.0, every: int = 1, spread: float = 0.5) -> Pena
 
     Source: Kodali et al. 2017 (arXiv:1705.07215), section 2.3, with the perturbation of the authors' code.
     """
-    check_range("config.penalties.dragan.spread", spread, 0, 1e6)
+    check_range("spread", spread, 0, 1e6)
 
     def term(critic: Critic, real: jax.Array, fake: jax.Array, recent: Recent, key: jax.Array) -> jax.Array:
         keys = jax.random.split(key)
@@ -190,10 +193,10 @@ def consistency(
 
     Source: Zhang et al. 2020 (arXiv:1910.12027), equation 2; Zhao et al. 2021 (arXiv:2002.04724), algorithm 1.
     """
-    check_range("config.penalties.consistency.fake_share", fake_share, 0, 1e6)
-    check_range("config.penalties.consistency.shift", shift, 0, 1)
+    check_range("fake_share", fake_share, 0, 1e6)
+    check_range("shift", shift, 0, 1)
     if len(shape) != 3:
-        raise JaxganError(f"the penalty consistency flips and shifts images; examples of shape {shape} are none.")
+        raise JaxganError(f"it flips and shifts images; examples of shape {shape} are none.")
 
     transform = in_turn(mirror, translate(shift))
 
@@ -210,6 +213,8 @@ def consistency(
 
 def lecam(weight: Schedule = 0.3, every: int = 1) -> Penalty:
     """LeCam: (D(x) - recent mean of D(G(z)))^2 + (D(G(z)) - recent mean of D(x))^2, for little data.
+
+    As in the paper; the authors' code counts only what is above the mean in the first, and below it in the second.
 
     Args:
       weight: lambda of the paper.

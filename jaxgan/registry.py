@@ -117,16 +117,24 @@ def build(thing: Any, table: Table, path: str, **given: Any) -> Any:
     """Makes a named thing: its callable, called with the user's options and with what it asks for of what is given.
 
     Of a table `Several` the things of the group, each with its name: `((name, thing), ...)`.
+
+    Raises:
+      JaxganError: as `complete`, or what the callable refuses, after the path.
     """
     completed = complete(thing, table, path)
     if isinstance(table, Several):
-        return tuple((name, _build_one(table[name], options, given)) for name, options in completed.items())
-    return _build_one(lookup(thing, table, path), _options(completed), given)
+        return tuple(
+            (name, _build_one(table[name], options, f"{path}.{name}", given)) for name, options in completed.items()
+        )
+    return _build_one(lookup(thing, table, path), _options(completed), path, given)
 
 
-def _build_one(factory: Callable[..., Any], options: Mapping[str, Any], given: Mapping[str, Any]) -> Any:
+def _build_one(factory: Callable[..., Any], options: Mapping[str, Any], path: str, given: Mapping[str, Any]) -> Any:
     asked = inspect.signature(factory).parameters.keys() - options.keys()
-    return factory(**{key: value for key, value in given.items() if key in asked}, **options)
+    try:
+        return factory(**{key: value for key, value in given.items() if key in asked}, **options)
+    except JaxganError as error:  # a factory does not know where in a recipe it stands
+        raise JaxganError(f"{path}: {error}") from None
 
 
 def _options(thing: Mapping[str, Any]) -> dict[str, Any]:

@@ -216,11 +216,23 @@ def test_naming_another_thing_drops_the_options_of_the_one_before_whatever_the_o
     assert config.generator.to_dict() == {"name": "dcgan", "width": 32, "slope": 0.1}  # the argument is left alone
 
 
+def test_a_dict_takes_the_place_of_a_group():
+    config = ConfigDict(dict(steps=1, penalties=dict(r1=dict(weight=3.0))))
+    assert override(config, ["penalties={}"]).penalties.to_dict() == {}
+    assert override(config, ["penalties={'r2': {'weight': 1.0}}"]).penalties.to_dict() == dict(r2=dict(weight=1.0))
+    with pytest.raises(JaxganError, match=r"names a group of settings; set one of its options, or all of it by a"):
+        override(config, ["penalties=none"])
+
+
 @pytest.mark.parametrize(
     ("assignment", "message"),
     [
         ("steps", "--config.steps needs a value: --config.steps=VALUE."),
-        ("data=3", "--config.data names a group of settings; set config.data.name or one of its options."),
+        (
+            "data=3",
+            "--config.data names a group of settings; set config.data.name or one of its options, or all of it by "
+            "a dict.",
+        ),
         ("steps.x=3", "--config.steps.x: config.steps is a value, not a group of settings."),
         ("data.name.x.y=3", "--config.data.name.x.y: config.data.name is a value, not a group of settings."),
     ],

@@ -80,7 +80,7 @@ def test_rates_follow_their_schedules_on_the_clock_of_images():
     ones = [jnp.ones(())] * 4
     seen = run(sgd(50, ("linear", 0.4, 0.0, 100.0)), ones, jnp.zeros(()))
     np.testing.assert_allclose(-np.diff([0.0, *map(float, seen)]), [0.4, 0.2, 0.0, 0.0], atol=1e-7)
-    # Adam with b1 = b2 = 0 steps by the sign; with b2 = 1 after its schedule the second moment stays what it was.
+    # Adam with b1 = b2 = 0 steps by the sign.
     moving = run(adam(50, 1.0, 0.0, ("linear", 0.0, 0.5, 100.0), 1e-8), [jnp.float32(g) for g in (1, 3)], jnp.zeros(()))
     # Second update: b2 = 0.25, nu = 0.25 * 1 + 0.75 * 9 = 7, bias correction 1 - 0.25^2: step 3 / sqrt(7 / 0.9375).
     np.testing.assert_allclose(float(moving[0] - moving[1]), 3 / np.sqrt(7 / 0.9375), rtol=1e-5)
@@ -133,3 +133,21 @@ def test_impossible_learning_rates_are_refused(make, rate):
 def test_momenta_are_shares():
     with pytest.raises(JaxganError, match=r"b1 is 1\.5, but must be in"):
         adam(1, b1=1.5)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: adam(1, b1=1.0), lambda: adam(1, b2=("linear", 0.9, 1.0, 9.0)), lambda: rmsprop(1, decay=1.0),
+             lambda: adam(1, epsilon=0.0), lambda: rmsprop(1, epsilon=0.0)]
+)  # fmt: skip
+def test_what_would_divide_nothing_by_nothing_is_refused(make):
+    with pytest.raises(JaxganError, match="but must be in"):
+        make()
+
+
+def test_momentum_and_decay_follow_schedules():
+    """Gradient 1, an update every 50 images: velocity 1, then m + 1; mean square .5, then .25 * .5 + .75."""
+    ones = [jnp.ones(())] * 2
+    fast = run(sgd(50, 1.0, ("linear", 0.0, 0.5, 100.0)), ones, jnp.zeros(()))
+    np.testing.assert_allclose(-np.diff([0.0, *map(float, fast)]), [1.0, 1.25], rtol=1e-6)
+    slow = run(rmsprop(50, 1.0, ("linear", 0.5, 0.0, 100.0)), ones, jnp.zeros(()))
+    np.testing.assert_allclose(-np.diff([0.0, *map(float, slow)]), [0.5**-0.5, (0.25 * 0.5 + 0.75) ** -0.5], rtol=1e-6)

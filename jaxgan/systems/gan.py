@@ -73,7 +73,7 @@ class Gan:
       generator: Linen module, latents (and labels) to examples.
       discriminator: Linen module, examples (and labels) to logits.
       objective: what each player minimises.
-      penalties: what D pays besides, by name.
+      penalties: what D pays besides, by name; those of weight 0 are left out.
       generator_penalty: what G pays besides, if anything.
       augmentation: of the images that D sees, real and generated alike, if any.
       generator_optimizer: moves G, and nothing else.
@@ -88,11 +88,12 @@ class Gan:
       average_rampup: the half-life is at most this share of the images shown so far; 0 is no warm-up.
       average_statistics: whence the running statistics of the averaged generator come: "average", "copy" (of the
         generator that is trained) or "reestimate" (from 32 batches of 64 before samples are drawn).
-      joint_pass: D's updates see real and generated examples as one batch. Without batch normalisation that is the same
-        mathematics; with it, statistics are those of the mixture, in G's update too.
+      joint_pass: D's updates see real and generated examples as one batch. Where D treats examples alone that is the
+        same mathematics; batch normalisation takes its statistics from the mixture, in G's update too, and StyleGAN2's
+        minibatch deviation compares real examples with generated ones, which hides what it is there to show.
       accumulate: parts that a batch is computed in, one after another, for less memory; gradients are their mean. The
         result is the same where examples are treated alone; batch normalisation uses the statistics of each part, and
-        what an objective or a penalty draws is drawn anew for each part.
+        what an objective or a penalty draws is drawn anew for each part. A path length is taken of its whole share.
       packing: examples, all real or all generated, that D judges together with one logit (PacGAN); without labels only.
       class_weight: of the class losses of both players, where D has an auxiliary classifier.
     """
@@ -153,6 +154,12 @@ class Gan:
         built: dict[str, Any] = {}
         for key, table in cls.PARTS.items():  # a part is also given those before it
             built[key] = build(config[key], table, f"config.{key}", **given.get(key, seen), **built)
+        if built["augmentation"] and built["augmentation"].p is None and built["objective"].relative:
+            raise JaxganError(
+                f"config.augmentation={config['augmentation']['name']} goes by the sign of D's logits, which has no meaning "
+                f"under config.objective={config['objective']['name']}; set --config.augmentation.name=diffaugment."
+            )
+        built["penalties"] = tuple(item for item in built["penalties"] if item[1].weight != 0)
         gan = cls(**built, shape=spec.shape, num_classes=num_classes, **options)
         gan._warn()
         return gan

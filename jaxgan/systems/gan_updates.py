@@ -114,7 +114,7 @@ def update_discriminator(
                 return judge.look(params, says.statistics, packs, labels, view, advance=False).output
 
             for index, (name, penalty) in enumerate(gan.penalties):
-                arguments = (logits, real, fake, memory.recent, jax.random.fold_in(key, 2 + index))
+                arguments = (logits, real, fake, memory.recent(updates), jax.random.fold_in(key, 2 + index))
                 terms[f"{name}_penalty"] = charged(penalty, arguments, updates, images)
             return sum(terms.values(), jnp.zeros(())), (says, terms)
 

@@ -61,10 +61,18 @@ class Judge:
         self, params: Any, statistics: Variables, packs: jax.Array, labels: jax.Array | None, view: View, advance: bool
     ) -> Pass:
         """D's pass over packs [b, ...]; `advance` as of `train_pass`."""
-        if self.augmentation:
-            examples = unpack(packs, self.packing)
-            examples = self.augmentation.apply(examples, view.strength, jax.random.fold_in(view.key, 0))
-            packs = pack(examples, self.packing)
+        return self._passed(params, statistics, self._augmented(packs, view), labels, view, advance)
+
+    def _augmented(self, packs: jax.Array, view: View) -> jax.Array:
+        if self.augmentation is None:
+            return packs
+        examples = unpack(packs, self.packing)
+        examples = self.augmentation.apply(examples, view.strength, jax.random.fold_in(view.key, 0))
+        return pack(examples, self.packing)
+
+    def _passed(
+        self, params: Any, statistics: Variables, packs: jax.Array, labels: jax.Array | None, view: View, advance: bool
+    ) -> Pass:
         seen = train_pass(self.module, params, statistics, (packs, labels), jax.random.fold_in(view.key, 1), advance)
         if seen.output.shape != packs.shape[:1]:  # [b, 1] would broadcast against [b] in a loss
             raise ValueError(f"a discriminator returns logits [b], not {seen.output.shape} for {len(packs)} examples")
@@ -85,7 +93,8 @@ class Judge:
         """D on real and on generated packs [b, ...], in one pass over both (`joint`) or in two."""
         if joint:
             both = None if labels is None else jnp.concatenate([labels, labels])
-            seen = self.look(params, statistics, jnp.concatenate([real, fake]), both, view, advance)
+            packs = jnp.concatenate([self._augmented(real, view), self._augmented(fake, view)])
+            seen = self._passed(params, statistics, packs, both, view, advance)
             n, classes = len(real), seen.classes
             of_real, of_fake = (None, None) if classes is None else (classes[:n], classes[n:])
             return Verdict(seen.output[:n], seen.output[n:], of_real, of_fake, seen.statistics)
@@ -98,9 +107,9 @@ class Judge:
 class Memory:
     """What is remembered of the last updates, float32 [] each.
 
-    Running means: of its logits on real and generated examples, and of the sign of those on real ones (that adaptive
-    augmentation looks at). `strength` is that of adaptive augmentation, in [0, 1], `path_length` the running mean of
-    G's path lengths.
+    Running means, which start at 0: of its logits on real and generated examples, and of the sign of those on real
+    ones (that adaptive augmentation looks at). `strength` is that of adaptive augmentation, in [0, 1], `path_length`
+    the running mean of G's path lengths.
     """
 
     real_logit: jax.Array
@@ -109,10 +118,10 @@ class Memory:
     strength: jax.Array
     path_length: jax.Array
 
-    @property
-    def recent(self) -> Recent:
-        """What penalties are told."""
-        return Recent(self.real_logit, self.fake_logit)
+    def recent(self, updates: jax.Array) -> Recent:
+        """What penalties are told after so many updates of D, int32 []: means without their start at 0, as in Adam."""
+        filled = jnp.maximum(1 - MEMORY**updates, 1 - MEMORY)  # before the first update they are 0 all the same
+        return Recent(self.real_logit / filled, self.fake_logit / filled)
 
 
 def blank_memory() -> Memory:

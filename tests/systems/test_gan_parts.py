@@ -7,10 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from test_gan import BATCH, IMAGES, NORMALISED, PERCEPTRON, POINTS, batch_of, make
+from test_gan import BATCH, CONVOLUTIONAL, IMAGES, NORMALISED, PERCEPTRON, POINTS, batch_of, make
 from test_gan_options import close, differ, step
 
 from jaxgan.augment import Augmentation
+from jaxgan.errors import JaxganError
 from jaxgan.penalties import Penalty
 from jaxgan.systems.averages import reestimated
 from jaxgan.systems.judging import MEMORY
@@ -108,9 +109,10 @@ def test_a_penalty_looks_at_images_as_d_has_seen_them():
     system = dataclasses.replace(
         make(IMAGES, linear), augmentation=shifting(0.5), penalties=(("note", Penalty(note, 1.0, 1, False)),)
     )
-    metrics = step(system)[2]
-    expected = float(metrics["real_logit"]) + 10 * float(metrics["fake_logit"])
-    assert float(metrics["note_penalty"]) == pytest.approx(expected, rel=1e-5)
+    for joint in (False, True):
+        metrics = step(dataclasses.replace(system, joint_pass=joint))[2]
+        expected = float(metrics["real_logit"]) + 10 * float(metrics["fake_logit"])
+        assert float(metrics["note_penalty"]) == pytest.approx(expected, rel=1e-5)
 
 
 def test_adaptive_augmentation_remembers_and_moves():
@@ -128,7 +130,7 @@ def test_adaptive_augmentation_remembers_and_moves():
         state, _ = update(state, batch_of(IMAGES), jax.random.key(n))
         memory = state.memory
         assert float(memory.real_sign) == pytest.approx(1 - MEMORY**n, rel=1e-4)
-        assert float(memory.real_logit) == pytest.approx(2 * (1 - MEMORY**n), rel=1e-4)
+        assert float(memory.recent(jnp.int32(n)).real) == pytest.approx(2, rel=1e-4)
         strengths.append(float(memory.strength))
     np.testing.assert_allclose(strengths, [0.0, 0.1, 0.2], atol=1e-6)  # signs .01, .0199, .0297 beside .015
 
@@ -166,3 +168,18 @@ def test_a_penalty_on_single_gradients_beside_batch_normalisation_is_warned_of()
         make(IMAGES, NORMALISED, penalties=("r1",))
     make(IMAGES, NORMALISED, penalties=("lecam",))  # strict settings: a warning would raise
     make(IMAGES, PERCEPTRON, penalties=("r1", "r2"))
+
+
+def test_a_penalty_of_weight_zero_is_left_out():
+    """It would cost as much as any other, and 0 times what overflows is NaN."""
+    system = make(IMAGES, NORMALISED, penalties=dict(r1=dict(weight=0.0), lecam=dict(weight=("linear", 0.0, 1.0, 9.0))))
+    assert [name for name, _ in system.penalties] == ["lecam"]
+
+
+@pytest.mark.parametrize("objective", ["wasserstein", "relativistic", "relativistic_average"])
+def test_augmentation_by_the_sign_of_logits_needs_logits_with_a_sign(objective):
+    with pytest.raises(
+        JaxganError, match=f"ada goes by the sign of D's logits, which has no meaning under .*{objective}"
+    ):
+        make(IMAGES, CONVOLUTIONAL, objective=objective, augmentation="ada")
+    make(IMAGES, CONVOLUTIONAL, objective="hinge", augmentation="ada")
