@@ -3,8 +3,8 @@
 Source: Lin et al. 2018 (arXiv:1712.04086), section 4.1, and the authors' code: G 2-400-400-400-400-2 with batch
 normalisation, D of three maxout layers of 200 units in 5 pieces, N(0, 0.02^2), Adam 1e-4 with b1 = 0.8, 400 epochs of
 100,000 points in batches of 100. Samples are drawn from G's last parameters, with its running statistics.
-Ours: D moves first and G against the D that has moved, where their code moves both at once; running statistics keep 0.9,
-where theirs keep 0.95; and of packs G normalises all points together, where theirs treats each place alone.
+Ours: D moves first and G against the D that has moved, where their code moves both at once; running statistics keep
+0.9, where theirs keep 0.95; and of packs G normalises all points together, where theirs treats each place alone.
 
 Command: `jaxgan train --config ring_gan --config.seeds=10`.
 """

@@ -155,9 +155,10 @@ class Gan:
         for key, table in cls.PARTS.items():  # a part is also given those before it
             built[key] = build(config[key], table, f"config.{key}", **given.get(key, seen), **built)
         if built["augmentation"] and built["augmentation"].p is None and built["objective"].relative:
+            augmentation, objective = config["augmentation"]["name"], config["objective"]["name"]
             raise JaxganError(
-                f"config.augmentation={config['augmentation']['name']} goes by the sign of D's logits, which has no meaning "
-                f"under config.objective={config['objective']['name']}; set --config.augmentation.name=diffaugment."
+                f"config.augmentation={augmentation} goes by the sign of D's logits, which has no meaning under "
+                f"config.objective={objective}; set --config.augmentation.name=diffaugment."
             )
         built["penalties"] = tuple(item for item in built["penalties"] if item[1].weight != 0)
         gan = cls(**built, shape=spec.shape, num_classes=num_classes, **options)

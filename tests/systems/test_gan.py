@@ -43,7 +43,7 @@ def make(
     generator, discriminator = networks
     config = recipe(
         batch_size=BATCH,
-        penalties=penalties if isinstance(penalties, dict) else dict.fromkeys(penalties, {}),
+        penalties=penalties if isinstance(penalties, dict) else {name: {} for name in penalties},
         generator_penalty=dict(name=generator_penalty),
         augmentation=dict(name=augmentation),
         system=dict(name="gan", latent_size=3, average_half_life=6, average_rampup=2.0) | system,
