@@ -57,11 +57,11 @@ def _drawn(p: jax.Array, key: jax.Array, count: int, limit: float) -> jax.Array:
 
 
 def translate(share: float) -> Transform:
-    """Shifts by -n..n whole pixels, n = floor(share side), each as likely as the others; zeros move in."""
+    """Shifts by -n..n whole pixels, n = round(share side), each as likely as the others; zeros move in."""
 
     def apply(images: jax.Array, p: jax.Array, key: jax.Array) -> jax.Array:
         coin, *draws = jax.random.uniform(key, (3, len(images)))
-        limits = int(images.shape[1] * share), int(images.shape[2] * share)
+        limits = _pixels(share, images.shape[1]), _pixels(share, images.shape[2])
         places = [jnp.floor(draw * (2 * n + 1)) - n for draw, n in zip(draws, limits, strict=True)]
         shifts = per_image(coins(coin, p), 2) * jnp.stack(places, axis=1)
         return shifted(images, shifts.astype(jnp.int32), limits, "constant")
@@ -70,15 +70,20 @@ def translate(share: float) -> Transform:
 
 
 def cut_out(share: float) -> Transform:
-    """Zeros in a rectangle of floor(share side), the centre of which is anywhere in the image."""
+    """Zeros in a rectangle of round(share side), the centre of which is anywhere in the image."""
 
     def apply(images: jax.Array, p: jax.Array, key: jax.Array) -> jax.Array:
         coin, *draws = jax.random.uniform(key, (3, len(images)))
-        rows, columns = (_inside(draw, n, int(n * share)) for draw, n in zip(draws, images.shape[1:3], strict=True))
+        rows, columns = (_inside(draw, n, _pixels(share, n)) for draw, n in zip(draws, images.shape[1:3], strict=True))
         hole = per_image(coin < p, 3) & rows[:, :, None] & columns[:, None, :]
         return jnp.where(hole[..., None], 0, images)
 
     return apply
+
+
+def _pixels(share: float, side: int) -> int:
+    """A share of a side in whole pixels, a half rounded up as in the released code."""
+    return int(share * side + 0.5)
 
 
 def _inside(draw: jax.Array, side: int, size: int) -> jax.Array:

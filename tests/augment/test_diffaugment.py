@@ -32,9 +32,9 @@ def test_colours_of_diffaugment(p):
 
 @pytest.mark.parametrize("p", [0.4, 1.0])
 def test_translations_of_diffaugment(p):
-    """An eighth of 8 rows is one, of 7 columns none: three places, as likely as one another."""
-    image = np.arange(1.0, 57).reshape(8, 7, 1)
-    zeros = np.zeros((1, 7, 1))
+    """An eighth of 8 rows is one, of 3 columns none: three places, as likely as one another."""
+    image = np.arange(1.0, 25).reshape(8, 3, 1)
+    zeros = np.zeros((1, 3, 1))
     down, up = np.concatenate([zeros, image[:-1]]), np.concatenate([image[1:], zeros])
     found = shares(drawn(diffaugment.translate(0.125), image, p), [image, down, up])
     np.testing.assert_allclose(found, [1 - 2 * p / 3, p / 3, p / 3], atol=CLOSE)
@@ -50,6 +50,15 @@ def test_cutouts_of_diffaugment(p):
         candidates.append(hole)
     found = shares(drawn(diffaugment.cut_out(0.5), np.ones((4, 2, 1)), p), candidates)
     np.testing.assert_allclose(found, [1 - p] + [p / 10] * 10, atol=CLOSE)
+
+
+def test_half_a_pixel_is_rounded_up():
+    """An eighth of 28 rows is 3.5, hence a shift of up to 4; half of 27 rows is 13.5, hence a hole of 14."""
+    rows = np.arange(1.0, 29).reshape(28, 1, 1)
+    shifts = {28 - len(set(column.ravel()) - {0.0}) for column in drawn(diffaugment.translate(0.125), rows, 1.0)}
+    assert shifts == {0, 1, 2, 3, 4}
+    holes = drawn(diffaugment.cut_out(0.5), np.ones((27, 1, 1)), 1.0) == 0
+    assert holes.sum(axis=(1, 2, 3)).max() == 14
 
 
 def test_diffaugment_changes_colours_first_and_leaves_holes_of_zeros():
