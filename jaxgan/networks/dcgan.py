@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jaxgan.errors import JaxganError, check_range
 from jaxgan.networks.layers import (
     INITIALISERS,
+    LARGEST_MOMENTUM,
     Conditioning,
     Conv,
     ConvTranspose,
@@ -52,8 +53,8 @@ def _check(net: "DCGANGenerator | DCGANDiscriminator") -> None:
     if len(shape) != 3 or min(shape) < 1:
         raise JaxganError(f"dcgan makes images of (height, width, channels), not examples of shape {tuple(shape)}.")
     _per_layer(net.width, 1, "width")
-    check_range("dcgan: momentum", net.momentum, 0, 1)
-    check_range("dcgan: epsilon", net.epsilon, 0, 1e6)
+    check_range("dcgan: momentum", net.momentum, 0, LARGEST_MOMENTUM)
+    check_range("dcgan: epsilon", net.epsilon, 1e-8, 1e6)  # with 0 a constant channel would become 0 / 0
     check_range("dcgan: slope", net.slope, 0, 1)
 
 
@@ -116,8 +117,8 @@ class DCGANGenerator(nn.Module):
       normalise: batch normalisation before every activation.
       normalise_projection: normalisation, if any, and activation also after the projection.
       use_bias: a bias in every layer; None: if nothing is normalised, which is where an offset comes from otherwise.
-      momentum: of the running statistics, Flax's and Keras' sense (PyTorch's is one minus it).
-      epsilon: of batch normalisation.
+      momentum: of the running statistics, in [0, 1), Flax's and Keras' sense (PyTorch's is one minus it).
+      epsilon: of batch normalisation, at least 1e-8.
       kernel_init: of the kernels.
       remat: compute each layer again on the way back instead of keeping what it went through: less memory, more time.
     """
@@ -192,8 +193,8 @@ class DCGANDiscriminator(nn.Module):
       pool: what the head sees: "flatten" every position (PyTorch's last, whole-map convolution), or their "mean".
       use_bias: a bias in every convolution; None: if nothing is normalised. With neither, D(0) is 0 whatever it learns.
       head_bias: a bias in the head.
-      momentum: of the running statistics, Flax's and Keras' sense (PyTorch's is one minus it).
-      epsilon: of batch normalisation.
+      momentum: of the running statistics, in [0, 1), Flax's and Keras' sense (PyTorch's is one minus it).
+      epsilon: of batch normalisation, at least 1e-8.
       kernel_init: of the kernels.
       remat: as in the generator.
     """

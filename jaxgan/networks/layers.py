@@ -20,6 +20,9 @@ INITIALISERS: dict[str, Init] = {
 }
 InitName = Literal["glorot_uniform", "he_normal", "lecun_normal", "normal", "orthogonal"]
 
+# Of a running mean's momentum: at 1 it would never move, and in float32 1 - 1e-8 is 1.
+LARGEST_MOMENTUM = 0.999999
+
 # How D learns of the label: the head projects the class on the features, the label's code joins the image, or an
 # auxiliary head tells the class.
 Conditioning = Literal["projection", "concatenation", "classifier"]

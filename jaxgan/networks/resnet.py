@@ -20,6 +20,7 @@ from jaxgan.networks.conditioning import ConditionalBatchNorm, split_latents
 from jaxgan.networks.dcgan import default_multipliers
 from jaxgan.networks.layers import (
     INITIALISERS,
+    LARGEST_MOMENTUM,
     Conditioning,
     Conv,
     Dense,
@@ -160,7 +161,7 @@ def _generator_blocks(net: "ResNetGenerator") -> tuple[Size, int, list[tuple[int
       JaxganError: a number out of its range, or attention at a size that no map has.
     """
     _check(net, least=2)
-    check_range("resnet: momentum", net.momentum, 0, 1)
+    check_range("resnet: momentum", net.momentum, 0, LARGEST_MOMENTUM)
     check_range("resnet: class_embedding", net.class_embedding, 0, 1_000_000)
     height, width, _ = net.shape
     upwards = default_multipliers(height, width)[::-1]
@@ -218,7 +219,7 @@ class ResNetGenerator(nn.Module):
         norm a table of its own.
       hierarchical: each block's norms get a part of the latents.
       spectral: spectral normalisation of every kernel, but not of the class tables and vectors.
-      momentum: of the running statistics, Flax's and Keras' sense (PyTorch's is one minus it).
+      momentum: of the running statistics, in [0, 1), Flax's and Keras' sense (PyTorch's is one minus it).
       kernel_init: of the kernels.
       residual_gain: factor of the initial kernels of the residual branches.
       remat: compute each block again on the way back instead of keeping what it went through: less memory, more time.

@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.errors import JaxganError, check_range
+from jaxgan.networks.layers import LARGEST_MOMENTUM
 from jaxgan.networks.stylegan2_layers import (
     TAPS,
     EqualisedConv,
@@ -118,7 +119,7 @@ class StyleGAN2Generator(nn.Module):
       w_dim: of the styles.
       mapping_layers: of the mapping network.
       mixing: share of the training images that change from one style to another at one of their layers.
-      w_decay: of the running mean of w, the share of the old value that stays.
+      w_decay: of the running mean of w, the share of the old value that stays, in [0, 1).
     """
 
     shape: tuple[int, ...]
@@ -137,7 +138,7 @@ class StyleGAN2Generator(nn.Module):
         if self.w_dim < 1:
             raise JaxganError(f"stylegan2: w_dim is {self.w_dim}, but must be at least 1.")
         check_range("stylegan2: mixing", self.mixing, 0, 1)
-        check_range("stylegan2: w_decay", self.w_decay, 0, 1)
+        check_range("stylegan2: w_decay", self.w_decay, 0, LARGEST_MOMENTUM)
 
     def setup(self) -> None:
         """Names the parts, so that `mapping`, `styles` and `synthesis` can each be applied on their own."""

@@ -108,6 +108,8 @@ def test_an_impossible_image_is_refused_with_the_nearest_size_that_works(options
         (dict(name="dcgan", stride=(2, -1)), "stride is .*, but must be at least 1"),
         (dict(name="dcgan", width=0), "width is 0, but must be at least 1"),
         (dict(name="dcgan", multipliers=(2, 0)), "multipliers is .*, but must be at least 1"),
+        (dict(name="dcgan", momentum=1.0), r"momentum is 1.0, but must be in \[0, 0.999999\]"),
+        (dict(name="dcgan", epsilon=0.0), r"epsilon is 0.0, but must be in \[1e-08, 1000000.0\]"),
         (dict(name="resnet", width=0), "width is 0, but must be at least 1"),
         (dict(name="resnet", multipliers=(2, 0)), r"multipliers is \(2, 0\), but must be \(\) or at least"),
         (dict(name="resnet", residual_gain=0), "residual_gain is 0, but must be in"),

@@ -302,7 +302,7 @@ def test_orthogonal_kernels_start_orthogonal():
     [
         (GENERATORS, dict(multipliers=(2,)), r"multipliers is \(2,\), but must be \(\) or at least 2 numbers"),
         (GENERATORS, dict(attention=(16, 5)), r"no map has a short side of 5; the nearest is 8 of \[8, 16\]"),
-        (GENERATORS, dict(momentum=1.5), r"momentum is 1.5, but must be in \[0, 1\]"),
+        (GENERATORS, dict(momentum=1.0), r"momentum is 1.0, but must be in \[0, 0.999999\]"),
         (GENERATORS, dict(class_embedding=-1), "class_embedding is -1"),
         (DISCRIMINATORS, dict(attention=(16,)), r"no map has a short side of 16; the nearest is 8 of \[4, 8\]"),
         (DISCRIMINATORS, dict(multipliers=(1, 1), plain=3), r"plain is 3, but must be in \[0, 2\]"),

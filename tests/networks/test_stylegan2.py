@@ -316,7 +316,8 @@ def test_sides_are_halved_rounding_up_and_channels_with_them(shape, smallest, ch
         (generator, dict(w_dim=0), "w_dim is 0, but must be at least 1"),
         (generator, dict(shape=(32, 32, 1), channel_base=31), "channel_base is 31.* at 32x32; the least is 32"),
         (generator, dict(mixing=1.5), r"mixing is 1.5, but must be in \[0, 1\]"),
-        (generator, dict(w_decay=-0.1), r"w_decay is -0.1, but must be in \[0, 1\]"),
+        (generator, dict(w_decay=-0.1), r"w_decay is -0.1, but must be in \[0, 0.999999\]"),
+        (generator, dict(w_decay=1.0), "w_decay is 1.0, but must be in"),
         (discriminator, dict(group_size=0), "group_size is 0, but must be at least 1"),
     ],
 )
