@@ -69,11 +69,18 @@ class Trained:
         if labels is not None and not (len(labels) and all(0 <= label < classes for label in labels)):
             names = ", ".join(self.spec.class_names)
             raise JaxganError(f"the labels are {list(labels)}, but must be in 0..{classes - 1} ({names}).")
-        if truncation is not None and not 0 < truncation < math.inf:
-            raise JaxganError(f"the truncation is {truncation}, but must be a number over 0.")
+        if truncation is not None:
+            _check_truncation(truncation, hasattr(self.system.networks()["generator"][0], "styles"))
         sampler = self.sampler if truncation is None else Sampler(self.system, truncation)
         with jax.default_matmul_precision(self.config["matmul_precision"]):
             return sampler(self.state, seed, num, labels)
+
+
+def _check_truncation(truncation: float, has_styles: bool) -> None:
+    if has_styles and not 0 <= truncation <= 1:
+        raise JaxganError(f"the truncation is {truncation}, but must be in [0, 1], the psi of a generator with styles.")
+    if not has_styles and not 0 < truncation < math.inf:
+        raise JaxganError(f"the truncation is {truncation}, but must be a number over 0, the bound of the latents.")
 
 
 def load(directory: str | Path, step: int | None = None, seed: int | None = None) -> Trained:

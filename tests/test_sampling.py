@@ -3,13 +3,16 @@
 import dataclasses
 import shutil
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
-from small_runs import DAMAGE_NOISE, checkpoint_steps, train
+from small_runs import DAMAGE_NOISE, checkpoint_steps, settings, train
 
 from jaxgan import data, sampling
+from jaxgan.drawing import Sampler
 from jaxgan.errors import JaxganError
+from jaxgan.systems import build_system
 
 pytestmark = DAMAGE_NOISE
 
@@ -87,8 +90,23 @@ def test_truncated_latents_are_a_truncated_normal_distribution(digits):
     np.testing.assert_array_equal(digits.sample(3, truncation=0.5).latents, samples.latents[:3])
     assert np.abs(digits.sample(64).latents).max() > 1
     for truncation in (0.0, -1.0, float("nan"), float("inf")):
-        with pytest.raises(JaxganError, match=r"the truncation is .* but must be a number over 0"):
+        with pytest.raises(JaxganError, match=r"the truncation is .* but must be a number over 0, the bound of the"):
             digits.sample(1, truncation=truncation)
+
+
+def test_truncation_of_a_generator_with_styles_is_psi_from_0_to_1(digits):
+    """0 gives the image of the mean style whatever the latents."""
+    styled = dict(name="stylegan2", channel_base=32, channel_max=4, w_dim=4, mapping_layers=1)
+    system = build_system(settings("images", generator=styled), digits.spec._replace(shape=(4, 4, 1)))
+    state = jax.jit(system.init)(jax.random.key(0), None)
+    trained = dataclasses.replace(digits, system=system, state=state, sampler=Sampler(system))
+    mean, whole = (trained.sample(3, labels=[4], truncation=psi) for psi in (0.0, 1.0))
+    np.testing.assert_array_equal(mean.latents, whole.latents)
+    np.testing.assert_array_equal(mean.images, mean.images[:1].repeat(3, axis=0))
+    assert not np.array_equal(whole.images[0], whole.images[1])
+    for psi in (-0.1, 5.0, float("nan")):
+        with pytest.raises(JaxganError, match=r"the truncation is .* but must be in \[0, 1\], the psi of a generator"):
+            trained.sample(1, truncation=psi)
 
 
 def test_a_copied_run_is_sampled_where_its_data_cannot_be_opened(digits_run, digits, tmp_path, monkeypatch):
