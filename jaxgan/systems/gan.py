@@ -43,12 +43,15 @@ from jaxgan.systems.gan_updates import (
 )
 from jaxgan.systems.judging import Judge, Memory, Metrics, blank_memory
 from jaxgan.systems.packing import packed_shape
-from jaxgan.systems.players import Player, Variables, new_player, train_pass
+from jaxgan.systems.players import SPECTRAL, Player, Variables, new_player, train_pass
 
 Batch = Mapping[str, Any]
 
 REESTIMATION = (32, 64)
 """Batches, and latents in each, that running statistics are estimated from anew."""
+
+POWER_ITERATIONS = 20
+"""From the singular vectors of the trained generator's kernels to those of the averaged ones."""
 
 
 @flax.struct.dataclass
@@ -277,13 +280,26 @@ class Gan:
         return hasattr(self.generator, "styles")
 
     def settled(self, state: GanState) -> GanState:
-        """The state with what is computed once before samples are drawn: running statistics, where they are estimated
-        anew; the latents are the same at every call.
+        """The state with what is computed once before samples are drawn: the vectors of spectral normalisation, if
+        there are any, and running statistics, where they are estimated anew; the latents are the same at every call.
         """
+        if SPECTRAL in state.average:
+            vectors = jax.jit(self._singular_vectors)(state.average)
+            state = state.replace(average={**state.average, SPECTRAL: vectors})  # type: ignore[attr-defined]
         if self.average_statistics != "reestimate" or STATISTICS not in state.average:
             return state
         statistics = jax.jit(self._estimated_statistics)(state)
         return state.replace(average={**state.average, STATISTICS: statistics})  # type: ignore[attr-defined]
+
+    def _singular_vectors(self, average: Variables) -> Any:
+        """Of the averaged kernels; what the average holds are copies of those of the kernels that are trained."""
+        module, arguments = self.networks()["generator"]
+
+        def iteration(_: int, vectors: Any) -> Any:  # a pass; of its other results nothing is kept, nor computed
+            variables = {**average, SPECTRAL: vectors}
+            return module.apply(variables, *arguments, train=False, mutable=[SPECTRAL])[1][SPECTRAL]
+
+        return jax.lax.fori_loop(0, POWER_ITERATIONS, iteration, average[SPECTRAL])
 
     def _estimated_statistics(self, state: GanState) -> Any:
         params, others = state.average["params"], {k: v for k, v in state.average.items() if k != "params"}
