@@ -47,12 +47,18 @@ def _stages(net: "R3GANGenerator | R3GANDiscriminator", order: int) -> list[tupl
     """`(channels, blocks)` of each stage; order is 1 if they are listed from the image inwards, -1 if up to it.
 
     Raises:
-      JaxganError: the shape is no image's, a number below 1, a list that has not one entry a stage, or groups that do
-        not fit into the channels.
+      JaxganError: the shape is no image's, a number below 1, a list that has not one entry a stage, stages beyond a map
+        of 1x1, or groups that do not fit into the channels.
     """
     if len(net.shape) != 3 or min(net.shape) < 1:
         raise JaxganError(f"r3gan makes images of (height, width, channels), not examples of shape {tuple(net.shape)}.")
     multipliers = net.multipliers or default_multipliers(*net.shape[:2])[::order]
+    most = 1 + (max(net.shape[:2]) - 1).bit_length()  # ceil(log2(side)) halvings end at one pixel
+    if len(multipliers) > most:
+        raise JaxganError(
+            f"r3gan: multipliers has {len(multipliers)} entries, but {net.shape[0]}x{net.shape[1]} images are one "
+            f"pixel after {most} stages; give at most {most}."
+        )
     blocks = (net.blocks,) * len(multipliers) if isinstance(net.blocks, int) else tuple(net.blocks)
     if len(blocks) != len(multipliers):
         raise JaxganError(

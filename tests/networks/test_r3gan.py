@@ -117,6 +117,7 @@ def test_parameters_of_the_authors_cifar_networks(player, num_classes, count):
         (dict(blocks=(1, 0)), r"blocks is \(1, 0\), but must be at least 1"),
         (dict(group_size=0), "group_size is 0, but must be at least 1"),
         (dict(multipliers=(1, 0)), r"multipliers is \(1, 0\), but must be at least 1"),
+        (dict(multipliers=(1,) * 9), "has 9 entries, but 8x8 images are one pixel after 4 stages; give at most 4"),
     ],
 )
 def test_numbers_that_build_no_layers_are_refused_at_construction(player, options, message):
