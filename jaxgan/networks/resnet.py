@@ -133,6 +133,17 @@ def _check(net: "ResNetGenerator | ResNetDiscriminator", least: int) -> None:
     check_range("resnet: residual_gain", net.residual_gain, 1e-6, 1e6)
 
 
+def _check_halvings(net: "ResNetGenerator | ResNetDiscriminator", halvings: int) -> None:
+    height, width, _ = net.shape
+    most = max(1, (max(height, width) - 1).bit_length())  # ceil(log2(side)); the default has one even of one pixel
+    if halvings > most:
+        entries = len(net.multipliers)
+        raise JaxganError(
+            f"resnet: multipliers has {entries} entries, but {height}x{width} images are one pixel after "
+            f"{most} halvings; give at most {entries - (halvings - most)}."
+        )
+
+
 def _attending(attention: tuple[int, ...], sizes: list[Size]) -> set[int]:
     """Indices of the blocks that self-attention follows: for each side the first map whose short side it is.
 
@@ -158,7 +169,7 @@ def _generator_blocks(net: "ResNetGenerator") -> tuple[Size, int, list[tuple[int
     """Size and channels of the first map, then `(features, size, attend)` of each block above it.
 
     Raises:
-      JaxganError: a number out of its range, or attention at a size that no map has.
+      JaxganError: a number out of its range, blocks beyond a map of 1x1, or attention at a size that no map has.
     """
     _check(net, least=2)
     check_range("resnet: momentum", net.momentum, 0, LARGEST_MOMENTUM)
@@ -166,6 +177,7 @@ def _generator_blocks(net: "ResNetGenerator") -> tuple[Size, int, list[tuple[int
     height, width, _ = net.shape
     upwards = default_multipliers(height, width)[::-1]
     multipliers = net.multipliers or (upwards[0], *upwards)
+    _check_halvings(net, len(multipliers) - 1)
     sizes = [(height, width)]
     for _ in multipliers[1:]:
         sizes.insert(0, _halved(sizes[0]))
@@ -181,7 +193,7 @@ def _discriminator_blocks(net: "ResNetDiscriminator") -> list[tuple[int, bool, b
     """`(features, halve, attend)` of each block.
 
     Raises:
-      JaxganError: a number out of its range, or attention at a size that no map has.
+      JaxganError: a number out of its range, halvings beyond a map of 1x1, or attention at a size that no map has.
     """
     _check(net, least=1)
     height, width, _ = net.shape
@@ -189,6 +201,7 @@ def _discriminator_blocks(net: "ResNetDiscriminator") -> list[tuple[int, bool, b
     multipliers = net.multipliers or inwards + inwards[-1:] * net.plain
     check_range("resnet: plain", net.plain, 0, len(multipliers))
     sizes, halvings = [], len(multipliers) - net.plain
+    _check_halvings(net, halvings)
     for index in range(len(multipliers)):
         height, width = _halved((height, width)) if index < halvings else (height, width)
         sizes.append((height, width))

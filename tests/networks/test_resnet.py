@@ -302,6 +302,12 @@ def test_orthogonal_kernels_start_orthogonal():
     [
         (GENERATORS, dict(multipliers=(2,)), r"multipliers is \(2,\), but must be \(\) or at least 2 numbers"),
         (GENERATORS, dict(attention=(16, 5)), r"no map has a short side of 5; the nearest is 8 of \[8, 16\]"),
+        (
+            GENERATORS,
+            dict(multipliers=(1,) * 6),
+            "has 6 entries, but 16x16 images .* after 4 halvings; give at most 5",
+        ),
+        (DISCRIMINATORS, dict(multipliers=(1,) * 6, plain=1), "has 6 entries, but 16x16 images .* give at most 5"),
         (GENERATORS, dict(momentum=1.0), r"momentum is 1.0, but must be in \[0, 0.999999\]"),
         (GENERATORS, dict(class_embedding=-1), "class_embedding is -1"),
         (DISCRIMINATORS, dict(attention=(16,)), r"no map has a short side of 16; the nearest is 8 of \[4, 8\]"),
