@@ -208,6 +208,9 @@ class R3GANGenerator(nn.Module):
       num_classes: 0 without labels; otherwise an embedding of the class, as long as the latents, is appended to them.
       dtype: of the arithmetic.
       width: channels of the stage at the image's size; the paper has 768 up to 32 pixels, 384 at 64, 96 at 256.
+        The residual branches start at 0 and grow by about learning_rate * 2 * width a step under Adam, so that narrow
+        networks want a learning rate in inverse proportion (the paper: width 768, 2e-4). All above the first map sees
+        no more directions of the latents than that map has channels: give narrow networks wide small maps.
       multipliers: channels of each stage in units of `width`, from the smallest map up; () makes the four smallest maps
         the widest, and halves from there to the image, the smallest map's short side being 3 or 4.
       blocks: residual blocks of a stage, one number or one a stage.
@@ -261,6 +264,8 @@ class R3GANDiscriminator(nn.Module):
       num_classes: 0 without labels.
       dtype: of the arithmetic; what follows the last stage is float32.
       width: channels of the stage at the image's size; the paper has 768 up to 32 pixels, 384 at 64, 96 at 256.
+        The residual branches start at 0 and grow by about learning_rate * 2 * width a step under Adam, so that narrow
+        networks want a learning rate in inverse proportion (the paper: width 768, 2e-4).
       multipliers: channels of each stage in units of `width`, from the image inwards; () makes the four smallest maps
         the widest, as in the generator.
       blocks: residual blocks of a stage, one number or one a stage.
