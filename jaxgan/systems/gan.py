@@ -12,6 +12,7 @@ the cost of a second forward pass.
 """
 
 import dataclasses
+import functools
 import warnings
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -284,13 +285,12 @@ class Gan:
         there are any, and running statistics, where they are estimated anew; the latents are the same at every call.
         """
         if SPECTRAL in state.average:
-            vectors = jax.jit(self._singular_vectors)(state.average)
-            state = state.replace(average={**state.average, SPECTRAL: vectors})  # type: ignore[attr-defined]
+            state = state.replace(average={**state.average, SPECTRAL: self._singular_vectors(state.average)})  # type: ignore[attr-defined]
         if self.average_statistics != "reestimate" or STATISTICS not in state.average:
             return state
-        statistics = jax.jit(self._estimated_statistics)(state)
-        return state.replace(average={**state.average, STATISTICS: statistics})  # type: ignore[attr-defined]
+        return state.replace(average={**state.average, STATISTICS: self._estimated_statistics(state)})  # type: ignore[attr-defined]
 
+    @functools.partial(jax.jit, static_argnums=0)  # one compilation for all sheets of a run
     def _singular_vectors(self, average: Variables) -> Any:
         """Of the averaged kernels; what the average holds are copies of those of the kernels that are trained."""
         module, arguments = self.networks()["generator"]
@@ -301,6 +301,7 @@ class Gan:
 
         return jax.lax.fori_loop(0, POWER_ITERATIONS, iteration, average[SPECTRAL])
 
+    @functools.partial(jax.jit, static_argnums=0)
     def _estimated_statistics(self, state: GanState) -> Any:
         params, others = state.average["params"], {k: v for k, v in state.average.items() if k != "params"}
         batches, count = REESTIMATION
