@@ -10,8 +10,9 @@ What is in it, and why:
   channels at 64x64, 128 below, a sixth of the paper's.
 - DiffAugment (Zhao et al. 2020), made for sets down to a hundred images. Not "ada": it goes by the sign of D's logits,
   and relativistic ones have no zero. Where colours matter, `--config.augmentation.color=False`.
-- The schedules of R3GAN's code for faces at 64x64, over a third of its images: by half a cosine the learning rate falls
-  from 2e-4 to 5e-5 and the weight of both penalties from 2 to 0.2, b2 rises from 0.9 to 0.99.
+- The schedules of R3GAN's code for faces at 64x64, over a third of its images: by half a cosine the weight of both
+  penalties falls from 2 to 0.2 and b2 rises from 0.9 to 0.99. The learning rate falls from 1e-3 to 2.5e-4, five times
+  the paper's: residual branches start at 0 and grow with rate times width.
 
 To change: `--config.data.image_size=128`, with both weights four times as large for twice the side, as in StyleGAN2-ADA
 (`--config.penalties.r1.weight="('cosine', 8.0, 0.8, 6.4e6)"`, and r2's); larger weights where losses swing, smaller
@@ -28,7 +29,7 @@ def get_config():
     steps, batch = 100_000, 64
     images = float(steps * batch)
     gamma = ("cosine", 2.0, 0.2, images)
-    adam = dict(name="adam", learning_rate=("cosine", 2e-4, 5e-5, images), b1=0.0, b2=("cosine", 0.9, 0.99, images))
+    adam = dict(name="adam", learning_rate=("cosine", 1e-3, 2.5e-4, images), b1=0.0, b2=("cosine", 0.9, 0.99, images))
     return recipe(
         steps=steps,
         batch_size=batch,
