@@ -1,9 +1,9 @@
 """R3GAN's objective on a ring of eight Gaussians, with small networks: relativistic pairs with R1 and R2.
 
 Source: Huang et al. 2024 (arXiv:2501.05441), for the objective, both penalties, Adam with b1 = 0, a rate and a gamma
-that fall by a cosine. Ours: perceptrons of 128 units, G deeper than D, so that it can be steep between the modes; gamma
-from 0.1, which keeps every mode, to 0.002, with which D can be as steep as the Gaussians are narrow; and samples of the
-parameter average.
+that fall by a cosine. Ours: perceptrons of 128 units, G twice as deep as D, so that it can be steep between the modes;
+gamma from 0.01, which keeps every mode, to 0.003, with which D can be as steep as the Gaussians are narrow; and samples
+of the parameter average.
 """
 
 from jaxgan.config import recipe
@@ -11,7 +11,7 @@ from jaxgan.config import recipe
 
 def get_config():
     images = 5_120_000.0
-    gamma = ("cosine", 0.1, 0.002, images)
+    gamma = ("cosine", 0.01, 0.003, images)
     adam = dict(name="adam", learning_rate=("cosine", 2e-3, 1e-5, images), b1=0.0, b2=0.99)
     return recipe(
         steps=20_000,
@@ -25,7 +25,7 @@ def get_config():
         metrics=("modes2500_ring",),
         data=dict(name="ring"),
         system=dict(name="gan", latent_size=2, fresh_latents=True),
-        generator=dict(name="mlp", hidden=(128,) * 6, slope=0.0, output="none", kernel_init="he_normal"),
+        generator=dict(name="mlp", hidden=(128,) * 8, slope=0.0, output="none", kernel_init="he_normal"),
         discriminator=dict(name="mlp", hidden=(128,) * 4, slope=0.0, kernel_init="he_normal"),
         objective=dict(name="relativistic"),
         penalties=dict(r1=dict(weight=gamma), r2=dict(weight=gamma)),

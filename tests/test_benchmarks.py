@@ -106,7 +106,7 @@ def losses(settings, variables, real, fake, labels):
     def logits(images):
         return module.apply(variables, images, labels, train=True, mutable=["batch_stats"])[0]
 
-    halves = [half(logits(real), logits(fake), jax.random.key(0)) for half in objective]
+    halves = [half(logits(real), logits(fake), jax.random.key(0)) for half in objective[:2]]
     return [jnp.mean(half) for half in halves]
 
 
