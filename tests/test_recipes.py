@@ -3,7 +3,6 @@
 import json
 import math
 
-import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -28,16 +27,7 @@ def with_data(settings, tmp_path, request):
     return settings
 
 
-@pytest.fixture
-def unoptimised():
-    """Programs that are compiled quickly, since they run once."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 @pytest.mark.parametrize("name", recipe_names())
-@pytest.mark.usefixtures("unoptimised")
 def test_a_recipe_trains_two_steps(name, tmp_path, request, capsys):
     settings = with_data(shrink(load(name)), tmp_path, request)
     workdir = tmp_path / "run"
