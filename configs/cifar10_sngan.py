@@ -18,18 +18,16 @@ from jaxgan.networks import PRESETS
 
 
 def get_config():
-    steps, batch, critic_steps = 50_000, 64, 5
-    images = float(steps * batch * critic_steps)
-    adam = dict(name="adam", learning_rate=("linear", 2e-4, 0.0, images), b1=0.0, b2=0.9)
+    adam = dict(name="adam", learning_rate=("linear", 2e-4, 0.0), b1=0.0, b2=0.9)
     return recipe(
-        steps=steps,
-        batch_size=batch,
+        steps=50_000,
+        batch_size=64,
         steps_per_call=50,
         log_every=100,
         sample_every=1000,
         save_every=1000,
         data=dict(name="folder", data_dir="data/cifar10", split="train", image_size=32, channels=3),
-        system=dict(name="gan", latent_size=128, critic_steps=critic_steps, fresh_latents=True, average_half_life=0),
+        system=dict(name="gan", latent_size=128, critic_steps=5, fresh_latents=True, average_half_life=0),
         objective=dict(name="hinge"),
         generator_optimizer=adam,
         discriminator_optimizer=adam,

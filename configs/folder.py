@@ -12,10 +12,11 @@ What is in it, and why:
   and relativistic ones have no zero. Where colours matter, `--config.augmentation.color=False`.
 - The schedules of R3GAN's code for faces at 64x64, over a third of its images: by half a cosine the weight of both
   penalties falls from 2 to 0.2 and b2 rises from 0.9 to 0.99. The learning rate falls from 1e-3 to 2.5e-4, five times
-  the paper's: residual branches start at 0 and grow with rate times width.
+  the paper's: residual branches start at 0 and grow with rate times width. All of them take the whole run, whatever its
+  `steps`.
 
 To change: `--config.data.image_size=128`, with both weights four times as large for twice the side, as in StyleGAN2-ADA
-(`--config.penalties.r1.weight="('cosine', 8.0, 0.8, 6.4e6)"`, and r2's); larger weights where losses swing, smaller
+(`--config.penalties.r1.weight="('cosine', 8.0, 0.8)"`, and r2's); larger weights where losses swing, smaller
 ones where images stay blurred; `width` of both players for more detail. Where memory is short:
 `--config.system.accumulate=4`.
 
@@ -26,13 +27,11 @@ from jaxgan.config import recipe
 
 
 def get_config():
-    steps, batch = 100_000, 64
-    images = float(steps * batch)
-    gamma = ("cosine", 2.0, 0.2, images)
-    adam = dict(name="adam", learning_rate=("cosine", 1e-3, 2.5e-4, images), b1=0.0, b2=("cosine", 0.9, 0.99, images))
+    gamma = ("cosine", 2.0, 0.2)
+    adam = dict(name="adam", learning_rate=("cosine", 1e-3, 2.5e-4), b1=0.0, b2=("cosine", 0.9, 0.99))
     return recipe(
-        steps=steps,
-        batch_size=batch,
+        steps=100_000,
+        batch_size=64,
         steps_per_call=10,
         log_every=100,
         sample_every=1000,

@@ -15,14 +15,13 @@ from jaxgan.config import load
 def get_config():
     config = load("mnist_nsgan")
     config.steps = 2_000
-    images = 128_000.0
-    gamma = ("cosine", 5.0, 0.5, images)
+    gamma = ("cosine", 5.0, 0.5)
     config.system.fresh_latents = True
     config.discriminator.normalise = False
     config.objective = dict(name="relativistic")
     config.penalties = dict(r1=dict(weight=gamma), r2=dict(weight=gamma))
     for player in ("generator", "discriminator"):
         config[f"{player}_optimizer"] = dict(
-            name="adam", learning_rate=("cosine", 5e-4, 1e-4, images), b1=0.0, b2=("cosine", 0.9, 0.99, images)
+            name="adam", learning_rate=("cosine", 5e-4, 1e-4), b1=0.0, b2=("cosine", 0.9, 0.99)
         )
     return config

@@ -10,9 +10,8 @@ from jaxgan.config import recipe
 
 
 def get_config():
-    images = 5_120_000.0
-    gamma = ("cosine", 0.01, 0.003, images)
-    adam = dict(name="adam", learning_rate=("cosine", 2e-3, 1e-5, images), b1=0.0, b2=0.99)
+    gamma = ("cosine", 0.01, 0.003)
+    adam = dict(name="adam", learning_rate=("cosine", 2e-3, 1e-5), b1=0.0, b2=0.99)
     return recipe(
         steps=20_000,
         batch_size=256,

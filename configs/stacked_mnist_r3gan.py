@@ -18,13 +18,11 @@ from jaxgan.config import recipe
 
 
 def get_config():
-    steps, batch = 40_000, 256
-    images = float(steps * batch)
-    gamma = ("cosine", 1.0, 0.1, images)
-    adam = dict(name="adam", learning_rate=("cosine", 1e-3, 2.5e-4, images), b1=0.0, b2=("cosine", 0.9, 0.99, images))
+    gamma = ("cosine", 1.0, 0.1)
+    adam = dict(name="adam", learning_rate=("cosine", 1e-3, 2.5e-4), b1=0.0, b2=("cosine", 0.9, 0.99))
     return recipe(
-        steps=steps,
-        batch_size=batch,
+        steps=40_000,
+        batch_size=256,
         steps_per_call=50,
         log_every=100,
         sample_every=1000,

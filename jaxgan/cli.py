@@ -28,7 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     parser = _parser()
     overrides = [argument.removeprefix(CONFIG) for argument in arguments if argument.startswith(CONFIG)]
-    options = parser.parse_args([argument for argument in arguments if not argument.startswith(CONFIG)])
+    options, rest = parser.parse_known_args([argument for argument in arguments if not argument.startswith(CONFIG)])
+    if rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}{_hint(rest, overrides)}")
     if overrides and options.verb not in ("train", "summary"):
         parser.error(f"{CONFIG}... belongs to train and summary; {options.verb} takes the settings of the run")
     # Orbax logs through absl, with tracebacks, what reaches the user as a message of one or two lines.
@@ -49,6 +51,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:  # before training started, or a second time while it was stopping
         print("interrupted; what was saved is kept, and the same command continues.", file=sys.stderr)
         return 128 + signal.SIGINT
+
+
+def _hint(rest: Sequence[str], overrides: Sequence[str]) -> str:
+    """What may have been meant by arguments that nothing took."""
+    if any("=" not in override for override in overrides):
+        return f" (settings are given as {CONFIG}KEY=VALUE, with no space)"
+    slips = [argument for argument in rest if argument.startswith("--")]
+    return f" (settings are given as {CONFIG}{slips[0].removeprefix('--').partition('=')[0]}=VALUE)" if slips else ""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -75,7 +85,11 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_sample(verbs)
     summary = verbs.add_parser(
-        "summary", allow_abbrev=False, help="print the layers, shapes and parameter counts of a recipe's networks"
+        "summary",
+        allow_abbrev=False,
+        help="print the layers, shapes and parameter counts of a recipe's networks",
+        description="Prints the layers, shapes and parameter counts of a recipe's networks. Settings are overridden as "
+        "in train. It opens the data, to know its shape.",
     )
     _add_recipe(summary)
     summary.set_defaults(run=_summary)
@@ -256,10 +270,10 @@ def _list(options: argparse.Namespace, overrides: list[str], command: str) -> in
         print(f"\n{path}{several}")
         for name, factory in table.items():
             defaults = ", ".join(f"{key}={option.default!r}" for key, option in options_of(factory).items())
-            print(f"  {name:20} {_first_line(factory)}\n{'':23}{defaults}")
+            print(f"  {name:20} {_first_line(factory)}" + (f"\n{'':23}{defaults}" if defaults else ""))
     print("\nconfig.metrics")
     for name, metric in METRICS.items():
-        print(f"  {name:20} {_first_line(metric)}")
+        print(f"  {name:22} {_first_line(metric)}")
     print("\nshared settings")
     print("  " + ", ".join(f"{key}={value!r}" for key, value in config.SHARED.items()))
     return 0

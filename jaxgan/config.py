@@ -18,6 +18,7 @@ from jaxgan.data import SOURCES
 from jaxgan.errors import JaxganError, unknown
 from jaxgan.evaluation import METRICS
 from jaxgan.registry import Several, Table, complete, describe, lookup, matches
+from jaxgan.schedules import SHAPES
 from jaxgan.systems import SYSTEMS
 
 Settings = dict[str, Any]
@@ -78,15 +79,21 @@ def load(name_or_path: str) -> ConfigDict:
     path = Path(name_or_path)
     if path.suffix != ".py":
         path = recipes_folder() / f"{name_or_path}.py"
-    if not path.is_file():
-        raise unknown("recipe", name_or_path, recipe_names())
+        if not path.is_file():
+            raise unknown("recipe", name_or_path, recipe_names())
+    elif not path.is_file():
+        raise JaxganError(f"there is no recipe file {path}.")
     spec = importlib.util.spec_from_file_location(f"jaxgan_recipe_{path.stem}", path)
     assert spec is not None  # a path that ends in .py always has one
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
+        if not hasattr(module, "get_config"):
+            raise JaxganError(f"{path} has no function get_config() that returns a recipe.")
         return ConfigDict(module.get_config())
+    except JaxganError:
+        raise
     except Exception as error:  # whatever the user's own file raises
         line = getattr(error, "lineno", None) or traceback.extract_tb(error.__traceback__)[-1].lineno
         raise JaxganError(f"{path}, line {line}: {type(error).__name__}: {error}") from error
@@ -109,7 +116,7 @@ def override(config: ConfigDict, assignments: Sequence[str]) -> ConfigDict:
       JaxganError: an assignment without `=`, or one into something that is not a group of settings.
     """
     result = plain_settings(config)
-    for assignment in sorted(assignments, key=lambda text: not text.partition("=")[0].endswith(".name")):
+    for assignment in sorted(assignments, key=_groups_and_names_first):
         key, equals, text = assignment.partition("=")
         if not equals:
             raise JaxganError(f"--config.{assignment} needs a value: --config.{key}=VALUE.")
@@ -123,16 +130,35 @@ def override(config: ConfigDict, assignments: Sequence[str]) -> ConfigDict:
         if groups and last == "name" and target.get("name") != text:
             target.clear()
         value, before = _literal(text), target.get(last)
+        if isinstance(value, str) and isinstance(before, dict) and "name" in before:  # objective=hinge is its name
+            value = before if before["name"] == value else {"name": value}
         if isinstance(before, dict) and not isinstance(value, dict):
-            options = f"config.{key}.name or one of its options" if "name" in before else "one of its options"
-            raise JaxganError(f"--config.{key} names a group of settings; set {options}, or all of it by a dict.")
+            raise JaxganError(
+                f"--config.{key} names a group of settings; set one of them, as --config.{key}.NAME=VALUE, or all of "
+                f"it: --config.{key}='dict(...)'."
+            )
         target[last] = value
     return ConfigDict(result)
 
 
+def _groups_and_names_first(assignment: str) -> tuple[int, bool]:
+    key = assignment.partition("=")[0]
+    return key.count("."), not key.endswith(".name")
+
+
+class _DictCalls(ast.NodeTransformer):
+    """`dict(a=1)`, as recipes write it, becomes the literal `{"a": 1}`."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        if not isinstance(node.func, ast.Name) or node.func.id != "dict" or node.args:
+            raise ValueError("a call")
+        return ast.Dict([ast.Constant(keyword.arg) for keyword in node.keywords], [k.value for k in node.keywords])
+
+
 def _literal(text: str) -> Any:
     try:
-        return ast.literal_eval(text)
+        return ast.literal_eval(_DictCalls().visit(ast.parse(text.strip(), mode="eval")))
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):  # whatever is no literal is a string
         return {"true": True, "false": False}.get(text, text)
 
@@ -160,9 +186,20 @@ def resolve(config: ConfigDict | Mapping[str, Any]) -> Settings:
         plain.setdefault(key, default)
         expected = tuple[str, ...] if key == "metrics" else type(default)
         if not matches(plain[key], expected):
-            raise JaxganError(f"config.{key} is {plain[key]!r}, but must be {describe(expected)}.")
+            example = f", as {(plain[key],)}" if key == "metrics" else ""
+            raise JaxganError(f"config.{key} is {plain[key]!r}, but must be {describe(expected)}{example}.")
     _check_ranges(plain)
-    return plain
+    images = plain["steps"] * plain["batch_size"] * plain["system"].get("critic_steps", 1)
+    return {key: _over_the_run(value, float(images)) for key, value in plain.items()}
+
+
+def _over_the_run(setting: Any, images: float) -> Any:
+    """The setting with schedules that do not say how long they take stretched over this many images."""
+    if isinstance(setting, dict):
+        return {key: _over_the_run(value, images) for key, value in setting.items()}
+    if isinstance(setting, tuple) and len(setting) == 3 and setting[0] in SHAPES:
+        return (*setting, images)
+    return setting
 
 
 def _check_ranges(plain: Mapping[str, Any]) -> None:

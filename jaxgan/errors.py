@@ -3,9 +3,16 @@
 import difflib
 from collections.abc import Iterable
 
+MANY = 12
+"""More names than this are not listed where one of them is near to what was meant."""
+
 
 class JaxganError(Exception):
     """Something the user can put right. Its text says what is wrong and what to do, in one or two lines."""
+
+
+class UnknownName(JaxganError):
+    """A name that is not in a table."""
 
 
 def check_range(name: str, value: float, low: float, high: float) -> None:
@@ -18,8 +25,8 @@ def check_range(name: str, value: float, low: float, high: float) -> None:
         raise JaxganError(f"{name} is {value}, but must be in [{low}, {high}].")
 
 
-def unknown(kind: str, name: object, known: Iterable[str]) -> JaxganError:
-    """Builds the error for a name that is not in a table: the nearest match, then everything that exists.
+def unknown(kind: str, name: object, known: Iterable[str]) -> UnknownName:
+    """Builds the error for a name that is not in a table: the nearest match, and what exists where that is not much.
 
     Args:
       kind: what the name was meant to be, e.g. `"network"`.
@@ -29,4 +36,5 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> JaxganError:
     names = sorted(known)
     close = difflib.get_close_matches(str(name), names, n=1)
     guess = f" Did you mean {close[0]!r}?" if close else ""
-    return JaxganError(f"unknown {kind} {name!r}.{guess} Known: {', '.join(names) or 'none'}.")
+    listing = f" Known: {', '.join(names) or 'none'}." if len(names) <= MANY or not close else ""
+    return UnknownName(f"unknown {kind} {name!r}.{guess}{listing}")

@@ -194,9 +194,10 @@ def relativistic() -> Objective:
 
 
 def relativistic_average() -> Objective:
-    """Each example against the mean of the others: with r = D(x) - mean D(G(z)) and f = D(G(z)) - mean D(x),
+    """Each example against the mean of the others.
 
-    L_D = -log sigmoid(r) - log(1 - sigmoid(f)), L_G = -log sigmoid(f) - log(1 - sigmoid(r)).
+    L_D = -log sigmoid(r) - log(1 - sigmoid(f)), L_G = -log sigmoid(f) - log(1 - sigmoid(r))
+    with r = D(x) - mean D(G(z)) and f = D(G(z)) - mean D(x).
 
     The means are those of the batch, or of its parts with `config.system.accumulate`.
 

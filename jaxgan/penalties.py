@@ -196,7 +196,7 @@ def consistency(
     check_range("fake_share", fake_share, 0, 1e6)
     check_range("shift", shift, 0, 1)
     if len(shape) != 3:
-        raise JaxganError(f"it flips and shifts images; examples of shape {shape} are none.")
+        raise JaxganError(f"needs images to flip and shift, not examples of shape {shape}.")
 
     transform = in_turn(mirror, translate(shift))
 

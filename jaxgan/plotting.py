@@ -94,7 +94,7 @@ def save_curves(path: Path, lines: Sequence[dict[str, Any]], names: Sequence[str
         points = [(line["step"], line[name], line.get(f"{name}_se", 0.0)) for line in lines if name in line]
         if points:
             steps, values, errors = map(np.asarray, zip(*points, strict=True))
-            axes.plot(steps, values, label=name.replace("_", " "))
+            axes.plot(steps, values, label=name.replace("_", " "), marker="." if len(points) == 1 else "")
             axes.fill_between(steps, values - errors, values + errors, alpha=0.2)
     axes.set_xlabel("step")
     axes.set_ylabel(label)

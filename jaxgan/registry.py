@@ -48,10 +48,22 @@ def matches(value: Any, annotation: Any) -> bool:
 
 
 def describe(annotation: Any) -> str:
-    """An annotation as a message names it: `int`, `one of 'SAME', 'VALID'`."""
-    if typing.get_origin(annotation) is typing.Literal:
-        return "one of " + ", ".join(map(repr, typing.get_args(annotation)))
-    return getattr(annotation, "__name__", None) if isinstance(annotation, type) else str(annotation)  # type: ignore[return-value]
+    """An annotation as a message names it: `int`, `one of 'SAME', 'VALID'`, `float or (int, int)`."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Literal:
+        return ("one of " if len(arguments) > 1 else "") + ", ".join(map(repr, arguments))
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(map(describe, arguments))
+    if origin is tuple:
+        return f"({', '.join(map(_described_inside, arguments))})"
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation)
+
+
+def _described_inside(annotation: Any) -> str:
+    if annotation is Ellipsis:
+        return "..."
+    choices = typing.get_args(annotation) if typing.get_origin(annotation) is typing.Literal else ()
+    return "|".join(map(repr, choices)) or describe(annotation)
 
 
 def lookup(thing: Mapping[str, Any], table: Table, path: str) -> Callable[..., Any]:
@@ -107,6 +119,8 @@ def _complete_one(thing: Mapping[str, Any], table: Table, path: str) -> dict[str
             continue
         if key not in options:
             raise unknown(f"option of {path}={thing['name']}", key, options)
+        if key not in hints:
+            raise JaxganError(f"{path}={thing['name']}: its parameter {key} has no annotation to check values by.")
         if not matches(value, hints[key]):
             raise JaxganError(f"{path}.{key} is {value!r}, but must be {describe(hints[key])}.")
         completed[key] = value

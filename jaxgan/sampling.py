@@ -15,7 +15,7 @@ from jaxgan import plotting
 from jaxgan.config import SHARED
 from jaxgan.data.spec import DataSpec
 from jaxgan.drawing import Sampler, Samples
-from jaxgan.errors import JaxganError
+from jaxgan.errors import JaxganError, UnknownName
 from jaxgan.systems import System, build_system
 from jaxgan.training.checkpoints import Checkpoints
 from jaxgan.training.run_directory import RunDirectory
@@ -92,7 +92,8 @@ def load(directory: str | Path, step: int | None = None, seed: int | None = None
       seed: of a run that was trained with several, which one; by default the first.
 
     Raises:
-      JaxganError: no run there, no such seed, no such checkpoint, or none that is whole.
+      JaxganError: no run there, no such seed, no such checkpoint, none that is whole, or a run with something that is
+        in no table now.
     """
     restored = _restore(directory, step)
     seeds = seeds_of(restored.config)
@@ -116,7 +117,12 @@ def _restore(directory: str | Path, step: int | None) -> Trained:
     """With the states of all seeds in one, as they were trained."""
     run = RunDirectory(directory)
     config, spec = SHARED | dict(run.config()), run.spec()
-    system, seeds = build_system(config, spec), seeds_of(config)
+    try:
+        system, seeds = build_system(config, spec), seeds_of(config)
+    except UnknownName as error:
+        raise JaxganError(
+            f"{error}\nIf a recipe file or script of your own added it, import that and call jaxgan.sampling.load."
+        ) from error
     checkpoints = Checkpoints(run.checkpoints)
     abstract = {"state": jax.eval_shape(make_init(system, spec.zeros(1), seeds), as_array(seeds))}
     if step is None:

@@ -62,16 +62,16 @@ AVATAR = [
 BAD = {
     "unknown recipe": (
         ["--config", "digits_cgna"],
-        r"unknown recipe 'digits_cgna'. Did you mean 'digits_cgan'\? Known: ",
+        r"unknown recipe 'digits_cgna'. Did you mean 'digits_cgan'\?",
     ),
-    "no such file": (["--config", "some/where.py"], r"unknown recipe 'some/where.py'. Known: "),
+    "no such file": (["--config", "some/where.py"], r"there is no recipe file some/where.py\."),
     "unknown setting": (
         ["--config.batchsize=3"],
         r"unknown setting 'config.batchsize'. Did you mean 'config.batch_size'\?",
     ),
     "unknown option": (
         ["--config.generator.widht=3"],
-        r"unknown option of config.generator=dcgan 'widht'. Did you mean 'width'\? Known: .*kernel",
+        r"unknown option of config.generator=dcgan 'widht'. Did you mean 'width'\?",
     ),
     "unknown name": (["--config.generator.name=dcgam"], r"unknown config.generator 'dcgam'. Did you mean 'dcgan'\?"),
     "unknown metric": (["--config.metrics=('fid',)"], "unknown metric 'fid'"),
@@ -109,8 +109,7 @@ def test_bad_input_to_train_is_a_message_and_leaves_nothing(here, capsys, finish
 def test_a_work_directory_of_another_recipe_is_refused(finished, capsys):
     before = left_behind(finished / "points")
     message = fails(capsys, "train", "--config", finished / "images.py", "--workdir", finished / "points")
-    assert "config.data.name: 'gaussian' -> 'digits'" in message
-    assert "config.system.conditional: False -> True" in message
+    assert "It was made by: jaxgan train --config" in message
     assert left_behind(finished / "points") == before
 
 
@@ -118,6 +117,8 @@ def test_a_work_directory_of_another_recipe_is_refused(finished, capsys):
     ("arguments", "message"),
     [
         (["train", "--confg", "x"], "unrecognized arguments: --confg"),
+        (["train", "--steps=10"], "--steps=10 (settings are given as --config.steps=VALUE)"),
+        (["train", "--config.steps", "10"], "10 (settings are given as --config.KEY=VALUE, with no space)"),
         (["trane"], "invalid choice: 'trane'"),
         ([], "required: VERB"),
         (["sample", ".", "--num", "many"], "invalid int value: 'many'"),

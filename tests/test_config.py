@@ -21,7 +21,8 @@ from jaxgan.config import (
     to_json,
 )
 from jaxgan.data import SOURCES
-from jaxgan.errors import JaxganError
+from jaxgan.errors import JaxganError, unknown
+from jaxgan.penalties import r1
 from jaxgan.registry import Several, build, complete, lookup, matches, options_of
 from jaxgan.systems import SYSTEMS
 
@@ -83,7 +84,7 @@ def test_what_follows_a_colon_is_for_those_that_take_a_dataset():
         ({"name": "point", "size": "3"}, "config.x.size is '3', but must be int."),
         ({"name": "point", "size": 3.0}, "config.x.size is 3.0, but must be int."),
         ({"name": "point", "mode": "sideways"}, "config.x.mode is 'sideways', but must be one of 'up', 'down'."),
-        ({"name": "point", "sides": 4}, "config.x.sides is 4, but must be tuple[int, ...]."),
+        ({"name": "point", "sides": 4}, "config.x.sides is 4, but must be (int, ...)."),
     ],
 )
 def test_what_is_wrong_is_named_with_what_would_be_right(thing, message):
@@ -180,7 +181,7 @@ def test_a_recipe_is_loaded_by_path(tmp_path):
     path.write_text("from jaxgan.config import recipe\ndef get_config():\n    return recipe(steps=7)\n")
     assert load(str(path)).steps == 7
     for text, message in {
-        "x = 1\n": "no attribute 'get_config'",
+        "x = 1\n": r"no function get_config\(\)",
         "x = 1\ny = (\n": "line 2: SyntaxError",
         "def get_config():\n    return nothing\n": "line 2: NameError: name 'nothing' is not defined",
     }.items():
@@ -201,6 +202,7 @@ def test_an_unknown_recipe_is_told_the_nearest():
 
 def test_values_are_literals_and_anything_else_is_a_string():
     texts = {"1": 1, "1e-3": 1e-3, "True": True, "true": True, "(1, 2)": (1, 2), "SAME": "SAME", "'7'": "7"}
+    texts |= {"({'a': 1}, dict(b=(2,)))": ({"a": 1}, {"b": (2,)}), "dict(a=1": "dict(a=1", "f(a=1)": "f(a=1)"}
     for text, value in texts.items():
         changed = override(recipe(data={"name": "digits"}), [f"data.x={text}"])
         assert changed.data.x == value
@@ -220,8 +222,40 @@ def test_a_dict_takes_the_place_of_a_group():
     config = ConfigDict(dict(steps=1, penalties=dict(r1=dict(weight=3.0))))
     assert override(config, ["penalties={}"]).penalties.to_dict() == {}
     assert override(config, ["penalties={'r2': {'weight': 1.0}}"]).penalties.to_dict() == dict(r2=dict(weight=1.0))
-    with pytest.raises(JaxganError, match=r"names a group of settings; set one of its options, or all of it by a"):
+    assert override(config, ["penalties=dict(r2=dict())"]).penalties.to_dict() == dict(r2={})
+    with pytest.raises(JaxganError, match=r"names a group of settings; set one of them, .*'dict\(\.\.\.\)'"):
         override(config, ["penalties=none"])
+
+
+def test_a_name_alone_names_a_thing_whatever_the_order():
+    config = recipe(generator=dict(name="dcgan", width=32))
+    assert override(config, ["generator=dcgan"]).generator.to_dict() == {"name": "dcgan", "width": 32}
+    changed = override(config, ["generator.hidden=(3,)", "generator=mlp"])
+    assert changed.generator.to_dict() == {"name": "mlp", "hidden": (3,)}
+
+
+def test_schedules_without_a_length_take_the_whole_run():
+    config = load("cifar10_sngan")
+    rate = ("generator_optimizer", "learning_rate")
+    assert resolve(config)[rate[0]][rate[1]] == ("linear", 2e-4, 0.0, 50_000.0 * 64 * 5)
+    changed = override(config, ["steps=10", "batch_size=2", "penalties.r1.weight=('cosine', 1, 2)"])
+    settings = resolve(changed)
+    assert settings[rate[0]][rate[1]] == ("linear", 2e-4, 0.0, 100.0)
+    assert settings["penalties"]["r1"]["weight"] == ("cosine", 1, 2, 100.0)
+    assert resolve(settings) == settings
+    with pytest.raises(JaxganError, match=r"weight is \('cosine', 1, 2\); outside a recipe .* how many images"):
+        r1(weight=("cosine", 1, 2))
+
+
+def test_an_option_without_an_annotation_is_refused():
+    with pytest.raises(JaxganError, match=r"^config\.x=bare: its parameter size has no annotation"):
+        complete({"name": "bare", "size": 3}, {"bare": lambda size=2: size}, "config.x")
+
+
+def test_of_many_names_only_the_nearest_is_listed():
+    many = [f"name{i:02}" for i in range(20)]
+    assert str(unknown("thing", "nam03", many)) == "unknown thing 'nam03'. Did you mean 'name03'?"
+    assert "name00, name01" in str(unknown("thing", "zzz", many))
 
 
 @pytest.mark.parametrize(
@@ -230,8 +264,8 @@ def test_a_dict_takes_the_place_of_a_group():
         ("steps", "--config.steps needs a value: --config.steps=VALUE."),
         (
             "data=3",
-            "--config.data names a group of settings; set config.data.name or one of its options, or all of it by "
-            "a dict.",
+            "--config.data names a group of settings; set one of them, as --config.data.NAME=VALUE, or all of it: "
+            "--config.data='dict(...)'.",
         ),
         ("steps.x=3", "--config.steps.x: config.steps is a value, not a group of settings."),
         ("data.name.x.y=3", "--config.data.name.x.y: config.data.name is a value, not a group of settings."),
@@ -284,7 +318,10 @@ def test_a_stated_value_is_kept_and_the_shared_ones_are_filled_in():
         ({"save_every": -1}, "config.save_every is -1, but must not be negative."),
         ({"seed": -1}, "config.seed is -1, but must not be negative."),
         ({"precision": "bfloat61"}, "unknown config.precision 'bfloat61'. Did you mean 'bfloat16'?"),
-        ({"metrics": "svm1k_digits"}, "config.metrics is 'svm1k_digits', but must be tuple[str, ...]."),
+        (
+            {"metrics": "svm1k_digits"},
+            "config.metrics is 'svm1k_digits', but must be (str, ...), as ('svm1k_digits',).",
+        ),
         ({"metrics": ("svm1k_digit",)}, "unknown metric 'svm1k_digit'. Did you mean 'svm1k_digits'?"),
         ({"system": {"name": "gna"}}, "unknown config.system 'gna'. Did you mean 'gan'?"),
         ({"system": "gan"}, 'config.system must be given as dict(name="...", option=value).'),

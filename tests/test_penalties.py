@@ -116,7 +116,7 @@ def test_consistency_is_zero_for_a_critic_that_does_not_see_the_change_only():
     assert np.mean(consistency((4, 4, 1), shift=0.5).term(whole, real, fake, NOTHING, KEY)) > 0.1  # what left the frame
     both = consistency((4, 4, 1), fake_share=3.0).term(corner, real, 0 * fake, NOTHING, KEY)
     np.testing.assert_allclose(both, consistency((4, 4, 1)).term(corner, real, fake, NOTHING, KEY), rtol=1e-5)
-    with pytest.raises(JaxganError, match=r"images; examples of shape \(2,\) are none"):
+    with pytest.raises(JaxganError, match=r"needs images to flip and shift, not examples of shape \(2,\)"):
         consistency((2,))
 
 

@@ -136,6 +136,15 @@ def test_the_newest_whole_checkpoint_or_the_one_asked_for(digits_run, tmp_path, 
     assert checkpoint_steps(run) == [4, 8, 12]
 
 
+def test_a_run_with_a_thing_that_only_its_own_script_knows(digits_run, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(digits_run, run)
+    config = (run / "config.json").read_text()
+    (run / "config.json").write_text(config.replace('"non_saturating"', '"mine"'))
+    with pytest.raises(JaxganError, match=r"unknown config\.objective 'mine'.*\nIf a .* script of your own added it"):
+        sampling.load(run)
+
+
 @pytest.mark.parametrize("gone", ["all of them", "their folder"])
 def test_a_run_without_a_checkpoint(digits_run, tmp_path, gone):
     run = tmp_path / "run"

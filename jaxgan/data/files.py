@@ -52,7 +52,7 @@ def open_files(data_dir: str, split: str) -> Files:
     elif path.is_file() and path.suffix.lower() == ".zip":
         files = _Archive(path, split)
     else:
-        raise JaxganError(f"config.data.data_dir: there is no directory or .zip at {path.absolute()}.")
+        raise JaxganError(f"there is no directory or .zip at {path.absolute()}; set --config.data.data_dir to one.")
     if not files.names:
         raise JaxganError(f"no images in {path / split} (looked for {', '.join(sorted(SUFFIXES))}).")
     return files

@@ -101,7 +101,8 @@ def _unprepared(dataset: str, builder: Any) -> JaxganError:
         ".download_and_prepare(file_format='array_record')"
     )
     return JaxganError(
-        f"tfds:{dataset} is not prepared as array_record at {builder.data_path}.\n"
+        f"tfds:{dataset} is not prepared as array_record at {builder.data_path}. Where it is prepared elsewhere, set "
+        "--config.data.data_dir to the folder with all data sets.\n"
         f'With network access and tensorflow installed, run: python -c "{code}"'
     )
 

@@ -45,7 +45,7 @@ def svm1k_digits(spec: DataSpec, num_classes: int, data: Mapping[str, Any]) -> M
     """1,000 generated digits under an RBF support-vector classifier fitted to the training split of the real ones.
 
     Figures, all shares except where said otherwise:
-      real_accuracy: of the classifier on the held-out real digits.
+      test_accuracy: of the classifier on the held-out real digits.
       agreement: of generated digits that are classified as the label they were generated for.
       confident: of generated digits that get a probability over 0.9 for some class; real_confident: of held-out ones.
       diversity: mean distance between generated samples of one class over that between real ones of one class.
@@ -86,7 +86,7 @@ def svm1k_digits(spec: DataSpec, num_classes: int, data: Mapping[str, Any]) -> M
         vectors = to_vectors(images)
         probabilities = classifier.predict_proba(vectors)
         return {
-            "real_accuracy": float(np.mean(classifier.predict(held_out) == test["label"])),
+            "test_accuracy": float(np.mean(classifier.predict(held_out) == test["label"])),
             "agreement": float(np.mean(probabilities.argmax(axis=1) == labels)),
             "confident": float(np.mean(probabilities.max(axis=1) > CONFIDENT)),
             "real_confident": float(np.mean(classifier.predict_proba(held_out).max(axis=1) > CONFIDENT)),

@@ -370,7 +370,10 @@ def _check(options: Mapping[str, Any], batch_size: int, spec: DataSpec) -> None:
     divisors = [key for key in ("accumulate", "packing") if options[key] > 1]
     parts = " times ".join(f"config.system.{key}={options[key]}" for key in divisors)
     if batch_size % (options["accumulate"] * options["packing"]):
-        raise JaxganError(f"config.batch_size is {batch_size}, which {parts} does not divide.")
+        least = options["accumulate"] * options["packing"]
+        near = sorted({max(1, batch_size // least) * least, -(-batch_size // least) * least})
+        legal = " or ".join(map(str, near))
+        raise JaxganError(f"config.batch_size is {batch_size}, which {parts} does not divide; {legal} would do.")
     if options["conditional"] and options["packing"] > 1:
         raise JaxganError("config.system.packing needs examples without labels; set config.system.conditional=False.")
     for key, high in (("average_half_life", 1e12), ("average_rampup", 1e6), ("class_weight", 1e6)):

@@ -19,7 +19,7 @@ import jax
 
 from jaxgan.config import differences, plain_settings, resolve, to_json
 from jaxgan.data.spec import DataSpec
-from jaxgan.errors import JaxganError
+from jaxgan.errors import MANY, JaxganError
 
 PACKAGES = ("jaxgan", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
@@ -46,13 +46,19 @@ class RunDirectory:
         """Refuses a directory that holds a run with other settings.
 
         Raises:
-          JaxganError: it does; each difference is listed.
+          JaxganError: it does; the differences are listed, or if they are many the command that made the run.
         """
         if not self._config.exists() and self.checkpoints.is_dir() and any(self.checkpoints.iterdir()):
             raise JaxganError(
                 f"{self.path} has checkpoints but no config.json to say of what; choose another --workdir."
             )
         changed = differences(resolve(self.config()), config) if self._config.exists() else []
+        if len(changed) > MANY:
+            command = self._read(self._run, "data", "starts")["starts"][-1]["command"]
+            raise JaxganError(
+                f"{self.path} holds a run with other settings, {len(changed)} of them. It was made by: {command}\n"
+                "Repeat that to continue it, or choose another --workdir."
+            )
         if changed:
             raise JaxganError(
                 f"{self.path} holds a run with other settings: {'; '.join(changed)}.\n"

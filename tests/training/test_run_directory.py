@@ -29,6 +29,12 @@ def test_other_settings_are_refused_with_each_difference(tmp_path):
     assert contents(tmp_path) == before
 
 
+def test_another_recipe_is_told_the_command_that_made_the_run(tmp_path):
+    train(tmp_path)
+    with pytest.raises(JaxganError, match=r"other settings, \d\d of them\. It was made by: a test\nRepeat that"):
+        train(tmp_path, "images")
+
+
 def test_allowed_changes_continue_the_run_and_are_remembered(tmp_path):
     train(tmp_path)
     train(tmp_path, allow_changes=True, steps=24)
