@@ -39,7 +39,7 @@ MAY_IMPORT = {
         "errors",
     },
     "evaluation": {"networks", "data", "compilation", "errors"},
-    "config": {"systems", "evaluation", "data", "registry", "errors"},
+    "config": {"systems", "evaluation", "data", "registry", "schedules", "errors"},
     "drawing": {"systems", "errors"},
     "training": {"config", "drawing", "plotting", "evaluation", "systems", "networks", "data", "errors"},
     "sampling": {"training", "config", "drawing", "plotting", "systems", "data", "errors"},
