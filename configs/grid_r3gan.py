@@ -3,8 +3,8 @@
 All but the data is that of `ring_r3gan`, and gamma, which goes with the square of lengths: modes lie 2 apart here, 0.77
 there.
 
-Result of seeds 0 to 9: 25 of 25 modes in each, high quality 97.5 ± 0.2 % (96.5 to 98.3), reverse KL 0.024 ± 0.004. Cost:
-95 s a seed on one CPU core. Command: `jaxgan train --config grid_r3gan --config.seeds=10`.
+Result of seeds 0 to 9: 25 of 25 modes in each, high quality 97.5 ± 0.2 % (96.5 to 98.3), reverse KL 0.024 ± 0.004.
+Cost: 95 s a seed on one CPU core. Command: `jaxgan train --config grid_r3gan --config.seeds=10`.
 """
 
 from jaxgan.config import load
