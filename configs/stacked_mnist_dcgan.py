@@ -11,8 +11,9 @@ Ours: latents are normal (theirs uniform in [-1, 1]), images lie in [-1, 1] as G
 one update a step (theirs two, by the code and not the paper); the classifier is ours.
 
 Command: `jaxgan train --config stacked_mnist_dcgan --config.data.data_dir=DIR --workdir runs/stacked`.
-On a CPU, narrower and shorter: `--config.generator.width=16 --config.discriminator.width=16 --config.steps=5000`.
-Cost and result: not yet measured, a GPU's work. (Published: 99 modes alone, by VEEGAN; all 1,000 in packs of 2.)
+Cost and result: not yet measured, a GPU's work. (Published: 99 modes alone, by VEEGAN; all 1,000 in packs of 2.) On a
+CPU, narrower and shorter, `--config.generator.width=16 --config.discriminator.width=16 --config.steps=12500`: 40 modes,
+KL 4.23, in 12 min on one core.
 """
 
 from jaxgan.config import recipe
