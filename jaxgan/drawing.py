@@ -2,7 +2,7 @@
 
 import itertools
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.errors import JaxganError
-from jaxgan.systems import System
+from jaxgan.systems import Generative, System
 
 CHUNK = 64
 """Samples are computed this many at a time, whatever number is asked for, and sample i always at place i % CHUNK. So
@@ -23,6 +23,25 @@ AHEAD = 2
 def sample_key(seed: jax.Array | np.uint32) -> jax.Array:
     """The key of the samples of a seed; apart from every key that training makes of the same seed."""
     return jax.random.fold_in(jax.random.key(seed), 2**32 - 1)
+
+
+def in_chunks(function: Callable[..., jax.Array], state: Any, *arrays: np.ndarray) -> np.ndarray:
+    """`function(state, *rows)` of CHUNK rows at a time, so that what row i becomes does not depend on their number.
+
+    Args:
+      function: compiled; `(state, *[CHUNK, ...]) -> [CHUNK, ...]`, each row by itself.
+      state: of the system.
+      arrays: [n, ...] each; the last chunk is filled up with its last row.
+
+    Returns:
+      [n, ...].
+    """
+    count = len(arrays[0])
+    made = []
+    for first in range(0, count, CHUNK):
+        rows = np.minimum(np.arange(first, first + CHUNK), count - 1)
+        made.append(np.asarray(function(state, *(array[rows] for array in arrays))))
+    return np.concatenate(made)[:count]
 
 
 class Samples(NamedTuple):
@@ -43,7 +62,7 @@ class Sampler:
     """Draws from a state of a system; compiled once, on first use.
 
     Args:
-      system: what was trained.
+      system: what was trained. One that is not `Generative` is refused when samples are asked for.
       truncation: less variety for more fidelity, as the system's generator understands it; None is none.
     """
 
@@ -51,6 +70,8 @@ class Sampler:
         self._num_classes = system.num_classes
 
         def draw(state: Any, seed: jax.Array, first: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
+            if not isinstance(system, Generative):
+                raise JaxganError("this run's system makes no samples of its own.")
             latents = system.latents(sample_key(seed), first + jnp.arange(CHUNK, dtype=jnp.int32), truncation)
             return system.generate(state, latents, labels, truncation), latents
 

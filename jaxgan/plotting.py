@@ -73,6 +73,22 @@ def save_samples(path: Path, samples: np.ndarray, real: np.ndarray | None, num_c
         save_scatter(path, {"generated": samples} if real is None else {"real": real, "generated": samples})
 
 
+def save_preview(path: Path, preview: np.ndarray, labels: np.ndarray | None) -> None:
+    """Draws what a system shows: a sheet of images, or a scatter of points, one colour a class.
+
+    Args:
+      path: of the PNG.
+      preview: float32 [rows, columns, h, w, c] in [-1, 1], or [n, d].
+      labels: int [n] of the points, or None; not looked at for images.
+    """
+    if preview.ndim == 5:
+        save_sheet(path, to_uint8(preview).reshape(-1, *preview.shape[2:]), preview.shape[1])
+    elif labels is None:
+        save_scatter(path, {"all": np.asarray(preview)})
+    else:
+        save_scatter(path, {str(label): np.asarray(preview)[labels == label] for label in np.unique(labels)})
+
+
 def sheet_columns(count: int, num_classes: int) -> int:
     """Columns of a sheet: one a class where that makes a sensible sheet, else as many as make it square."""
     return num_classes if 2 <= num_classes <= 16 and count >= num_classes else math.ceil(math.sqrt(count))

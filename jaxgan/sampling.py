@@ -1,6 +1,7 @@
 """Drawing samples from a run. Needs the run directory only: no data set, no recipe file, no accelerator."""
 
 import dataclasses
+import functools
 import math
 import sys
 from collections.abc import Mapping, Sequence
@@ -14,9 +15,9 @@ from PIL import Image
 from jaxgan import plotting
 from jaxgan.config import SHARED
 from jaxgan.data.spec import DataSpec
-from jaxgan.drawing import Sampler, Samples
+from jaxgan.drawing import Sampler, Samples, in_chunks
 from jaxgan.errors import JaxganError, UnknownName
-from jaxgan.systems import System, build_system
+from jaxgan.systems import Generative, System, Translating, build_system
 from jaxgan.training.checkpoints import Checkpoints
 from jaxgan.training.run_directory import RunDirectory
 from jaxgan.training.seeds import as_array, make_init, run_of, seeds_of
@@ -59,6 +60,8 @@ class Trained:
         Raises:
           JaxganError: labels for a run without classes, a class that does not exist, or a number out of range.
         """
+        if not isinstance(self.system, Generative):
+            raise JaxganError("this run makes no samples of its own: its system makes images of images.")
         if num < 1:
             raise JaxganError(f"cannot draw {num} samples; ask for at least 1.")
         if not 0 <= seed < 2**32:  # JAX would take its last 32 bits
@@ -74,6 +77,36 @@ class Trained:
         sampler = self.sampler if truncation is None else Sampler(self.system, truncation)
         with jax.default_matmul_precision(self.config["matmul_precision"]):
             return sampler(self.state, seed, num, labels)
+
+    def translate(self, images: np.ndarray, translation: str = "", labels: Sequence[int] | None = None) -> np.ndarray:
+        """Makes images of images; each depends on its own only.
+
+        Args:
+          images: float32 [n, h, w, c] in [-1, 1], of the shape that the run was trained on.
+          translation: one of `system.translations`; by default the first.
+          labels: of the images; by default 0.
+
+        Returns:
+          float32 [n, h, w, c] in [-1, 1].
+
+        Raises:
+          JaxganError: the run translates nothing, an unknown translation, or labels that are not one an image.
+        """
+        if not isinstance(self.system, Translating):
+            raise JaxganError("this run makes no images of images: its system makes samples.")
+        translation = translation or self.system.translations[0]
+        if translation not in self.system.translations:
+            raise unknown("translation", translation, self.system.translations)
+        given = np.zeros(len(images), np.int32) if labels is None else np.asarray(labels, np.int32)
+        if given.shape != (len(images),):
+            raise JaxganError(f"{len(images)} images, but labels of shape {given.shape}; give one an image.")
+        return in_chunks(self._translators[translation], self.system.settled(self.state), images, given)
+
+    @functools.cached_property
+    def _translators(self) -> dict[str, Any]:
+        assert isinstance(self.system, Translating)
+        translate = self.system.translate
+        return {name: jax.jit(functools.partial(translate, translation=name)) for name in self.system.translations}
 
 
 def _check_truncation(truncation: float, has_styles: bool) -> None:

@@ -37,7 +37,7 @@ def shrink(config: Mapping[str, Any]) -> Settings:
             for key in thing.keys() & NARROW.keys():
                 thing[key] = NARROW[key](thing[key]) if callable(NARROW[key]) else NARROW[key]
     for player, ends, side in (("generator", slice(-2, None), SIDE), ("discriminator", slice(2), SIDE // 2)):
-        if settings[player]["name"] in ("resnet", "r3gan"):
+        if settings.get(player, {}).get("name") in ("resnet", "r3gan"):
             _shorten(settings[player], ends, side)
     data = settings["data"]
     if data["name"].startswith("tfds:") or data["name"] == "stacked_mnist":

@@ -38,7 +38,7 @@ MAY_IMPORT = {
         "data",
         "errors",
     },
-    "evaluation": {"networks", "data", "compilation", "errors"},
+    "evaluation": {"systems", "drawing", "networks", "data", "compilation", "errors"},
     "config": {"systems", "evaluation", "data", "registry", "schedules", "errors"},
     "drawing": {"systems", "errors"},
     "training": {"config", "drawing", "plotting", "evaluation", "systems", "networks", "data", "errors"},

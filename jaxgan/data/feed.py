@@ -46,8 +46,9 @@ class Feed(Protocol):
         """Traced: the batch of one step, from `constants` and that step's slice of an item.
 
         Returns:
-          `"image"`, dtype as in the source, and `"label"`, int32, if there are classes; leading axes `[b]` where there
-          is one micro-batch a step, `[m, b]` where there are more; before them `[n]` where there are n > 1 seeds.
+          what an example has: `"image"`, dtype as in the source, `"other"` of a pair, `"label"`, int32; leading axes
+          `[b]` where there is one micro-batch a step, `[m, b]` where there are more; before them `[n]` where there are
+          n > 1 seeds.
         """
         ...
 
@@ -190,5 +191,6 @@ def decoded_bytes(spec: DataSpec) -> int:
 
 
 def example_bytes(spec: DataSpec) -> int:
-    """Size of one image of a set, decoded."""
-    return math.prod(spec.shape) * np.dtype(spec.dtype).itemsize
+    """Size of one example of a set, decoded: of its image, or of both of a pair."""
+    pixels = math.prod(spec.shape) + (math.prod(spec.other) if spec.other else 0)
+    return pixels * np.dtype(spec.dtype).itemsize

@@ -53,7 +53,7 @@ def stack(examples: Iterable[Example], spec: DataSpec, count: int) -> dict[str, 
       count: their number.
 
     Returns:
-      `"image"` `[count, *spec.shape]`, and `"label"`, int32 `[count]`, if there are classes; memory as by `empty`.
+      what an example has, `[count, ...]` each, as `DataSpec.zeros` has it; memory as by `empty`.
     """
     arrays = {key: empty((count, *zero.shape), zero.dtype) for key, zero in spec.zeros().items()}
     for row, example in enumerate(examples):

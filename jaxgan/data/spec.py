@@ -16,12 +16,14 @@ class DataSpec(NamedTuple):
       dtype: `"uint8"` for images (0..255), `"float32"` for points.
       class_names: one name a class, in the order of the integer labels; empty where there are no labels.
       size: number of examples.
+      other: shape of the second part of examples that are pairs, of the same dtype; empty where they are not.
     """
 
     shape: tuple[int, ...]
     dtype: str
     class_names: tuple[str, ...]
     size: int
+    other: tuple[int, ...] = ()
 
     @property
     def num_classes(self) -> int:
@@ -29,14 +31,19 @@ class DataSpec(NamedTuple):
         return len(self.class_names)
 
     def zeros(self, *batch_shape: int) -> dict[str, np.ndarray]:
-        """A batch of nothing, for its shapes: `image` [*batch_shape, *shape], `label` int32 if there are classes."""
+        """A batch of nothing, for its shapes: `image` [*batch_shape, *shape], of pairs `other` [*batch_shape, *other],
+        and if there are classes `label`, int32.
+        """
         batch = {"image": np.zeros((*batch_shape, *self.shape), self.dtype)}
+        if self.other:
+            batch["other"] = np.zeros((*batch_shape, *self.other), self.dtype)
         return batch | ({"label": np.zeros(batch_shape, np.int32)} if self.class_names else {})
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "DataSpec":
         """Undoes `_asdict()` followed by JSON, which turns tuples into lists."""
-        return cls(tuple(fields["shape"]), fields["dtype"], tuple(fields["class_names"]), fields["size"])
+        lists = {key: tuple(value) for key, value in fields.items() if isinstance(value, list)}
+        return cls(**{**fields, **lists})
 
 
 class Source(Protocol):
@@ -48,9 +55,11 @@ class Source(Protocol):
     spec: DataSpec
 
     def __getitem__(self, index: int) -> Example:
-        """Example `index`: `"image"`, [h, w, c] uint8 or [d] float32; `"label"`, int32 [], if there are classes."""
+        """Example `index`: `"image"`, [h, w, c] uint8 or [d] float32; `"other"`, if it is a pair; `"label"`, int32 [],
+        if there are classes.
+        """
         ...
 
     def arrays(self) -> Example:
-        """All examples, stacked: `{"image": [n, ...]}`, and `"label"`, int32 [n], if there are classes."""
+        """All examples, stacked: `{"image": [n, ...]}`, and `"other"` and `"label"` as above."""
         ...

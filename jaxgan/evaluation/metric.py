@@ -5,22 +5,60 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxgan.drawing import Samples
 from jaxgan.errors import JaxganError
+from jaxgan.systems import Generative, System
+
+
+class Subject(NamedTuple):
+    """What a metric scores.
+
+    Attributes:
+      system: that was trained.
+      state: of the system.
+      samples: `num -> Samples` of that state, drawn with the run's seed; images are uint8, as they would be written to
+        files, points float32, as they are.
+    """
+
+    system: System
+    state: Any
+    samples: Callable[[int], Samples]
 
 
 class Metric(NamedTuple):
-    """A protocol with its reference loaded, ready to score generated examples.
+    """A protocol with its reference loaded, ready to score.
 
     Attributes:
       num: how many examples it is defined on.
-      score: `(examples, labels int32 [num]) -> {figure: value}`; images uint8 [num, h, w, c], as they would be written
-        to files, points float32 [num, d], as they are.
+      score: `subject -> {figure: value}`.
       protocol: what else decides the figures: reference, split, features, resize mode.
     """
 
     num: int
-    score: Callable[[np.ndarray, np.ndarray], dict[str, float]]
+    score: Callable[[Subject], dict[str, float]]
     protocol: Mapping[str, Any]
+
+
+def of_samples(
+    num: int, score: Callable[[np.ndarray, np.ndarray], dict[str, float]], protocol: Mapping[str, Any]
+) -> Metric:
+    """A metric of `num` generated examples and their labels int32 [num] alone."""
+
+    def score_subject(subject: Subject) -> dict[str, float]:
+        samples = subject.samples(num)
+        return score(samples.images, samples.labels)
+
+    return Metric(num, score_subject, protocol)
+
+
+def check_samples(metric: str, system: System) -> None:
+    """Refuses a metric of samples in a run of a system that makes none.
+
+    Raises:
+      JaxganError: the system is not `Generative`.
+    """
+    if not isinstance(system, Generative):
+        raise JaxganError(f"the metric {metric} scores samples, and this system makes none; set --config.metrics='()'.")
 
 
 def wrong_data(metric: str, wanted: str, data: Mapping[str, Any]) -> JaxganError:

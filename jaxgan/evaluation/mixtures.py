@@ -8,7 +8,8 @@ import numpy as np
 from jaxgan.data.spec import DataSpec
 from jaxgan.data.toys import grid_centres, ring_centres
 from jaxgan.evaluation.divergences import kl_divergence
-from jaxgan.evaluation.metric import Metric, wrong_data
+from jaxgan.evaluation.metric import Metric, check_samples, of_samples, wrong_data
+from jaxgan.systems import System
 
 WITHIN = 3  # standard deviations: what counts as a sample of a Gaussian
 
@@ -40,7 +41,7 @@ def coverage(points: np.ndarray, centres: np.ndarray, sigma: float) -> dict[str,
     }
 
 
-def modes2500_ring(spec: DataSpec, num_classes: int, data: Mapping[str, Any]) -> Metric:
+def modes2500_ring(spec: DataSpec, system: System, data: Mapping[str, Any]) -> Metric:
     """2,500 points against the Gaussians of the ring: modes found, share of high quality, reverse KL divergence.
 
     PacGAN's protocol, see `coverage`. What to know before figures are compared:
@@ -55,7 +56,7 @@ def modes2500_ring(spec: DataSpec, num_classes: int, data: Mapping[str, Any]) ->
 
     Args:
       spec: of the data the run was trained on.
-      num_classes: not used; labels play no part.
+      system: not used; labels play no part.
       data: settings of the ring; centres and sigma are taken from them.
 
     Raises:
@@ -64,12 +65,13 @@ def modes2500_ring(spec: DataSpec, num_classes: int, data: Mapping[str, Any]) ->
     Source: Z. Lin et al., PacGAN, 2018, section 4.1, and its published code; modes after A. Srivastava et al., VEEGAN,
       2017.
     """
+    check_samples("modes2500_ring", system)
     if data["name"] != "ring":
         raise wrong_data("modes2500_ring", "ring", data)
     return _metric(ring_centres(data["modes"], data["radius"]), data["sigma"])
 
 
-def modes2500_grid(spec: DataSpec, num_classes: int, data: Mapping[str, Any]) -> Metric:
+def modes2500_grid(spec: DataSpec, system: System, data: Mapping[str, Any]) -> Metric:
     """2,500 points against the Gaussians of the grid: modes found, share of high quality, reverse KL divergence.
 
     As `modes2500_ring`, for runs on the grid.
@@ -77,6 +79,7 @@ def modes2500_grid(spec: DataSpec, num_classes: int, data: Mapping[str, Any]) ->
     Raises:
       JaxganError: the run was trained on something else.
     """
+    check_samples("modes2500_grid", system)
     if data["name"] != "grid":
         raise wrong_data("modes2500_grid", "grid", data)
     return _metric(grid_centres(data["side"], data["step"]), data["sigma"])
@@ -88,4 +91,4 @@ def _metric(centres: np.ndarray, sigma: float) -> Metric:
         "high_quality": f"less than {WITHIN} sigma from the nearest centre",
         "reverse_kl": "of the high-quality samples, to the uniform distribution, in nats",
     }
-    return Metric(2500, lambda points, labels: coverage(points, centres, sigma), protocol)
+    return of_samples(2500, lambda points, labels: coverage(points, centres, sigma), protocol)

@@ -12,14 +12,15 @@ from jaxgan.data.spec import DataSpec
 from jaxgan.data.tfds import tfds
 from jaxgan.evaluation import mnist_classifier
 from jaxgan.evaluation.divergences import kl_divergence
-from jaxgan.evaluation.metric import Metric, wrong_data
+from jaxgan.evaluation.metric import Metric, check_samples, of_samples, wrong_data
 from jaxgan.evaluation.mnist_classifier import SIDE, Weights
+from jaxgan.systems import System
 
 CONFIDENT = 0.9
 STACKED = 1000  # modes of three digits
 
 
-def classes10k_mnist(spec: DataSpec, num_classes: int, data: Mapping[str, Any]) -> Metric:
+def classes10k_mnist(spec: DataSpec, system: System, data: Mapping[str, Any]) -> Metric:
     """10,000 generated digits under a convolutional classifier of MNIST's: classes found, their shares, confidence.
 
     Figures:
@@ -35,12 +36,13 @@ def classes10k_mnist(spec: DataSpec, num_classes: int, data: Mapping[str, Any]) 
 
     Args:
       spec: not used; the settings say all of MNIST's shape.
-      num_classes: that the system generates by: ten or none.
+      system: that is trained; it generates by ten classes or none.
       data: settings of tfds:mnist.
 
     Raises:
       JaxganError: the run was trained on something else, or MNIST is not prepared.
     """
+    check_samples("classes10k_mnist", system)
     name = re.fullmatch(r"tfds:(mnist(:.+)?)", data["name"])
     if name is None:
         raise wrong_data("classes10k_mnist", "tfds:mnist", data)
@@ -58,12 +60,12 @@ def classes10k_mnist(spec: DataSpec, num_classes: int, data: Mapping[str, Any]) 
             "real_confident": reference.test_confident,
             "kl": kl_divergence(counts, reference.shares),
         }
-        return figures | ({"agreement": float(np.mean(found == labels))} if num_classes else {})
+        return figures | ({"agreement": float(np.mean(found == labels))} if system.num_classes else {})
 
-    return Metric(10_000, score, reference.protocol)
+    return of_samples(10_000, score, reference.protocol)
 
 
-def modes26k_stacked_mnist(spec: DataSpec, num_classes: int, data: Mapping[str, Any]) -> Metric:
+def modes26k_stacked_mnist(spec: DataSpec, system: System, data: Mapping[str, Any]) -> Metric:
     """26,000 stacked triples of digits under a classifier of MNIST's: how many of 1,000 modes occur, how evenly.
 
     Figures:
@@ -82,7 +84,7 @@ def modes26k_stacked_mnist(spec: DataSpec, num_classes: int, data: Mapping[str, 
 
     Args:
       spec: not used; the settings say all of the shape.
-      num_classes: not used; there are no labels.
+      system: not used; there are no labels.
       data: settings of stacked_mnist.
 
     Raises:
@@ -90,6 +92,7 @@ def modes26k_stacked_mnist(spec: DataSpec, num_classes: int, data: Mapping[str, 
 
     Source: Z. Lin et al., PacGAN, 2018, section 4.2, and its published code, after A. Srivastava et al., VEEGAN, 2017.
     """
+    check_samples("modes26k_stacked_mnist", system)
     if data["name"] != "stacked_mnist":
         raise wrong_data("modes26k_stacked_mnist", "stacked_mnist", data)
     reference = _reference("mnist", data)
@@ -103,7 +106,7 @@ def modes26k_stacked_mnist(spec: DataSpec, num_classes: int, data: Mapping[str, 
             "kl": kl_divergence(counts, np.full(STACKED, 1 / STACKED)),
         }
 
-    return Metric(26_000, score, reference.protocol)
+    return of_samples(26_000, score, reference.protocol)
 
 
 def to_digits(examples: np.ndarray) -> np.ndarray:

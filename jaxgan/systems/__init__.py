@@ -1,7 +1,7 @@
 """What is trained: frozen objects with pure `init`, `update` and `sample`; the contract is `System`."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import flax.linen as nn
 import jax
@@ -13,7 +13,11 @@ from jaxgan.systems.gan import Gan
 class System(Protocol):
     """A method of training, built from a recipe; holds modules and functions, no arrays.
 
-    `PARTS` names the other settings of the recipe that it is made of, with the table each is looked up in.
+    What it can do besides is said by `Generative`, `Translating` and `Previewing`.
+
+    Attributes:
+      PARTS: the other settings of the recipe that it is made of, with the table each is looked up in.
+      num_classes: that it is conditional on; 0 without labels.
     """
 
     PARTS: ClassVar[dict[str, Any]]
@@ -22,6 +26,11 @@ class System(Protocol):
     @property
     def micro_batches(self) -> int:
         """Batches that one step consumes."""
+        ...
+
+    @property
+    def stages(self) -> tuple[int, ...]:
+        """Steps after which a new program begins, ascending, the first of them 0: of a network that grows, say."""
         ...
 
     def networks(self) -> dict[str, tuple[nn.Module, tuple[Any, ...]]]:
@@ -33,17 +42,26 @@ class System(Protocol):
         ...
 
     def update(
-        self, state: Any, batch: Mapping[str, Any], key: jax.Array, *, stage: Any = 0
+        self, state: Any, batch: Mapping[str, Any], key: jax.Array, *, stage: int = 0
     ) -> tuple[Any, dict[str, jax.Array]]:
-        """One step: the next state and float32 [] metrics, in the order in which they are computed."""
-        ...
+        """One step: the next state and float32 [] metrics, in the order in which they are computed.
 
-    def latents(self, key: jax.Array, indices: jax.Array, truncation: float | None = None) -> jax.Array:
-        """Latents [n, ...] of the samples with these indices, int32 [n]; truncated, if the system's are."""
+        `stage` is static: the index of the last of `stages` that is not after the step. Every stage has the same state
+        and the same metrics.
+        """
         ...
 
     def settled(self, state: Any) -> Any:
-        """The state with what is computed once before samples are drawn."""
+        """The state with what is computed once before samples are drawn, or images translated."""
+        ...
+
+
+@runtime_checkable
+class Generative(System, Protocol):
+    """A system that makes examples of latents."""
+
+    def latents(self, key: jax.Array, indices: jax.Array, truncation: float | None = None) -> jax.Array:
+        """Latents [n, ...] of the samples with these indices, int32 [n]; truncated, if the system's are."""
         ...
 
     def generate(self, state: Any, latents: jax.Array, labels: jax.Array, truncation: float | None = None) -> jax.Array:
@@ -52,6 +70,29 @@ class System(Protocol):
 
     def sample(self, state: Any, key: jax.Array, labels_or_count: jax.Array | int) -> jax.Array:
         """Examples [n, *shape]; sample i depends only on (key, i) and its label."""
+        ...
+
+
+@runtime_checkable
+class Translating(System, Protocol):
+    """A system that makes images of images."""
+
+    @property
+    def translations(self) -> tuple[str, ...]:
+        """What they are made into, the usual one first: `("reconstruction",)`, `("deer", "horse")`."""
+        ...
+
+    def translate(self, state: Any, images: jax.Array, labels: jax.Array, translation: str) -> jax.Array:
+        """Images [n, h, w, c] float32 in [-1, 1] and labels int32 [n] -> images; each depends on its own image only."""
+        ...
+
+
+@runtime_checkable
+class Previewing(System, Protocol):
+    """A system that can show what it learns by more than samples."""
+
+    def previews(self, state: Any, batch: Mapping[str, Any], key: jax.Array) -> dict[str, jax.Array]:
+        """Sheets by name, [rows, columns, h, w, c] float32 in [-1, 1]; the examples and the key are always the same."""
         ...
 
 
@@ -67,4 +108,4 @@ def build_system(config: Mapping[str, Any], spec: DataSpec) -> System:
     return SYSTEMS[config["system"]["name"]].from_config(config, spec)
 
 
-__all__ = ["SYSTEMS", "Gan", "System", "build_system"]
+__all__ = ["SYSTEMS", "Gan", "Generative", "Previewing", "System", "Translating", "build_system"]

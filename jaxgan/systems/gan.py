@@ -102,6 +102,7 @@ class Gan:
       class_weight: of the class losses of both players, where D has an auxiliary classifier.
     """
 
+    stages: ClassVar[tuple[int, ...]] = (0,)
     PARTS: ClassVar[dict[str, Any]] = {
         "generator": GENERATORS,
         "discriminator": DISCRIMINATORS,
@@ -225,7 +226,7 @@ class Gan:
           batch: `image` [b, *shape], uint8 in 0..255 or float32 as the networks take it, and `label` int32 [b]; with
             more than one critic step both with a leading axis of that size.
           key: of this step.
-          stage: unused; this system has one.
+          stage: not used; this system has one.
 
         Returns:
           the state after the step, and one float32 number a metric, in the order in which they are computed.

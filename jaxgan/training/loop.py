@@ -4,8 +4,10 @@ It names no player and no system. What it computes depends on the settings and t
 killed goes on from its last checkpoint to the same bits as one that was not.
 """
 
+import bisect
+import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import jax
@@ -37,25 +39,25 @@ def due(step: int, every: int, last: int) -> bool:
     return step == last or (every > 0 and step % every == 0)
 
 
-def steps_per_call(config: Mapping[str, Any], step: int = 0) -> int:
-    """Steps in one compiled call: the most, up to the setting, with which every interval and the end can be met.
+def steps_per_call(config: Mapping[str, Any], stages: Sequence[int] = (0,), step: int = 0) -> int:
+    """Steps in one compiled call: the most, up to the setting, with which every interval, stage and the end can be met.
 
     One length for the whole run means one compilation, and a resumed run executes the very program of the first. The
     step it resumes at decides only where the settings have been changed since.
     """
     intervals = [config[name] for name in ("steps", "log_every", "sample_every", "save_every", "evaluate_every")]
-    common = math.gcd(step, *intervals)  # an interval of 0 does not bind: gcd(n, 0) = n
+    common = math.gcd(step, *intervals, *stages)  # an interval of 0 does not bind: gcd(n, 0) = n
     return max(n for n in range(1, min(config["steps_per_call"], common) + 1) if common % n == 0)
 
 
-def make_call(system: System, feed: Feed, seeds: list[int]) -> Call:
-    """The compiled program: (state, tally, seeds, resident data, one item of the feed) -> (state, tally, step).
+def make_call(system: System, feed: Feed, seeds: list[int], stage: int = 0) -> Call:
+    """The program of a stage: (state, tally, seeds, resident data, one item of the feed) -> (state, tally, step).
 
     State and tally are donated: their memory is reused. The step comes back once more, as something to wait for.
     """
 
     def advance(seed: jax.Array, state: Any, batch: Any) -> tuple[Any, list[jax.Array]]:
-        state, metrics = system.update(state, batch, jax.random.fold_in(keys(seed)[1], state.step))
+        state, metrics = system.update(state, batch, jax.random.fold_in(keys(seed)[1], state.step), stage=stage)
         return state, list(metrics.values())  # in the system's order; a dict that leaves vmap comes back sorted
 
     def call(state: Any, sums: Tally, seed: np.ndarray, constants: Any, items: Any) -> tuple[Any, Tally, jax.Array]:
@@ -112,12 +114,13 @@ def train(
     checkpoints.set_aside(after=step)
     recorder.begin(step)
 
-    length = steps_per_call(config, step)
-    call, items, running = watch(make_call(system, feed, seeds)), feed.items(step, length), None
-    stopping = False
+    length = steps_per_call(config, system.stages, step)
+    program = functools.cache(lambda stage: watch(make_call(system, feed, seeds, stage)))
+    items, running, stopping = feed.items(step, length), None, False
     with Stop() as stop, recorder.progress(step, last) as bar:
         while step < last and not stopping:
             item = recorder.waiting(lambda: next(items))
+            call = program(bisect.bisect_right(system.stages, step) - 1)
             state, sums, latest = call(state, sums, as_array(seeds), feed.constants, item)
             jax.block_until_ready(running)  # the call before: one is queued while the item after it is prepared
             running = latest

@@ -1,20 +1,23 @@
 """What a run leaves behind while it trains, and what it tells the user: lines, pictures, scores, a progress bar."""
 
+import functools
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+import jax
 import numpy as np
 from tqdm import tqdm
 
 from jaxgan import plotting
 from jaxgan.data import Source
+from jaxgan.data.memory import stack
 from jaxgan.data.order import indices
-from jaxgan.drawing import Sampler
-from jaxgan.evaluation import Metric
+from jaxgan.drawing import Sampler, Samples
+from jaxgan.evaluation import Metric, Subject
 from jaxgan.networks.summary import parameter_counts, summarise
-from jaxgan.systems import System
+from jaxgan.systems import Generative, Previewing, System
 from jaxgan.training.run_directory import RunDirectory, append_line, read_lines
 from jaxgan.training.seeds import run_of, seeds_of
 
@@ -44,6 +47,7 @@ class Recorder:
     ):
         self._config, self._run, self._source, self._system, self._scorers = config, run, source, system, scorers
         self._command, self._sampler = command, Sampler(system)
+        self._previews = jax.jit(system.previews) if isinstance(system, Previewing) else None
         self._images_per_step = config["batch_size"] * system.micro_batches
         self._seeds = seeds_of(config)
 
@@ -66,12 +70,16 @@ class Recorder:
         if step:
             self.report(f"{'continuing at' if step < self._config['steps'] else 'already trained to'} step {step}")
         order = indices(self._config["seed"], 0, self._config["samples"], self._source.spec.size)
-        self._real = np.stack([self._source[int(i)]["image"] for i in order])
-        path = self._run.samples / "real.png"
-        if self._real.ndim == 4:
-            plotting.save_sheet(path, self._real, plotting.sheet_columns(len(self._real), 0))
+        self._real = stack((self._source[int(i)] for i in order), self._source.spec, len(order))
+        for key, name in (("image", "real"), ("other", "real_other")):
+            if key in self._real:
+                self._draw_real(self._run.samples / f"{name}.png", self._real[key])
+
+    def _draw_real(self, path: Path, examples: np.ndarray) -> None:
+        if examples.ndim == 4:
+            plotting.save_sheet(path, examples, plotting.sheet_columns(len(examples), 0))
         else:
-            plotting.save_scatter(path, {"real": self._real})
+            plotting.save_scatter(path, {"real": examples})
 
     def progress(self, step: int, last: int) -> tqdm:
         """A progress bar with steps, time left and speed; silent where the output is not a terminal."""
@@ -116,14 +124,21 @@ class Recorder:
             )
 
     def draw(self, step: int, state: Any) -> None:
-        """Draws the same latents and labels at every step: `samples/<step>.png`, of several seeds in a folder each."""
+        """Draws the same latents and labels at every step, `samples/<step>.png`, and the system's previews of the same
+        real examples, `samples/<step>_<name>.png`; of several seeds in a folder each.
+        """
         for seed in self._seeds:
             run = run_of(state, self._seeds, seed)
-            samples = self._sampler(run, self._config["seed"], self._config["samples"])
             folder = self._run.samples / f"seed_{seed}" if len(self._seeds) > 1 else self._run.samples
             folder.mkdir(exist_ok=True)
-            path = folder / f"{step:07d}.png"
-            plotting.save_samples(path, samples.images, self._real, self._system.num_classes)
+            if isinstance(self._system, Generative):
+                samples = self._sampler(run, self._config["seed"], self._config["samples"])
+                path, real = folder / f"{step:07d}.png", self._real["image"]
+                plotting.save_samples(path, samples.images, real, self._system.num_classes)
+            if self._previews is not None:
+                key = jax.random.key(self._config["seed"])
+                for name, preview in self._previews(self._system.settled(run), self._real, key).items():
+                    plotting.save_preview(folder / f"{step:07d}_{name}.png", preview, self._real.get("label"))
 
     def evaluate(self, step: int, state: Any) -> None:
         """Scores the state by every metric of the recipe, with its protocol: a line in `evaluations.jsonl`.
@@ -134,10 +149,7 @@ class Recorder:
             scores: list[Mapping[str, float]] = []
             for seed in self._seeds:
                 run = run_of(state, self._seeds, seed)
-                samples = self._sampler(run, self._config["seed"], metric.num)
-                # Images as they would be written to files; points have no such levels.
-                examples = plotting.to_uint8(samples.images) if samples.images.ndim == 4 else samples.images
-                scores.append(metric.score(examples, samples.labels))
+                scores.append(metric.score(Subject(self._system, run, functools.partial(self._samples, run))))
                 self._add_scores(step, name, scores[-1], seed)
             figures = [with_spread(key, np.asarray([score[key] for score in scores])) for key in scores[0]]
             if len(scores) > 1:
@@ -147,6 +159,11 @@ class Recorder:
                 f"{next(iter(figure))} " + " ± ".join(f"{v:.3f}" for v in figure.values()) for figure in figures
             )
             self.report(f"{name} at step {step}: {text}")
+
+    def _samples(self, run: Any, num: int) -> Samples:
+        """As they would be written to files: images as levels; points have none."""
+        samples = self._sampler(run, self._config["seed"], num)
+        return samples._replace(images=plotting.to_uint8(samples.images)) if samples.images.ndim == 4 else samples
 
     def _add_scores(self, step: int, name: str, scores: Mapping[str, float], seed: int | list[int]) -> None:
         metric = self._scorers[name]

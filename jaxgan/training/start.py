@@ -51,7 +51,7 @@ def run(
         directory.check(config)
     source = open_source(config["data"], config["seed"])
     system = build_system(config, source.spec)
-    scorers = {name: METRICS[name](source.spec, system.num_classes, config["data"]) for name in config["metrics"]}
+    scorers = {name: METRICS[name](source.spec, system, config["data"]) for name in config["metrics"]}
     recorder = Recorder(config, directory, source, system, scorers, command)
     watching = profiled(directory.profile, recorder.report) if profile else contextlib.nullcontext(lambda call: call)
     with directory.opened(), watching as watch:
@@ -82,7 +82,7 @@ def _classes(names: Sequence[str]) -> str:
 
 def _introduction(config: Mapping[str, Any], spec: DataSpec, system: System, workdir: Path) -> str:
     counts = parameter_counts(system.networks())
-    device, length = jax.devices()[0], steps_per_call(config)
+    device, length = jax.devices()[0], steps_per_call(config, system.stages)
     seeds = f", {config['seeds']} seeds together" if config["seeds"] > 1 else ""
     short = "" if length > config["steps_per_call"] // 4 else " (all that divides steps and intervals)"
     return (

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from subjects import scored, system_of
 
 from jaxgan.data import DataSpec
 from jaxgan.data.digits import digits
@@ -14,7 +15,7 @@ NAMES = tuple("0123456789")
 
 @pytest.fixture(scope="module")
 def metric():
-    return METRICS["svm1k_digits"](DataSpec((8, 8, 1), "uint8", NAMES, 1437), 10, {"name": "digits"})
+    return METRICS["svm1k_digits"](DataSpec((8, 8, 1), "uint8", NAMES, 1437), system_of(10), {"name": "digits"})
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def test_same_class_distance_by_hand():
 
 
 def test_real_digits_that_were_held_out_score_as_real_ones(metric, held_out):
-    score = metric.score(*held_out)
+    score = scored(metric, *held_out)
     assert score["test_accuracy"] >= 0.96
     assert score["agreement"] == score["test_accuracy"]
     assert score["confident"] == score["real_confident"] >= 0.8
@@ -49,13 +50,13 @@ def test_real_digits_that_were_held_out_score_as_real_ones(metric, held_out):
 def test_labels_that_mean_nothing_agree_by_chance(metric, held_out):
     images, labels = held_out
     shuffled = np.random.default_rng(0).permutation(labels)
-    assert metric.score(images, shuffled)["agreement"] == pytest.approx(0.1, abs=0.05)  # standard error .016
+    assert scored(metric, images, shuffled)["agreement"] == pytest.approx(0.1, abs=0.05)  # standard error .016
 
 
 def test_one_image_a_class_is_right_and_has_no_diversity(metric, held_out):
     images, labels = held_out
     first = np.array([np.flatnonzero(labels == label)[0] for label in range(10)])
-    score = metric.score(images[first].repeat(5, axis=0), labels[first].repeat(5))
+    score = scored(metric, images[first].repeat(5, axis=0), labels[first].repeat(5))
     assert score["diversity"] == pytest.approx(0, abs=1e-6)
     assert score["agreement"] >= 0.9
 
@@ -78,4 +79,4 @@ def test_the_protocol_says_what_it_was_computed_from(metric):
 )
 def test_what_is_not_digits_by_class_is_refused(shape, names, num_classes):
     with pytest.raises(JaxganError, match=r"svm1k_digits scores grey digits.*--config\.metrics"):
-        METRICS["svm1k_digits"](DataSpec(shape, "uint8", names, 100), num_classes, {"name": "digits"})
+        METRICS["svm1k_digits"](DataSpec(shape, "uint8", names, 100), system_of(num_classes), {"name": "digits"})

@@ -6,6 +6,7 @@ from math import exp, log
 import numpy as np
 import pytest
 from small_runs import train
+from subjects import scored, system_of
 
 from jaxgan.data import SOURCES, DataSpec, open_source
 from jaxgan.data.toys import ring_centres
@@ -21,7 +22,7 @@ SIGMA = 0.01
 def metric_of(name, **options):
     """The metric of a ring or grid with these options, as a run makes it."""
     data = complete({"name": name, **options}, SOURCES, "config.data")
-    return METRICS[f"modes2500_{name}"](DataSpec((2,), "float32", (), 100), 0, data)
+    return METRICS[f"modes2500_{name}"](DataSpec((2,), "float32", (), 100), system_of(0), data)
 
 
 def test_kl_divergence_by_hand():
@@ -78,7 +79,7 @@ def test_real_points_score_what_the_protocol_allows(name, options, modes):
     metric = metric_of(name, **options)
     points = open_source({"name": name, "num": 10 * metric.num, **options}, seed=3).arrays()["image"]
     chosen = np.random.default_rng(0).choice(len(points), metric.num)
-    score = metric.score(points[chosen], np.zeros(metric.num, np.int32))
+    score = scored(metric, points[chosen], np.zeros(metric.num, np.int32))
     assert metric.num == 2500
     assert score["modes"] == modes
     assert score["high_quality"] == pytest.approx(1 - exp(-9 / 2), abs=0.007)  # standard error .002
@@ -88,7 +89,7 @@ def test_real_points_score_what_the_protocol_allows(name, options, modes):
 @pytest.mark.parametrize(("metric", "data"), [("ring", "grid"), ("grid", "digits")])
 def test_another_set_is_refused(metric, data):
     with pytest.raises(JaxganError, match=rf"config\.data\.name={metric}, not {data}; .*--config\.metrics"):
-        METRICS[f"modes2500_{metric}"](DataSpec((2,), "float32", (), 100), 0, {"name": data})
+        METRICS[f"modes2500_{metric}"](DataSpec((2,), "float32", (), 100), system_of(0), {"name": data})
 
 
 def test_a_run_is_scored_by_its_own_centres(tmp_path):

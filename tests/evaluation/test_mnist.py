@@ -5,6 +5,7 @@ from math import log
 import jax
 import numpy as np
 import pytest
+from subjects import scored, system_of
 
 from jaxgan.data import SOURCES, DataSpec
 from jaxgan.data.tfds import tfds
@@ -32,7 +33,7 @@ def little(shared_data, tmp_path_factory):
 
 def metric_of(name, num_classes, source, data_dir, **options):
     data = complete({"name": source, "data_dir": data_dir, **options}, SOURCES, "config.data")
-    return METRICS[name](SPEC, num_classes, data)
+    return METRICS[name](SPEC, system_of(num_classes), data)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,7 @@ def one_of_each(weights, held_out):
 
 
 def test_real_digits_score_as_real_ones(metric, held_out):
-    score = metric.score(*held_out)
+    score = scored(metric, *held_out)
     assert score["test_accuracy"] == score["agreement"] > 0.92
     assert score["confident"] == score["real_confident"] > 0.75
     assert score["classes"] == 10
@@ -77,14 +78,14 @@ def test_training_is_a_pure_function(weights, little):
 
 
 def test_one_digit_over_and_over_is_one_class(metric, one_of_each, little):
-    score = metric.score(one_of_each[[7] * 20], np.full(20, 7))
+    score = scored(metric, one_of_each[[7] * 20], np.full(20, 7))
     assert (score["classes"], score["smallest_share"], score["agreement"]) == (1, 0, 1)
     labels = tfds(0, "mnist", split="train[:10%]", data_dir=little).arrays()["label"]
     assert score["kl"] == pytest.approx(-log(np.mean(labels == 7)))
 
 
 def test_shares_by_hand(metric, one_of_each):
-    score = metric.score(one_of_each[[*range(10), 0, 0]], np.array([*range(10), 0, 1]))
+    score = scored(metric, one_of_each[[*range(10), 0, 0]], np.array([*range(10), 0, 1]))
     assert score["smallest_share"] == pytest.approx(1 / 12)
     assert score["agreement"] == pytest.approx(11 / 12)
 
@@ -93,10 +94,10 @@ def test_another_size_without_labels(metric, held_out, little):
     """The real digits go the way of the generated ones: enlarged by the source, reduced again by the score."""
     large = metric_of("classes10k_mnist", 0, "tfds:mnist:3.0.1", little, image_size=32)
     enlarged = tfds(0, "mnist", split="test[:10%]", data_dir=little, image_size=32).arrays()["image"]
-    score = large.score(enlarged, np.zeros(len(enlarged), np.int32))
+    score = scored(large, enlarged, np.zeros(len(enlarged), np.int32))
     assert "agreement" not in score
     assert score["confident"] == score["real_confident"]
-    assert score["test_accuracy"] == pytest.approx(metric.score(*held_out)["test_accuracy"], abs=0.02)
+    assert score["test_accuracy"] == pytest.approx(scored(metric, *held_out)["test_accuracy"], abs=0.02)
     assert large.protocol["weights_sha256"] == metric.protocol["weights_sha256"]
 
 
@@ -106,7 +107,7 @@ def test_stacked_digits_are_counted_by_their_three_classes(little, one_of_each):
 
     def score(*triples):
         images = one_of_each[np.array(triples), ..., 0]  # [n, 3, 28, 28]
-        return stacked.score(images.transpose(0, 2, 3, 1), np.zeros(len(triples), np.int32))
+        return scored(stacked, images.transpose(0, 2, 3, 1), np.zeros(len(triples), np.int32))
 
     every = score(*np.ndindex(10, 10, 10))
     assert (every["modes"], every["kl"]) == (1000, pytest.approx(0, abs=1e-12))
@@ -138,7 +139,7 @@ def test_to_digits():
 )
 def test_another_set_is_refused(name, source, wanted):
     with pytest.raises(JaxganError, match=rf"{name} .*config\.data\.name={wanted}, not {source}; .*--config\.metrics"):
-        METRICS[name](SPEC, 10, {"name": source})
+        METRICS[name](SPEC, system_of(10), {"name": source})
 
 
 def test_judging_does_not_depend_on_the_company(weights, held_out):

@@ -64,8 +64,8 @@ def finished(tmp_path_factory):
     make_call = loop.make_call
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop, "make_call", lambda *args: calls.append(make_call(*args)) or calls[-1])
-        mean3 = Metric(3, lambda x, y: {"mean": float(x.mean())}, {"by": "hand"})
-        patch.setitem(METRICS, "mean3", lambda spec, classes, data: mean3)
+        mean3 = Metric(3, lambda subject: {"mean": float(subject.samples(3).images.mean())}, {"by": "hand"})
+        patch.setitem(METRICS, "mean3", lambda spec, system, data: mean3)
         train(workdir, steps=14, evaluate_every=8, metrics=("mean3",))
     return workdir, calls
 

@@ -1,0 +1,162 @@
+"""Every kind of system through one list of properties: what the loop, the recorder and the sampler rely on."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import flax
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from shrink import SIDE, shrink
+
+from jaxgan.config import load
+from jaxgan.data import DataSpec
+from jaxgan.drawing import CHUNK, Sampler
+from jaxgan.systems import SYSTEMS, Generative, Previewing, System, Translating, build_system
+from jaxgan.systems.players import Player
+
+DIGITS = DataSpec((SIDE, SIDE, 1), "uint8", tuple("0123456789"), 100)
+ROWS = {"gan": ("digits_cgan", DIGITS)}
+"""Of every kind of system one of its recipes, and data for it."""
+
+BATCH = 4
+
+
+def test_every_kind_of_system_is_in_the_table():
+    assert set(ROWS) == set(SYSTEMS)
+
+
+def brake() -> optax.GradientTransformation:
+    """A last link of an optimizer's chain: its state, a number, multiplies the step. 0 stops a player to the bit."""
+    return optax.GradientTransformation(
+        lambda params: jnp.ones(()),
+        lambda step, factor, params=None: (jax.tree.map(lambda x: factor * x, step), factor),
+    )
+
+
+class Run(NamedTuple):
+    """A step of each stage of a system, all of whose players have a brake."""
+
+    system: System
+    update: Callable[..., Any]
+    batch: dict[str, np.ndarray]
+    states: list[Any]
+    metrics: list[dict[str, jax.Array]]
+
+    def examples(self) -> dict[str, np.ndarray]:
+        """One batch of examples, without an axis of micro-batches."""
+        return {k: v[0] if self.system.micro_batches > 1 else v for k, v in self.batch.items()}
+
+
+def batch_of(spec: DataSpec, micro_batches: int) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    zeros = spec.zeros(*([micro_batches] if micro_batches > 1 else []), BATCH)
+    batch = {key: rng.integers(0, 256, array.shape, dtype=np.uint8) for key, array in zeros.items() if key != "label"}
+    if "label" in zeros:
+        batch["label"] = rng.integers(0, spec.num_classes, zeros["label"].shape, dtype=np.int32)
+    return batch
+
+
+@pytest.fixture(scope="module", params=ROWS.values(), ids=ROWS)
+def run(request):
+    recipe, spec = request.param
+    system = build_system(shrink(load(recipe)), spec)
+    optimizers = [field.name for field in dataclasses.fields(system) if field.name.endswith("optimizer")]
+    system = dataclasses.replace(system, **{key: optax.chain(getattr(system, key), brake()) for key in optimizers})
+    batch, update = batch_of(spec, system.micro_batches), jax.jit(system.update, static_argnames="stage")
+    states, metrics = [jax.jit(system.init)(jax.random.key(0), batch)], []
+    for stage, step in enumerate(system.stages):
+        state = states[-1].replace(step=jnp.int32(step))
+        for _ in range(2):  # the second runs the program of the first
+            state, numbers = update(state, batch, jax.random.key(step), stage=stage)
+            metrics.append(numbers)
+        states.append(state)
+    return Run(system, update, batch, states, metrics)
+
+
+def same(a: Any, b: Any) -> bool:
+    return all(np.array_equal(x, y) for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True))
+
+
+def players(state: Any) -> dict[str, Player]:
+    """Name -> what an optimizer of its own moves."""
+    fields = {field.name: getattr(state, field.name) for field in dataclasses.fields(state)}
+    return {name: value for name, value in fields.items() if isinstance(value, Player)}
+
+
+def test_each_stage_is_compiled_once_and_all_have_the_same_state_and_metrics(run):
+    assert run.update._cache_size() == len(run.system.stages)
+    kinds = [jax.tree.map(lambda x: (x.shape, x.dtype, x.weak_type), state) for state in run.states]
+    assert all(kind == kinds[0] for kind in kinds)
+    assert [int(state.step) for state in run.states] == [0, *(step + 2 for step in run.system.stages)]
+    assert all(list(metrics) == list(run.metrics[0]) for metrics in run.metrics)
+
+
+def test_state_and_metrics_stay_finite(run):
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(run.states[-1]))
+    for metrics in run.metrics:
+        assert all(value.shape == () and value.dtype == jnp.float32 for value in metrics.values())
+        assert all(np.isfinite(value) for value in metrics.values())
+
+
+def test_no_buffer_stands_twice_in_a_new_state(run):
+    """Or it could not be donated."""
+    state = run.system.init(jax.random.key(0), run.batch)
+    pointers = [leaf.unsafe_buffer_pointer() for leaf in jax.tree.leaves(state) if leaf.size]
+    assert len(set(pointers)) == len(pointers)
+
+
+def test_a_state_is_arrays_only(run):
+    assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(run.states[-1]))
+    assert isinstance(run.states[-1], flax.struct.PyTreeNode) or dataclasses.is_dataclass(run.states[-1])
+
+
+def test_an_optimizer_moves_its_own_player_only(run):
+    """A player whose steps are all 0 stays as it is to the bit, and the others learn."""
+    before, stage = run.states[-1], len(run.system.stages) - 1
+    assert players(before)
+    for name, player in players(before).items():
+        idle = player.replace(opt_state=(*player.opt_state[:-1], jnp.zeros(())))
+        after, _ = run.update(before.replace(**{name: idle}), run.batch, jax.random.key(0), stage=stage)
+        for other, moved in players(after).items():
+            assert same(moved.params, players(before)[other].params) == (other == name), (name, other)
+
+
+def test_a_sample_depends_on_its_key_its_index_and_its_label_only(run):
+    if not isinstance(run.system, Generative):
+        pytest.skip("it makes no samples")
+    state, key = run.states[-1], jax.random.key(5)
+    sample = jax.jit(run.system.sample, static_argnums=2)
+    seven = np.asarray(sample(state, key, 7))
+    np.testing.assert_allclose(sample(state, key, 3), seven[:3], atol=1e-5)
+    assert np.abs(seven - np.asarray(sample(state, jax.random.key(6), 7))).max() > 1e-6
+    sampler = Sampler(run.system)
+    many, few = (sampler(state, 3, num).images for num in (CHUNK + 2, 2))
+    assert np.array_equal(many[:2], few)
+
+
+def test_a_translation_depends_on_its_own_image_only(run):
+    if not isinstance(run.system, Translating):
+        pytest.skip("it translates nothing")
+    images = jnp.asarray(run.examples()["image"]).astype(jnp.float32) / 127.5 - 1
+    state, labels = run.system.settled(run.states[-1]), jnp.zeros(BATCH, jnp.int32)
+    for name in run.system.translations:
+        made = np.asarray(run.system.translate(state, images, labels, name))
+        alone = run.system.translate(state, images[1:2], labels[1:2], name)
+        np.testing.assert_allclose(alone[0], made[1], atol=1e-5)
+        assert np.abs(made).max() <= 1
+        assert np.abs(made[0] - made[1]).max() > 0
+
+
+def test_previews_are_sheets_of_images_or_points(run):
+    if not isinstance(run.system, Previewing):
+        pytest.skip("it has none")
+    shown = jax.jit(run.system.previews)(run.system.settled(run.states[-1]), run.examples(), jax.random.key(0))
+    assert shown
+    for name, values in shown.items():
+        assert values.ndim in (2, 5), name
+        assert np.isfinite(values).all(), name
+        assert values.ndim == 2 or np.abs(values).max() <= 1, name
