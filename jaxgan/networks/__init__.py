@@ -1,14 +1,16 @@
-"""Generators and discriminators: Flax Linen modules from arrays to arrays.
+"""Generators, discriminators and encoders: Flax Linen modules from arrays to arrays.
 
 Generator: `(z [b, d], labels=None, *, train) -> examples [b, *shape]`, images in [-1, 1].
 Discriminator: `(x [b, *shape], labels=None, *, train) -> logits [b]` float32.
-Fields without a default (`shape`, `num_classes`, `dtype`) come from the data and the recipe; the others are options.
+Encoder: `(x [b, *shape], labels=None, *, train) -> [b, outputs]` float32.
+Fields without a default (`shape`, `num_classes`, `outputs`, `dtype`) come from the data and the recipe; others are
+options.
 """
 
 import flax.linen as nn
 
-from jaxgan.networks.dcgan import DCGANDiscriminator, DCGANGenerator
-from jaxgan.networks.mlp import MLPDiscriminator, MLPGenerator
+from jaxgan.networks.dcgan import DCGANDiscriminator, DCGANEncoder, DCGANGenerator
+from jaxgan.networks.mlp import MLPDiscriminator, MLPEncoder, MLPGenerator
 from jaxgan.networks.presets import PRESETS
 from jaxgan.networks.r3gan import R3GANDiscriminator, R3GANGenerator
 from jaxgan.networks.resnet import ResNetDiscriminator, ResNetGenerator
@@ -28,5 +30,9 @@ DISCRIMINATORS: dict[str, type[nn.Module]] = {
     "resnet": ResNetDiscriminator,
     "stylegan2": StyleGAN2Discriminator,
 }
+ENCODERS: dict[str, type[nn.Module]] = {
+    "dcgan": DCGANEncoder,
+    "mlp": MLPEncoder,
+}
 
-__all__ = ["DISCRIMINATORS", "GENERATORS", "PRESETS"]
+__all__ = ["DISCRIMINATORS", "ENCODERS", "GENERATORS", "PRESETS"]

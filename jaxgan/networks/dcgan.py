@@ -13,11 +13,13 @@ import jax.numpy as jnp
 
 from jaxgan.errors import JaxganError, check_range
 from jaxgan.networks.layers import (
+    ACTIVATIONS,
     INITIALISERS,
     LARGEST_MOMENTUM,
     Conditioning,
     Conv,
     ConvTranspose,
+    Dense,
     Head,
     InitName,
     batch_norm,
@@ -48,13 +50,12 @@ def _per_layer(value: int | tuple[int, ...], layers: int, name: str) -> tuple[in
     return values
 
 
-def _check(net: "DCGANGenerator | DCGANDiscriminator") -> None:
+def _check(net: "DCGANGenerator | DCGANDiscriminator | DCGANEncoder") -> None:
     shape = net.shape
     if len(shape) != 3 or min(shape) < 1:
         raise JaxganError(f"dcgan makes images of (height, width, channels), not examples of shape {tuple(shape)}.")
     _per_layer(net.width, 1, "width")
     check_range("dcgan: momentum", net.momentum, 0, LARGEST_MOMENTUM)
-    check_range("dcgan: epsilon", net.epsilon, 1e-8, 1e6)  # with 0 a constant channel would become 0 / 0
     check_range("dcgan: slope", net.slope, 0, 1)
 
 
@@ -65,6 +66,7 @@ def _generator_layers(net: "DCGANGenerator") -> tuple[Size, int, list[tuple[int,
       JaxganError: the shape is no image's, or a list has not one entry a layer.
     """
     _check(net)
+    check_range("dcgan: epsilon", net.epsilon, 1e-8, 1e6)  # with 0 a constant channel would become 0 / 0
     height, width, channels = net.shape
     multipliers = net.multipliers or default_multipliers(height, width)[::-1]
     count = len(_per_layer(multipliers, len(multipliers), "multipliers"))
@@ -83,13 +85,22 @@ def _discriminator_layers(net: "DCGANDiscriminator") -> list[tuple[int, int, int
       JaxganError: the shape is no image's, or a list has not one entry a layer.
     """
     _check(net)
+    check_range("dcgan: epsilon", net.epsilon, 1e-8, 1e6)
+    layers = _layers_inwards(net)
+    paddings = (net.padding,) * len(layers) if isinstance(net.padding, str) else net.padding
+    if len(paddings) != len(layers):
+        raise JaxganError(
+            f"dcgan: padding has {len(paddings)} entries for {len(layers)} layers; give one or {len(layers)}."
+        )
+    return [(*layer, padding) for layer, padding in zip(layers, paddings, strict=True)]
+
+
+def _layers_inwards(net: "DCGANDiscriminator | DCGANEncoder") -> list[tuple[int, int, int]]:
+    """`(features, kernel, stride)` of each layer, from the image inwards."""
     multipliers = net.multipliers or default_multipliers(*net.shape[:2])
     count = len(_per_layer(multipliers, len(multipliers), "multipliers"))
     kernels, strides = _per_layer(net.kernel, count, "kernel"), _per_layer(net.stride, count, "stride")
-    paddings = (net.padding,) * count if isinstance(net.padding, str) else net.padding
-    if len(paddings) != count:
-        raise JaxganError(f"dcgan: padding has {len(paddings)} entries for {count} layers; give one or {count}.")
-    return list(zip([net.width * m for m in multipliers], kernels, strides, paddings, strict=True))
+    return list(zip([net.width * m for m in multipliers], kernels, strides, strict=True))
 
 
 def _use_bias(net: "DCGANGenerator | DCGANDiscriminator") -> bool:
@@ -117,6 +128,7 @@ class DCGANGenerator(nn.Module):
       normalise: batch normalisation before every activation.
       normalise_projection: normalisation, if any, and activation also after the projection.
       use_bias: a bias in every layer; None: if nothing is normalised, which is where an offset comes from otherwise.
+      output: "tanh" for images, "none" for what a likelihood makes of it.
       momentum: of the running statistics, in [0, 1), Flax's and Keras' sense (PyTorch's is one minus it).
       epsilon: of batch normalisation, at least 1e-8.
       kernel_init: of the kernels.
@@ -134,6 +146,7 @@ class DCGANGenerator(nn.Module):
     normalise: bool = True
     normalise_projection: bool = True
     use_bias: bool | None = None
+    output: Literal["tanh", "none"] = "tanh"
     momentum: float = 0.9
     epsilon: float = 1e-5
     kernel_init: InitName = "normal"
@@ -168,7 +181,7 @@ class DCGANGenerator(nn.Module):
             x = activate(x)
         for index in range(len(layers)):
             x = _maybe_again(layer, self.remat)(self, x, index)
-        return jnp.tanh(x.astype(jnp.float32))
+        return ACTIVATIONS[self.output](x.astype(jnp.float32))
 
 
 class DCGANDiscriminator(nn.Module):
@@ -234,6 +247,8 @@ class DCGANDiscriminator(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, labels: jax.Array | None = None, *, train: bool) -> jax.Array:
         """Images [b, *shape] in [-1, 1] (and labels int32 [b]) -> logits [b] float32."""
+        if self.conditioning == "concatenation":
+            x = join_labels(x, labels, self.num_classes)
         init, layers, use_bias = INITIALISERS[self.kernel_init], _discriminator_layers(self), _use_bias(self)
 
         def layer(net: nn.Module, x: jax.Array, index: int) -> jax.Array:
@@ -242,12 +257,61 @@ class DCGANDiscriminator(nn.Module):
                 x = batch_norm(train, self.momentum, self.epsilon, self.kernel_init, self.dtype)(x)
             return leaky_relu(x, self.slope)
 
-        if self.conditioning == "concatenation":
-            x = join_labels(x, labels, self.num_classes)
         for index in range(len(layers)):
             x = _maybe_again(layer, self.remat)(self, x, index)
         x = x.mean(axis=(1, 2)) if self.pool == "mean" else x.reshape(x.shape[0], -1)
         return Head(self.num_classes, self.head_bias, init, self.spectral, self.conditioning)(x, labels)
+
+
+class DCGANEncoder(nn.Module):
+    """Strided convolutions down from the image, then a linear map: D's trunk with another head.
+
+    Attributes:
+      shape: (height, width, channels) of an image.
+      num_classes: 0 without labels; otherwise the label's one-hot code joins every pixel.
+      outputs: numbers an image becomes.
+      dtype: of the arithmetic; the last map is float32.
+      width: channels of the first layer.
+      multipliers: channels of each layer in units of `width`, from the image inwards; () doubles them until the map's
+        short side is under 8.
+      kernel: side of the kernels, one number or one a layer.
+      stride: of the convolutions, one number or one a layer.
+      slope: of the leaky ReLU; 0 is ReLU.
+      normalise: batch normalisation before every activation.
+      momentum: of the running statistics, in [0, 1).
+      kernel_init: of the kernels.
+    """
+
+    shape: tuple[int, ...]
+    num_classes: int
+    outputs: int
+    dtype: Any
+    width: int = 64
+    multipliers: tuple[int, ...] = ()
+    kernel: int | tuple[int, ...] = 4
+    stride: int | tuple[int, ...] = 2
+    slope: float = 0.2
+    normalise: bool = True
+    momentum: float = 0.9
+    kernel_init: InitName = "normal"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check(self)
+        _layers_inwards(self)
+
+    @nn.compact
+    def __call__(self, x: jax.Array, labels: jax.Array | None = None, *, train: bool) -> jax.Array:
+        """Images [b, *shape] in [-1, 1] (and labels int32 [b]) -> [b, outputs] float32."""
+        init = INITIALISERS[self.kernel_init]
+        x = join_labels(x, labels, self.num_classes)
+        for features, kernel, stride in _layers_inwards(self):
+            x = Conv(features, kernel, stride, "SAME", not self.normalise, init, self.dtype)(x)
+            if self.normalise:
+                x = batch_norm(train, self.momentum, 1e-5, self.kernel_init, self.dtype)(x)
+            x = leaky_relu(x, self.slope)
+        x = x.reshape(x.shape[0], -1).astype(jnp.float32)
+        return Dense(self.outputs, True, init, jnp.float32)(x)
 
 
 def _side_after(side: int, layers: list[tuple[int, int, int, str]]) -> int:

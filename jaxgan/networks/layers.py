@@ -237,7 +237,7 @@ class Head(nn.Module):
     logit = w . h + b (+ v_y . h under projection; Miyato & Koyama 2018, equation 3)
 
     Under "classifier" a second linear map tells the class (Odena et al. 2017): its logits [b, num_classes] float32 are
-    sown as `logits` into the collection "classes", for `apply(..., mutable=["classes"])` to return.
+    revealed as "classes".
 
     Attributes:
       num_classes: 0 for a discriminator without labels.
@@ -257,15 +257,24 @@ class Head(nn.Module):
     def __call__(self, features: jax.Array, labels: jax.Array | None) -> jax.Array:
         """Features [b, d] and labels int32 [b] -> logits [b] float32."""
         features = features.astype(jnp.float32)  # a logit in bfloat16 would have three digits
+        reveal(self, "features", features)
         logits = Dense(1, self.use_bias, self.kernel_init, jnp.float32, self.spectral)(features)[:, 0]
         if self.num_classes and self.conditioning == "projection":
             embed = Embed(self.num_classes, features.shape[-1], self.kernel_init, self.spectral)
             logits += jnp.sum(embed(labels) * features, axis=-1)
         if self.num_classes and self.conditioning == "classifier":
             classes = Dense(self.num_classes, True, self.kernel_init, jnp.float32, self.spectral)(features)
-            if not self.is_initializing():  # the variables of a network hold no results
-                self.sow("classes", "logits", classes)
+            reveal(self, "classes", classes)
         return logits
+
+
+def reveal(module: nn.Module, collection: str, value: jax.Array) -> None:
+    """Sows what a pass comes to besides its result, for `apply(..., mutable=[collection])` to return.
+
+    Every discriminator reveals "features", float32 [b, d], which its logits are a function of.
+    """
+    if not module.is_initializing():  # the variables of a network hold no results
+        module.sow(collection, "value", value)
 
 
 def join_labels(x: jax.Array, labels: jax.Array | None, num_classes: int) -> jax.Array:

@@ -23,7 +23,7 @@ from jaxgan.networks.layers import (
 Activation = Literal["leaky_relu", "tanh", "sigmoid", "gelu", "silu", "elu", "maxout"]
 
 
-def _check(net: "MLPGenerator | MLPDiscriminator") -> None:
+def _check(net: "MLPGenerator | MLPDiscriminator | MLPEncoder") -> None:
     if min(net.hidden, default=1) < 1:
         raise JaxganError(f"mlp: hidden is {tuple(net.hidden)}, but every width must be at least 1.")
     check_range("mlp: slope", net.slope, 0, 1)
@@ -67,7 +67,7 @@ class _Trunk(nn.Module):
         return leaky_relu(x, self.slope) if self.activation == "leaky_relu" else ACTIVATIONS[self.activation](x)
 
 
-def _trunk(net: "MLPGenerator | MLPDiscriminator", spectral: bool = False) -> _Trunk:
+def _trunk(net: "MLPGenerator | MLPDiscriminator | MLPEncoder", spectral: bool = False) -> _Trunk:
     return _Trunk(
         net.hidden, net.activation, net.slope, net.pieces, net.normalise, net.kernel_init, net.dtype, spectral
     )
@@ -156,3 +156,42 @@ class MLPDiscriminator(nn.Module):
         x = _trunk(self, self.spectral)(x, train)
         init = INITIALISERS[self.kernel_init]
         return Head(self.num_classes, True, init, self.spectral, self.conditioning)(x, labels)
+
+
+class MLPEncoder(nn.Module):
+    """Dense layers from an example of any shape to as many numbers as are asked for.
+
+    Attributes:
+      shape: of one example.
+      num_classes: 0 without labels; otherwise the label's one-hot code joins the example.
+      outputs: numbers an example becomes.
+      dtype: of the arithmetic; the last map is float32.
+      hidden: widths of the hidden layers; () makes it linear.
+      activation: of the hidden layers.
+      slope: of leaky_relu, in [0, 1]; 0 is ReLU.
+      pieces: of maxout: linear maps a hidden unit is the largest of.
+      normalise: batch normalisation before each hidden activation.
+      kernel_init: of the kernels.
+    """
+
+    shape: tuple[int, ...]
+    num_classes: int
+    outputs: int
+    dtype: Any
+    hidden: tuple[int, ...] = (128,)
+    activation: Activation = "leaky_relu"
+    slope: float = 0.01
+    pieces: int = 5
+    normalise: bool = False
+    kernel_init: InitName = "glorot_uniform"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check(self)
+
+    @nn.compact
+    def __call__(self, x: jax.Array, labels: jax.Array | None = None, *, train: bool) -> jax.Array:
+        """Examples [b, *shape] (and labels int32 [b]) -> [b, outputs] float32."""
+        x = join_labels(x.reshape(x.shape[0], -1), labels, self.num_classes)
+        x = _trunk(self)(x, train).astype(jnp.float32)
+        return Dense(self.outputs, True, INITIALISERS[self.kernel_init], jnp.float32)(x)

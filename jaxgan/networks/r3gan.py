@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.errors import JaxganError
-from jaxgan.networks.layers import Conv, Embed, Init, leaky_relu
+from jaxgan.networks.layers import Conv, Embed, Init, leaky_relu, reveal
 from jaxgan.ops.conv import conv
 from jaxgan.ops.resample import downsample, upsample
 
@@ -302,6 +302,7 @@ class R3GANDiscriminator(nn.Module):
         # A convolution of each channel with a kernel as large as the map.
         basis = self.param("basis", nn.initializers.normal(1 / math.sqrt(math.prod(x.shape[1:3]))), x.shape[1:])
         features = jnp.einsum("bhwc,hwc->bc", x.astype(jnp.float32), basis)
+        reveal(self, "features", features)
         if not self.num_classes:
             return nn.Dense(1, use_bias=False, kernel_init=_normal(1))(features)[:, 0]
         features = nn.Dense(channels, use_bias=False, kernel_init=_normal(1))(features)

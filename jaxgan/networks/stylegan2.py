@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.errors import JaxganError, check_range
-from jaxgan.networks.layers import LARGEST_MOMENTUM
+from jaxgan.networks.layers import LARGEST_MOMENTUM, reveal
 from jaxgan.networks.stylegan2_layers import (
     TAPS,
     EqualisedConv,
@@ -234,6 +234,7 @@ class StyleGAN2Discriminator(nn.Module):
         x = minibatch_deviation(x.astype(jnp.float32), self.group_size)
         x = EqualisedConv(features, 3, jnp.float32)(x)
         x = activate(EqualisedDense(features)(x.reshape(len(x), -1)))
+        reveal(self, "features", x)
         if not self.num_classes:
             return EqualisedDense(1)(x)[:, 0]
         mapped_class = MappingNetwork(features, self.mapping_layers, self.num_classes)(None, labels)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxgan.errors import JaxganError
-from jaxgan.networks import DISCRIMINATORS, GENERATORS
+from jaxgan.networks import DISCRIMINATORS, ENCODERS, GENERATORS
 from jaxgan.networks.dcgan import default_multipliers
 from jaxgan.networks.layers import Head, batch_norm, join_labels, leaky_relu
 from jaxgan.registry import build
@@ -14,8 +14,9 @@ from jaxgan.registry import build
 LATENT = 5
 
 
-def make(table, shape, num_classes=0, dtype=jnp.float32, **options):
-    return build(options, table, "config.network", shape=shape, num_classes=num_classes, dtype=dtype)
+def make(table, shape, num_classes=0, dtype=jnp.float32, outputs=1, **options):
+    given = dict(shape=shape, num_classes=num_classes, dtype=dtype, outputs=outputs)
+    return build(options, table, "config.network", **given)
 
 
 def output_of(module, inputs, labels=None):
@@ -43,6 +44,10 @@ def test_any_shape_builds(name, shape, num_classes):
     logits = output_of(make(DISCRIMINATORS, shape, num_classes, **SMALL[name]), jnp.zeros((2, *shape)), labels)
     assert (images.shape, images.dtype) == ((2, *shape), jnp.float32)
     assert (logits.shape, logits.dtype) == ((2,), jnp.float32)
+    if name in ENCODERS:
+        options = SMALL[name]
+        codes = output_of(make(ENCODERS, shape, num_classes, outputs=3, **options), jnp.zeros((2, *shape)), labels)
+        assert (codes.shape, codes.dtype) == ((2, 3), jnp.float32)
 
 
 @pytest.mark.parametrize("padding", ["SAME", "VALID"])
@@ -260,6 +265,24 @@ def test_bfloat16_computes_the_same_within_its_digits_and_keeps_float32_paramete
         assert b.dtype == jnp.float32
         assert float(jnp.std(a)) > 0.01
         assert 0 < float(jnp.abs(a - b).max()) < 0.03 * float(jnp.abs(a).max())
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_logits_are_a_linear_map_of_the_features_that_d_reveals(name):
+    module = make(DISCRIMINATORS, (8, 8, 1), **SMALL[name])
+    x = jax.random.normal(jax.random.key(1), (200, 8, 8, 1))
+
+    @jax.jit
+    def passed():
+        variables = module.init(jax.random.key(0), x, train=False)
+        assert "features" not in variables
+        return module.apply(variables, x, train=False, mutable=["features"])
+
+    logits, revealed = passed()
+    (features,) = jax.tree.leaves(revealed)
+    inputs = np.concatenate([features, np.ones((200, 1))], axis=1)
+    fitted = inputs @ np.linalg.lstsq(inputs, logits, rcond=None)[0]
+    np.testing.assert_allclose(fitted, logits, atol=1e-4 * np.abs(logits).max())
 
 
 def test_dcgan_starts_from_its_papers_distribution():
