@@ -16,7 +16,7 @@ from jaxgan import plotting
 from jaxgan.config import SHARED
 from jaxgan.data.spec import DataSpec
 from jaxgan.drawing import Sampler, Samples, in_chunks
-from jaxgan.errors import JaxganError, UnknownName
+from jaxgan.errors import JaxganError, UnknownName, unknown
 from jaxgan.systems import Generative, System, Translating, build_system
 from jaxgan.training.checkpoints import Checkpoints
 from jaxgan.training.run_directory import RunDirectory

@@ -5,6 +5,7 @@ import pytest
 
 from jaxgan.data import open_source
 from jaxgan.data.order import epoch_permutation
+from jaxgan.data.spec import DataSpec
 from jaxgan.data.stacked import digit_table
 from jaxgan.errors import JaxganError
 
@@ -22,7 +23,7 @@ def opened(data_dir, seed=3, **options):
 def test_an_image_is_the_three_digits_that_the_table_names(data_dir):
     source = opened(data_dir)
     digits = open_source({"name": "tfds:mnist", "split": "train[:40]", "data_dir": data_dir}, 0).arrays()["image"]
-    assert source.spec == ((28, 28, 3), "uint8", (), 60)
+    assert source.spec == DataSpec((28, 28, 3), "uint8", (), 60)
     table, stacked = digit_table(3, 60, 40), source.arrays()["image"]
     assert stacked.shape == (60, 28, 28, 3)
     for index in np.random.default_rng(0).permutation(60):  # the order of reading changes nothing
