@@ -42,6 +42,7 @@ from jaxgan.systems.gan_updates import (
     update_discriminator,
     update_generator,
 )
+from jaxgan.systems.inputs import gaussian_latents, numbered, scaled
 from jaxgan.systems.judging import Judge, Memory, Metrics, blank_memory
 from jaxgan.systems.packing import packed_shape
 from jaxgan.systems.players import SPECTRAL, Player, Variables, new_player, train_pass
@@ -268,14 +269,7 @@ class Gan:
         With `truncation` they are drawn from the normal distribution between -truncation and truncation (Brock et al.
         2019), unless the generator has a truncation of its own.
         """
-
-        def draw(i: jax.Array) -> jax.Array:
-            own = jax.random.fold_in(key, i)
-            if truncation is None or self._has_styles:
-                return jax.random.normal(own, (self.latent_size,))
-            return jax.random.truncated_normal(own, -truncation, truncation, (self.latent_size,))
-
-        return jax.vmap(draw)(indices)
+        return gaussian_latents(key, indices, self.latent_size, None if self._has_styles else truncation)
 
     @property
     def _has_styles(self) -> bool:
@@ -341,11 +335,7 @@ class Gan:
         Returns:
           [n, *shape] float32, images in [-1, 1].
         """
-        if isinstance(labels_or_count, int | np.integer):
-            indices = first + jnp.arange(labels_or_count, dtype=jnp.int32)
-            labels = indices % max(self.num_classes, 1)
-        else:
-            indices, labels = first + jnp.arange(len(labels_or_count), dtype=jnp.int32), labels_or_count
+        indices, labels = numbered(labels_or_count, self.num_classes, first)
         return self.generate(state, self.latents(key, indices), labels)
 
     def _labels(self, labels: jax.Array | None) -> jax.Array | None:
@@ -353,10 +343,7 @@ class Gan:
 
     def _prepare(self, batch: Batch) -> tuple[jax.Array, jax.Array | None]:
         """Images as the networks take them, and labels if they are used."""
-        images = batch["image"]
-        if images.dtype == jnp.uint8:
-            images = images.astype(jnp.float32) / 127.5 - 1
-        return images, self._labels(batch.get("label"))
+        return scaled(batch["image"]), self._labels(batch.get("label"))
 
 
 def _check(options: Mapping[str, Any], batch_size: int, spec: DataSpec) -> None:

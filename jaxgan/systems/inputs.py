@@ -1,0 +1,37 @@
+"""What networks are fed: images as they take them, latents of numbered samples."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def scaled(images: jax.Array) -> jax.Array:
+    """Images as networks take them: uint8 0..255 becomes float32 in [-1, 1], what is float32 stays as it is."""
+    return images.astype(jnp.float32) / 127.5 - 1 if images.dtype == jnp.uint8 else images
+
+
+def gaussian_latents(key: jax.Array, indices: jax.Array, size: int, truncation: float | None = None) -> jax.Array:
+    """Latents z ~ N(0, I), [n, size], of the samples with these indices, int32 [n]; each depends on (key, index) only.
+
+    With `truncation` they are drawn from the normal distribution between -truncation and truncation (Brock et al.
+    2019).
+    """
+
+    def draw(i: jax.Array) -> jax.Array:
+        own = jax.random.fold_in(key, i)
+        if truncation is None:
+            return jax.random.normal(own, (size,))
+        return jax.random.truncated_normal(own, -truncation, truncation, (size,))
+
+    return jax.vmap(draw)(indices)
+
+
+def numbered(labels_or_count: jax.Array | int, num_classes: int, first: jax.Array | int = 0) -> tuple[jax.Array, ...]:
+    """Indices from `first` on and labels, int32 [n] each, of samples given by labels or by their number.
+
+    By number, sample i has the label i mod number of classes.
+    """
+    if isinstance(labels_or_count, int | np.integer):
+        indices = first + jnp.arange(labels_or_count, dtype=jnp.int32)
+        return indices, indices % max(num_classes, 1)
+    return first + jnp.arange(len(labels_or_count), dtype=jnp.int32), labels_or_count
