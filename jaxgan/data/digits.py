@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from jaxgan.data import images
+from jaxgan.data.classes import leaving_out
 from jaxgan.data.memory import ArraySource
 from jaxgan.data.spec import Source
 
@@ -16,6 +17,7 @@ def digits(
     split: Literal["train", "test", "all"] = "train",
     image_size: images.ImageSize = 0,
     resize: images.Resize = "crop",
+    without: tuple[str, ...] = (),
 ) -> Source:
     """1,797 handwritten digits, 8x8 grey, ten classes.
 
@@ -27,6 +29,10 @@ def digits(
       split: "train", "test" or "all".
       image_size: 0 = 8x8; n = n x n; or (height, width).
       resize: how an image is fitted to `image_size`; see `images.fit`.
+      without: names of classes to leave out.
+
+    Raises:
+      JaxganError: an unknown class.
 
     Source: E. Alpaydin, C. Kaynak, Optical Recognition of Handwritten Digits, UCI repository, 1998 (its test part).
     """
@@ -38,4 +44,6 @@ def digits(
     levels = np.rint(data.images[chosen] * (255 / 16)).astype(np.uint8)
     shape = (*images.target_size(image_size, native=levels.shape[1:]), 1)
     pixels = np.stack([images.fit(Image.fromarray(level), shape, resize) for level in levels])
-    return ArraySource(pixels, data.target[chosen], tuple(str(name) for name in data.target_names))
+    labels = data.target[chosen]
+    source = ArraySource(pixels, labels, tuple(str(name) for name in data.target_names))
+    return leaving_out(source, without, lambda: labels)

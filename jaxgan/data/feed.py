@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from jaxgan.data.memory import stack
+from jaxgan.data.memory import read, stack
 from jaxgan.data.order import epoch_permutation, indices
 from jaxgan.data.spec import DataSpec, Example, Source
 
@@ -158,8 +158,7 @@ class StreamingFeed:
         """The examples of one piece; steps are cut into pieces, and those numbered from the start of training."""
         step, piece = divmod(number, self._pieces)
         positions = np.array_split(self._schedule.indices(step, 1).ravel(), self._pieces)[piece]
-        together = getattr(self._source, "__getitems__", None)
-        return together(positions.tolist()) if together else [self._source[position] for position in positions.tolist()]
+        return read(self._source, positions.tolist())
 
     def _fill(self, pieces: Iterator[list[Example]], steps: int) -> dict[str, np.ndarray]:
         """Stacks the pieces of some steps, `[steps, *leading_shape, ...]`."""

@@ -12,6 +12,7 @@ from typing import Literal, TypeVar
 import numpy as np
 
 from jaxgan.data import images
+from jaxgan.data.classes import leaving_out
 from jaxgan.data.files import Files, open_files
 from jaxgan.data.memory import ArraySource, empty, stack
 from jaxgan.data.spec import DataSpec, Example, Source
@@ -34,6 +35,7 @@ def folder(
     channels: Literal[0, 1, 3] = 0,
     broken: Literal["refuse", "skip"] = "refuse",
     memory_gib: float = 4.0,
+    without: tuple[str, ...] = (),
 ) -> Source:
     """A directory or `.zip` of images at any depth, sorted by path; the first-level folder of an image is its class.
 
@@ -48,9 +50,11 @@ def folder(
       channels: 1 or 3; 0 = 3 if any image is stored with colour, otherwise 1.
       broken: "refuse" to train with unreadable images, or "skip" them; both list them.
       memory_gib: a decoded set up to this size, in GiB, stays in memory; a larger one is decoded again when read.
+      without: names of classes to leave out.
 
     Raises:
-      JaxganError: no images, unreadable ones, images beside class folders, or sizes that differ without a policy.
+      JaxganError: no images, unreadable ones, images beside class folders, sizes that differ without a policy, or an
+        unknown class.
     """
     files = open_files(data_dir, split)
     class_names, label_of = _classes(files.names)
@@ -71,10 +75,13 @@ def folder(
     _report(failures | damaged, len(checked), broken)
     names = list(checked)
     labels = np.array([label_of[name] for name in names], np.int32) if label_of else None
-    if not fits:
+    source: Source
+    if fits:
+        source = ArraySource(pixels[[rows[name] for name in names]] if damaged else pixels, labels, class_names)
+    else:
         spec = DataSpec(shape, "uint8", class_names, len(names))
-        return _FolderSource(_Decoder(files, shape, resize), names, labels, spec)
-    return ArraySource(pixels[[rows[name] for name in names]] if damaged else pixels, labels, class_names)
+        source = _FolderSource(_Decoder(files, shape, resize), names, labels, spec)
+    return leaving_out(source, without, lambda: np.asarray(labels))
 
 
 @dataclass(frozen=True)

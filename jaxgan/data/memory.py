@@ -1,12 +1,12 @@
 """Examples that are all in memory."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from jaxgan.data.spec import DataSpec, Example
+from jaxgan.data.spec import DataSpec, Example, Source
 
 _ALIGNMENT = 64  # bytes; what XLA asks of a host array before it uses it in place on a CPU
 
@@ -42,6 +42,12 @@ def empty(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
     raw = np.empty(size + _ALIGNMENT, np.uint8)
     start = -raw.ctypes.data % _ALIGNMENT
     return raw[start : start + size].view(dtype).reshape(shape)
+
+
+def read(source: Source, positions: Sequence[int]) -> list[Example]:
+    """The examples at these positions, asked for together where the source can be."""
+    together = getattr(source, "__getitems__", None)
+    return together(positions) if together else [source[position] for position in positions]
 
 
 def stack(examples: Iterable[Example], spec: DataSpec, count: int) -> dict[str, np.ndarray]:

@@ -2,13 +2,14 @@
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from jaxgan.data import images
+from jaxgan.data.classes import leaving_out
 from jaxgan.data.memory import stack
 from jaxgan.data.spec import DataSpec, Example, Source
 from jaxgan.errors import JaxganError
@@ -22,6 +23,7 @@ def tfds(
     data_dir: str = "",
     image_size: images.ImageSize = 0,
     resize: images.Resize = "crop",
+    without: tuple[str, ...] = (),
 ) -> Source:
     """A data set prepared as array_record, with a feature "image" and, for classes, a feature "label".
 
@@ -32,9 +34,10 @@ def tfds(
       data_dir: where it was prepared; "" = tensorflow-datasets' default folder.
       image_size: 0 = as they are, all of one size; n = n x n; or (height, width).
       resize: how an image is fitted to `image_size`: "crop", "stretch", "pad" or "exact"; see `images.fit`.
+      without: names of classes to leave out.
 
     Raises:
-      JaxganError: an unknown or unprepared set, an unknown split, or one without images of a known size.
+      JaxganError: an unknown or unprepared set, an unknown split or class, or a set without images of a known size.
     """
     import tensorflow_datasets
 
@@ -48,7 +51,8 @@ def tfds(
         raise _unprepared(dataset, builder) from error
     except ValueError as error:
         raise JaxganError(f"config.data.split: {str(error).splitlines()[0]}") from error
-    return _TfdsSource(records, DataSpec(shape, "uint8", class_names, len(records)), resize)
+    source = _TfdsSource(records, DataSpec(shape, "uint8", class_names, len(records)), resize)
+    return leaving_out(source, without, source.labels)
 
 
 class _TfdsSource:
@@ -63,9 +67,16 @@ class _TfdsSource:
         return [self._example(record) for record in self._records.__getitems__(list(indices))]
 
     def arrays(self) -> Example:
+        return stack(map(self._example, self._all()), self.spec, self.spec.size)
+
+    def labels(self) -> np.ndarray:
+        """Of all examples, int [n], whose images are not decoded."""
+        return np.array([record["label"] for record in self._all()])
+
+    def _all(self) -> Iterator[dict[str, Any]]:
         # In chunks: reading them together is three times as fast, and the encoded files need not all be in memory.
-        chunks = (range(self.spec.size)[start : start + 1024] for start in range(0, self.spec.size, 1024))
-        return stack((example for chunk in chunks for example in self.__getitems__(chunk)), self.spec, self.spec.size)
+        for start in range(0, self.spec.size, 1024):
+            yield from self._records.__getitems__(list(range(self.spec.size)[start : start + 1024]))
 
     def _example(self, record: dict[str, Any]) -> Example:
         example = {"image": images.decode(record["image"], self.spec.shape, self._resize)}
