@@ -7,13 +7,15 @@ import flax.linen as nn
 import jax
 
 from jaxgan.data.spec import DataSpec
+from jaxgan.systems.autoencoder import Autoencoder
 from jaxgan.systems.gan import Gan
+from jaxgan.systems.vae import Vae
 
 
 class System(Protocol):
     """A method of training, built from a recipe; holds modules and functions, no arrays.
 
-    What it can do besides is said by `Generative`, `Translating` and `Previewing`.
+    What it can do besides is said by `Generative`, `Translating`, `Encoding` and `Previewing`.
 
     Attributes:
       PARTS: the other settings of the recipe that it is made of, with the table each is looked up in.
@@ -88,6 +90,15 @@ class Translating(System, Protocol):
 
 
 @runtime_checkable
+class Encoding(System, Protocol):
+    """A system that finds codes of images."""
+
+    def encode(self, state: Any, images: jax.Array) -> jax.Array:
+        """Images [n, h, w, c] float32 in [-1, 1] -> codes [n, d] float32; each depends on its own image only."""
+        ...
+
+
+@runtime_checkable
 class Previewing(System, Protocol):
     """A system that can show what it learns by more than samples."""
 
@@ -96,7 +107,7 @@ class Previewing(System, Protocol):
         ...
 
 
-SYSTEMS: dict[str, Any] = {"gan": Gan}
+SYSTEMS: dict[str, Any] = {"autoencoder": Autoencoder, "gan": Gan, "vae": Vae}
 
 
 def build_system(config: Mapping[str, Any], spec: DataSpec) -> System:
@@ -108,4 +119,15 @@ def build_system(config: Mapping[str, Any], spec: DataSpec) -> System:
     return SYSTEMS[config["system"]["name"]].from_config(config, spec)
 
 
-__all__ = ["SYSTEMS", "Gan", "Generative", "Previewing", "System", "Translating", "build_system"]
+__all__ = [
+    "SYSTEMS",
+    "Autoencoder",
+    "Encoding",
+    "Gan",
+    "Generative",
+    "Previewing",
+    "System",
+    "Translating",
+    "Vae",
+    "build_system",
+]

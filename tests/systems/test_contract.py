@@ -15,11 +15,15 @@ from shrink import SIDE, shrink
 from jaxgan.config import load
 from jaxgan.data import DataSpec
 from jaxgan.drawing import CHUNK, Sampler
-from jaxgan.systems import SYSTEMS, Generative, Previewing, System, Translating, build_system
+from jaxgan.systems import SYSTEMS, Encoding, Generative, Previewing, System, Translating, build_system
 from jaxgan.systems.players import Player
 
 DIGITS = DataSpec((SIDE, SIDE, 1), "uint8", tuple("0123456789"), 100)
-ROWS = {"gan": ("digits_cgan", DIGITS)}
+ROWS = {
+    "autoencoder": ("mnist_autoencoder", DIGITS),
+    "gan": ("digits_cgan", DIGITS),
+    "vae": ("mnist_vae", DIGITS),
+}
 """Of every kind of system one of its recipes, and data for it."""
 
 BATCH = 4
@@ -149,6 +153,17 @@ def test_a_translation_depends_on_its_own_image_only(run):
         np.testing.assert_allclose(alone[0], made[1], atol=1e-5)
         assert np.abs(made).max() <= 1
         assert np.abs(made[0] - made[1]).max() > 0
+
+
+def test_a_code_depends_on_its_own_image_only(run):
+    if not isinstance(run.system, Encoding):
+        pytest.skip("it has none")
+    images = jnp.asarray(run.examples()["image"]).astype(jnp.float32) / 127.5 - 1
+    state = run.system.settled(run.states[-1])
+    codes = run.system.encode(state, images)
+    np.testing.assert_allclose(run.system.encode(state, images[1:2])[0], codes[1], atol=1e-5)
+    assert codes.shape[0] == BATCH
+    assert np.abs(codes[0] - codes[1]).max() > 0
 
 
 def test_previews_are_sheets_of_images_or_points(run):
