@@ -4,17 +4,24 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from jaxgan.data.spec import DataSpec
+from jaxgan.evaluation.anomalies import anomaly_test_5nn
 from jaxgan.evaluation.digits import svm1k_digits
+from jaxgan.evaluation.likelihoods import elbo10k_test, likelihood1k_test_iw1000
 from jaxgan.evaluation.metric import Metric, Subject
 from jaxgan.evaluation.mixtures import modes2500_grid, modes2500_ring
 from jaxgan.evaluation.mnist import classes10k_mnist, modes26k_stacked_mnist
+from jaxgan.evaluation.reconstructions import reconstruction10k_test
 from jaxgan.systems import System
 
 METRICS: dict[str, Callable[[DataSpec, System, Mapping[str, Any]], Metric]] = {
+    "anomaly_test_5nn": anomaly_test_5nn,
     "classes10k_mnist": classes10k_mnist,
+    "elbo10k_test": elbo10k_test,
+    "likelihood1k_test_iw1000": likelihood1k_test_iw1000,
     "modes2500_grid": modes2500_grid,
     "modes2500_ring": modes2500_ring,
     "modes26k_stacked_mnist": modes26k_stacked_mnist,
+    "reconstruction10k_test": reconstruction10k_test,
     "svm1k_digits": svm1k_digits,
 }
 """Name -> `(spec of the data, system that is trained, resolved settings of the data) -> Metric`."""

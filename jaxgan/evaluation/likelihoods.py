@@ -1,0 +1,108 @@
+"""How probable a variational autoencoder finds images it has not seen, in nats an image."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgan.data.spec import DataSpec
+from jaxgan.drawing import in_chunks
+from jaxgan.errors import JaxganError
+from jaxgan.evaluation.held_out import first_images, test_split
+from jaxgan.evaluation.metric import Metric, Subject
+from jaxgan.systems import System, Vae
+from jaxgan.systems.inputs import gaussian_latents, scaled
+
+Score = Callable[[Vae, Any, np.ndarray], dict[str, float]]
+
+
+def elbo10k_test(spec: DataSpec, system: System, data: Mapping[str, Any]) -> Metric:
+    """The evidence lower bound of 10,000 test images, by one draw from the posterior of each.
+
+    Figures, in nats an image:
+      elbo: log p(x | z) - KL(q(z | x) || p(z)) <= log p(x), whatever the beta of training; what is called the test loss
+        of a variational autoencoder is its negative.
+      reconstruction_loss: -log p(x | z).
+      kl_loss: KL(q(z | x) || p(z)).
+
+    Args:
+      spec: not used; the system says what it is trained on.
+      system: that is trained, a variational autoencoder.
+      data: settings of the run's, of which the first 10,000 images of the test split are scored.
+
+    Raises:
+      JaxganError: another system, or no such images.
+    """
+    return _metric("elbo10k_test", 10_000, lower_bound, system, data, draws=1)
+
+
+def likelihood1k_test_iw1000(spec: DataSpec, system: System, data: Mapping[str, Any]) -> Metric:
+    """The log-likelihood of 1,000 test images, estimated by 1,000 importance-weighted draws for each.
+
+    Figures, in nats an image:
+      log_likelihood: log 1/K sum_k p(x, z_k) / q(z_k | x), z_k ~ q(z | x), K = 1,000; below log p(x) on average, and
+        the nearer the larger K.
+      elbo: the mean of the logarithms instead, over the same draws.
+
+    Arguments and errors as of `elbo10k_test`.
+
+    Source: Burda, Grosse & Salakhutdinov 2016 (arXiv:1509.00519), equation 8, who have K = 5,000 and all test images.
+    """
+    draws = 1000
+
+    def score(system: Vae, state: Any, images: np.ndarray) -> dict[str, float]:
+        return importance_weighted(system, state, images, draws)
+
+    return _metric("likelihood1k_test_iw1000", 1000, score, system, data, draws)
+
+
+def lower_bound(system: Vae, state: Any, images: np.ndarray) -> dict[str, float]:
+    """The figures of `elbo10k_test` of images uint8 [n, h, w, c] in a state."""
+
+    def terms(state: Any, images: jax.Array, indices: jax.Array) -> jax.Array:
+        noise = gaussian_latents(jax.random.key(0), indices, system.latent_size)
+        return jnp.stack(system.bound(state, scaled(images), noise), axis=1)
+
+    reconstruction, kl = _mean_of_images(terms, state, images)
+    return {"elbo": -(reconstruction + kl), "reconstruction_loss": reconstruction, "kl_loss": kl}
+
+
+def importance_weighted(system: Vae, state: Any, images: np.ndarray, draws: int) -> dict[str, float]:
+    """The figures of `likelihood1k_test_iw1000` of images uint8 [n, h, w, c] in a state, by so many draws for each."""
+
+    def estimates(state: Any, images: jax.Array, indices: jax.Array) -> jax.Array:
+        inputs = scaled(images)
+
+        def draw(sums: tuple[jax.Array, jax.Array], k: jax.Array) -> tuple[tuple[jax.Array, jax.Array], None]:
+            noise = gaussian_latents(jax.random.fold_in(jax.random.key(1), k), indices, system.latent_size)
+            log_weights = system.log_weights(state, inputs, noise)
+            return (jnp.logaddexp(sums[0], log_weights), sums[1] + log_weights), None
+
+        none = jnp.full(len(indices), -jnp.inf), jnp.zeros(len(indices))
+        (log_sum, total), _ = jax.lax.scan(draw, none, jnp.arange(draws))
+        return jnp.stack([log_sum - math.log(draws), total / draws], axis=1)
+
+    log_likelihood, elbo = _mean_of_images(estimates, state, images)
+    return {"log_likelihood": log_likelihood, "elbo": elbo}
+
+
+def _mean_of_images(function: Callable[..., jax.Array], state: Any, images: np.ndarray) -> list[float]:
+    """Means of what a function says of each image, [n, figures]; what is drawn for image i depends on i only."""
+    indices = np.arange(len(images), dtype=np.int32)
+    return in_chunks(jax.jit(function), state, images, indices).mean(axis=0, dtype=np.float64).tolist()
+
+
+def _metric(name: str, num: int, score: Score, system: System, data: Mapping[str, Any], draws: int) -> Metric:
+    if not isinstance(system, Vae):
+        raise JaxganError(f"the metric {name} scores variational autoencoders; remove it with --config.metrics='()'.")
+    source = test_split(name, data)
+    images = first_images(name, source, num)
+
+    def score_subject(subject: Subject) -> dict[str, float]:
+        return score(subject.system, subject.state, images)  # type: ignore[arg-type]  # looked at above
+
+    protocol = {"held_out": f"{data['name']} test, the first {num:,} of {source.spec.size:,}", "draws": draws}
+    return Metric(num, score_subject, protocol)
