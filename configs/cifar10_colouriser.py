@@ -1,0 +1,16 @@
+"""Colouriser on CIFAR-10 at 32x32: an autoencoder that is shown grey images and learns to give the colours back.
+
+Source: GANs in Action, section 2.5. Ours: the networks and settings of `cifar10_denoiser`. Where several colours are
+likely, the squared error asks for their mean, which is a faded one.
+
+Command: `jaxgan train --config cifar10_colouriser --config.data.data_dir=FOLDER_OR_ZIP`.
+Cost and result: not yet measured, a GPU's work.
+"""
+
+from jaxgan.config import load
+
+
+def get_config():
+    config = load("cifar10_denoiser")
+    config.corruption = dict(name="grey")
+    return config
