@@ -14,6 +14,7 @@ from jaxgan.config import (
     differences,
     load,
     override,
+    parts,
     recipe,
     recipe_names,
     recipes_folder,
@@ -287,8 +288,9 @@ def small(**settings):
 @pytest.mark.parametrize("name", recipe_names())
 def test_a_resolved_recipe_is_complete_and_survives_json(name):
     settings = resolve(load(name))
-    assert settings.keys() == SHARED.keys() | TABLES.keys()
-    for key, table in TABLES.items():
+    tables = parts(settings)
+    assert settings.keys() == SHARED.keys() | tables.keys()
+    for key, table in tables.items():
         things = settings[key] if isinstance(table, Several) else {settings[key]["name"]: settings[key]}
         for name, thing in things.items():
             assert thing.keys() - {"name"} == options_of(lookup({"name": name}, table, key)).keys()

@@ -11,7 +11,7 @@ from jaxgan.data import open_source
 from jaxgan.data.spec import DataSpec
 from jaxgan.drawing import in_chunks
 from jaxgan.errors import JaxganError
-from jaxgan.evaluation.held_out import test_split
+from jaxgan.evaluation.held_out import open_test_split
 from jaxgan.evaluation.metric import Metric, Subject
 from jaxgan.systems import Encoding, System, Translating
 from jaxgan.systems.inputs import scaled
@@ -45,12 +45,12 @@ def anomaly_test_5nn(spec: DataSpec, system: System, data: Mapping[str, Any]) ->
             f"the metric {name} scores classes that training leaves out: set --config.data.without=\"('NAME',)\", or "
             "remove it with --config.metrics='()'."
         )
-    source = test_split(name, data, without=())
+    source = open_test_split(name, data, without=())
     test, train = source.arrays(), open_source(data, seed=0).arrays()["image"]
     unseen = np.isin(test["label"], [source.spec.class_names.index(left) for left in data["without"]])
 
     def score(subject: Subject) -> dict[str, float]:
-        seen, asked = (looked_at(subject.system, subject.state, images) for images in (train, test["image"]))
+        seen, asked = looked_at(subject.system, subject.state, train, test["image"])
         distances = neighbour_distances(seen.codes, asked.codes, NEIGHBOURS)
         scores = {"both": asked.errors * distances, "reconstruction": asked.errors, "latent": distances}
         return {f"auc_{key}": roc_auc(values, unseen) for key, values in scores.items()}
@@ -71,8 +71,8 @@ class Looks(NamedTuple):
     codes: np.ndarray
 
 
-def looked_at(system: Any, state: Any, images: np.ndarray) -> Looks:
-    """Errors and codes of images uint8 [n, h, w, c]."""
+def looked_at(system: Any, state: Any, *sets: np.ndarray) -> list[Looks]:
+    """Errors and codes of each set of images, uint8 [n, h, w, c]."""
 
     def look(state: Any, images: jax.Array, labels: jax.Array) -> jax.Array:
         inputs = scaled(images)
@@ -80,8 +80,9 @@ def looked_at(system: Any, state: Any, images: np.ndarray) -> Looks:
         errors = jnp.sum((inputs - made) ** 2, axis=(1, 2, 3))
         return jnp.concatenate([errors[:, None], system.encode(state, inputs)], axis=1)
 
-    found = in_chunks(jax.jit(look), system.settled(state), images, np.zeros(len(images), np.int32))
-    return Looks(found[:, 0], found[:, 1:])
+    compiled, settled = jax.jit(look), system.settled(state)
+    found = [in_chunks(compiled, settled, images, np.zeros(len(images), np.int32)) for images in sets]
+    return [Looks(numbers[:, 0], numbers[:, 1:]) for numbers in found]
 
 
 def neighbour_distances(known: np.ndarray, asked: np.ndarray, neighbours: int) -> np.ndarray:

@@ -10,7 +10,7 @@ from jaxgan.data.memory import stack
 from jaxgan.errors import JaxganError
 
 
-def test_split(metric: str, data: Mapping[str, Any], **changes: Any) -> Source:
+def open_test_split(metric: str, data: Mapping[str, Any], **changes: Any) -> Source:
     """The test split, with the other settings of the run's data.
 
     Args:

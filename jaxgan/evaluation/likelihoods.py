@@ -11,7 +11,7 @@ import numpy as np
 from jaxgan.data.spec import DataSpec
 from jaxgan.drawing import in_chunks
 from jaxgan.errors import JaxganError
-from jaxgan.evaluation.held_out import first_images, test_split
+from jaxgan.evaluation.held_out import first_images, open_test_split
 from jaxgan.evaluation.metric import Metric, Subject
 from jaxgan.systems import System, Vae
 from jaxgan.systems.inputs import gaussian_latents, scaled
@@ -98,7 +98,7 @@ def _mean_of_images(function: Callable[..., jax.Array], state: Any, images: np.n
 def _metric(name: str, num: int, score: Score, system: System, data: Mapping[str, Any], draws: int) -> Metric:
     if not isinstance(system, Vae):
         raise JaxganError(f"the metric {name} scores variational autoencoders; remove it with --config.metrics='()'.")
-    source = test_split(name, data)
+    source = open_test_split(name, data)
     images = first_images(name, source, num)
 
     def score_subject(subject: Subject) -> dict[str, float]:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxgan.data.spec import DataSpec
 from jaxgan.drawing import in_chunks
 from jaxgan.errors import JaxganError
-from jaxgan.evaluation.held_out import first_images, test_split
+from jaxgan.evaluation.held_out import first_images, open_test_split
 from jaxgan.evaluation.metric import Metric, Subject
 from jaxgan.systems import Autoencoder, System
 from jaxgan.systems.inputs import scaled
@@ -37,7 +37,7 @@ def reconstruction10k_test(spec: DataSpec, system: System, data: Mapping[str, An
     name = "reconstruction10k_test"
     if not isinstance(system, Autoencoder):
         raise JaxganError(f"the metric {name} scores autoencoders; remove it with --config.metrics='()'.")
-    source = test_split(name, data)
+    source = open_test_split(name, data)
     images = first_images(name, source, NUM)
 
     def score(subject: Subject) -> dict[str, float]:

@@ -14,8 +14,7 @@ from jaxgan.data.digits import digits
 from jaxgan.errors import JaxganError
 from jaxgan.evaluation import METRICS, Subject
 from jaxgan.evaluation.anomalies import neighbour_distances, roc_auc
-from jaxgan.evaluation.held_out import first_images
-from jaxgan.evaluation.held_out import test_split as split_of
+from jaxgan.evaluation.held_out import first_images, open_test_split
 from jaxgan.evaluation.reconstructions import peak_ratio, reconstructed
 from jaxgan.registry import complete
 
@@ -111,7 +110,7 @@ def test_a_split_that_is_too_small_or_another_system_is_refused(name):
 
 def test_what_has_no_test_split_or_no_class_left_out_is_refused():
     with pytest.raises(JaxganError, match=r"config\.data\.name=gaussian has no test split"):
-        split_of("elbo10k_test", data_of("gaussian"))
+        open_test_split("elbo10k_test", data_of("gaussian"))
     with pytest.raises(JaxganError, match=r"training leaves out: set --config\.data\.without="):
         METRICS["anomaly_test_5nn"](SPEC, make("vae", (8, 8, 1)), data_of("digits"))
     with pytest.raises(JaxganError, match="anomaly_test_5nn scores autoencoders"):
@@ -119,6 +118,6 @@ def test_what_has_no_test_split_or_no_class_left_out_is_refused():
 
 
 def test_the_first_images_are_those_of_the_split():
-    source = split_of("a metric", data_of("digits", image_size=4))
+    source = open_test_split("a metric", data_of("digits", image_size=4))
     np.testing.assert_array_equal(first_images("a metric", source, 5), source.arrays()["image"][:5])
     assert source.spec.shape == (4, 4, 1)
