@@ -3,14 +3,18 @@
 Generator: `(z [b, d], labels=None, *, train) -> examples [b, *shape]`, images in [-1, 1].
 Discriminator: `(x [b, *shape], labels=None, *, train) -> logits [b]` float32.
 Encoder: `(x [b, *shape], labels=None, *, train) -> [b, outputs]` float32.
+Translator: `(x [b, *shape], *, train) -> images [b, *shape]`, all in [-1, 1], each made of its own image only.
+Patch discriminator: `(x [b, *shape], *, train) -> logits [b, h', w']` float32, one a patch.
 Fields without a default (`shape`, `num_classes`, `outputs`, `dtype`) come from the data and the recipe; others are
 options.
 """
 
 import flax.linen as nn
 
+from jaxgan.networks.cyclegan import ResNetTranslator
 from jaxgan.networks.dcgan import DCGANDiscriminator, DCGANEncoder, DCGANGenerator
 from jaxgan.networks.mlp import MLPDiscriminator, MLPEncoder, MLPGenerator
+from jaxgan.networks.pix2pix import PatchDiscriminator, UNetTranslator
 from jaxgan.networks.presets import PRESETS
 from jaxgan.networks.r3gan import R3GANDiscriminator, R3GANGenerator
 from jaxgan.networks.resnet import ResNetDiscriminator, ResNetGenerator
@@ -34,5 +38,12 @@ ENCODERS: dict[str, type[nn.Module]] = {
     "dcgan": DCGANEncoder,
     "mlp": MLPEncoder,
 }
+TRANSLATORS: dict[str, type[nn.Module]] = {
+    "resnet": ResNetTranslator,
+    "unet": UNetTranslator,
+}
+PATCH_DISCRIMINATORS: dict[str, type[nn.Module]] = {
+    "patchgan": PatchDiscriminator,
+}
 
-__all__ = ["DISCRIMINATORS", "ENCODERS", "GENERATORS", "PRESETS"]
+__all__ = ["DISCRIMINATORS", "ENCODERS", "GENERATORS", "PATCH_DISCRIMINATORS", "PRESETS", "TRANSLATORS"]

@@ -231,6 +231,60 @@ def batch_norm(train: bool, momentum: float, epsilon: float, kernel_init: InitNa
     return nn.BatchNorm(not train, momentum=momentum, epsilon=epsilon, dtype=dtype, scale_init=scale_init)
 
 
+def instance_norm(x: jax.Array, epsilon: float = 1e-5) -> jax.Array:
+    """Normalises every channel of every example over its own positions; without parameters.
+
+    y = (x - mean x) / sqrt(var x + epsilon), the variance biased
+
+    Args:
+      x: [b, h, w, c]; of one position only the result would be 0, which `check_halvings` refuses.
+      epsilon: above 0.
+
+    Returns:
+      [b, h, w, c] in the dtype of x; the arithmetic is in float32.
+
+    Source: Ulyanov et al. 2016 (arXiv:1607.08022), equation 5.
+    """
+    centred = x.astype(jnp.float32)
+    centred -= jnp.mean(centred, axis=(1, 2), keepdims=True)
+    variance = jnp.mean(jnp.square(centred), axis=(1, 2), keepdims=True)
+    return (centred * jax.lax.rsqrt(variance + epsilon)).astype(x.dtype)
+
+
+def check_halvings(setting: str, halvings: int, least: int, shape: tuple[int, ...], spared: int = 0) -> None:
+    """Refuses halvings that bring instance normalisation to a map of one pixel, of which it would make 0.
+
+    Args:
+      setting: as the user knows it, e.g. `"patchgan: layers"`.
+      halvings: its value: how often a side n becomes ceil(n / 2).
+      least: legal value.
+      shape: (height, width, channels) of the image.
+      spared: of the halvings, the last ones, whose maps are not normalised.
+
+    Raises:
+      JaxganError: it names the setting, its legal values, and the images for which this one would be legal.
+    """
+    height, width, _ = shape
+    most = (max(height, width) - 1).bit_length() - 1 + spared  # as many leave two pixels where it matters
+    if not least <= halvings <= most:
+        wanted = max(halvings, least)
+        legal = f"must be in [{least}, {most}]" if most >= least else "no number is legal"
+        raise JaxganError(
+            f"{setting} is {halvings}, but {legal} for images of {height}x{width}; {wanted} can be had from a side of "
+            f"{2 ** (wanted - spared) + 1} pixels on."
+        )
+
+
+def reflect_pad(x: jax.Array, size: int) -> jax.Array:
+    """Images continued by their mirror images, the edge itself not repeated: [b, h, w, c] -> [b, h + 2 n, w + 2 n, c].
+
+    Args:
+      x: images; where a side is too short it is reflected again and again.
+      size: n, pixels on every side.
+    """
+    return jnp.pad(x, ((0, 0), (size, size), (size, size), (0, 0)), mode="reflect")
+
+
 class Head(nn.Module):
     """Logits from D's features: a linear map, and with labels the projection of the class on the features.
 
