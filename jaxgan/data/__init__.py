@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jaxgan.data import digits, folder, stacked, tfds, toys
+from jaxgan.data import digits, folder, mnist_domains, pairs, stacked, tfds, toys
 from jaxgan.data.feed import Feed, ResidentFeed, StreamingFeed, make_feed
 from jaxgan.data.spec import DataSpec, Example, Source
 from jaxgan.errors import JaxganError
@@ -26,10 +26,14 @@ SOURCES: dict[str, Callable[..., Source]] = {
     "digits": digits.digits,
     "tfds": tfds.tfds,
     "folder": folder.folder,
+    "unpaired": pairs.unpaired,
+    "paired": pairs.paired,
+    "combined": pairs.combined,
     "gaussian": toys.gaussian,
     "ring": toys.ring,
     "grid": toys.grid,
     "stacked_mnist": stacked.stacked_mnist,
+    "mnist_domains": mnist_domains.mnist_domains,
 }
 
 
@@ -38,7 +42,7 @@ def open_source(options: Mapping[str, Any], seed: int) -> Source:
 
     Args:
       options: `{"name": ..., option: value}`; `"tfds:mnist"` names the data set `"mnist"` of the source `"tfds"`.
-      seed: the run's; sets that are drawn (gaussian, ring, grid, stacked_mnist) are drawn from it.
+      seed: the run's; sets that are drawn (gaussian, ring, grid, stacked_mnist, mnist_domains) are drawn from it.
 
     Raises:
       JaxganError: an unknown name or option, or data that is missing or unusable.

@@ -161,12 +161,12 @@ def _common_shape(
     others = [f"{name} ({_text(other.size)})" for name, other in headers.items() if other.size != size]
     if others and image_size == 0:
         raise JaxganError(
-            f"images differ in size: {first} ({_text(size)}) and {_listing(others, shown=1)}.\n"
+            f"images differ in size: {first} ({_text(size)}) and {listing(others, shown=1)}.\n"
             "Set config.data.image_size, and config.data.resize to crop, stretch or pad."
         )
     if others and resize == "exact":
         raise JaxganError(
-            f"{len(others)} of {len(headers)} images are not {_text(size)}: {_listing(others)}.\n"
+            f"{len(others)} of {len(headers)} images are not {_text(size)}: {listing(others)}.\n"
             "Set config.data.resize to crop, stretch or pad, or another config.data.image_size."
         )
     colour = any(header.colour for header in headers.values())
@@ -178,7 +178,7 @@ def _report(failures: Mapping[str, str], readable: int, broken: Literal["refuse"
     if not failures:
         return
     reasons = [f"{name} ({reason})" for name, reason in sorted(failures.items())]
-    text = f"{len(failures)} of {len(failures) + readable} images cannot be read: {_listing(reasons)}."
+    text = f"{len(failures)} of {len(failures) + readable} images cannot be read: {listing(reasons)}."
     if not readable:
         raise JaxganError(text)
     if broken == "refuse":
@@ -193,7 +193,7 @@ def _classes(names: Sequence[str]) -> tuple[tuple[str, ...], dict[str, int]]:
         return (), {}
     if loose:
         raise JaxganError(
-            f"{len(loose)} of {len(names)} images lie beside the class folders: {_listing(loose)}.\n"
+            f"{len(loose)} of {len(names)} images lie beside the class folders: {listing(loose)}.\n"
             "Move them into a folder each class, or move all images out of the folders for a set without classes."
         )
     class_of = {name: name.partition("/")[0] for name in names}
@@ -212,7 +212,8 @@ def _classes(names: Sequence[str]) -> tuple[tuple[str, ...], dict[str, int]]:
     return class_names, {name: label[class_name] for name, class_name in class_of.items()}
 
 
-def _listing(items: Sequence[str], shown: int = _SHOWN) -> str:
+def listing(items: Sequence[str], shown: int = _SHOWN) -> str:
+    """The first names of a list, then a count of the others."""
     more = len(items) - shown
     return ", ".join(items[:shown]) + (f" and {more} more" if more > 0 else "")
 

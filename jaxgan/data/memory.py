@@ -14,16 +14,24 @@ _ALIGNMENT = 64  # bytes; what XLA asks of a host array before it uses it in pla
 class ArraySource:
     """Examples held as arrays."""
 
-    def __init__(self, images: np.ndarray, labels: np.ndarray | None = None, class_names: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        images: np.ndarray,
+        labels: np.ndarray | None = None,
+        class_names: tuple[str, ...] = (),
+        others: np.ndarray | None = None,
+    ) -> None:
         """Wraps the arrays, without a copy.
 
         Args:
           images: `[n, h, w, c]` uint8, or points `[n, d]` float32.
           labels: `[n]` integers, indices into `class_names`; none for a set without classes.
           class_names: one name a class.
+          others: `[n, h, w, c]` uint8, the second parts of examples that are pairs; none where they are not.
         """
-        self.spec = DataSpec(images.shape[1:], images.dtype.name, class_names, len(images))
-        self._arrays = {"image": images}
+        other = () if others is None else others.shape[1:]
+        self.spec = DataSpec(images.shape[1:], images.dtype.name, class_names, len(images), other)
+        self._arrays = {"image": images} | ({} if others is None else {"other": others})
         if labels is not None:
             self._arrays["label"] = labels.astype(np.int32)
 
@@ -66,3 +74,9 @@ def stack(examples: Iterable[Example], spec: DataSpec, count: int) -> dict[str, 
         for key, array in arrays.items():
             array[row] = example[key]
     return arrays
+
+
+def read(source: Source, positions: Sequence[int]) -> list[Example]:
+    """The examples at these positions, together where the source can read so."""
+    together = getattr(source, "__getitems__", None)
+    return together(positions) if together else [source[position] for position in positions]

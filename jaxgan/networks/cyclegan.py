@@ -70,7 +70,7 @@ class ResNetTranslator(nn.Module):
 
         x, sizes = activate(conv(self.width, 7, 1, "VALID")(reflect_pad(x, 3))), []
         for _ in range(self.halvings):
-            sizes.append(x.shape[1:3])
+            sizes.append((x.shape[1], x.shape[2]))
             x = activate(conv(2 * x.shape[-1], 3, 2, "SAME")(x))
         for _ in range(self.blocks):
             x = residual(x)

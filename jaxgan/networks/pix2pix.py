@@ -71,13 +71,14 @@ class UNetTranslator(nn.Module):
             x = Conv(self.width * multiplier, 4, 2, "SAME", not normalised, init, self.dtype)(x)
             x = instance_norm(x) if normalised else x
         for level in range(last, 0, -1):
-            size, features = above[level].shape[1:3], above[level].shape[-1]
-            x = ConvTranspose(features, 4, 2, size, False, init, self.dtype)(nn.relu(x))
+            _, height, width, features = above[level].shape
+            x = ConvTranspose(features, 4, 2, (height, width), False, init, self.dtype)(nn.relu(x))
             x = instance_norm(x)
             if last - level < DROPPED:
                 x = nn.Dropout(self.dropout, deterministic=not train, rng_collection="noise")(x)
             x = jnp.concatenate([x, above[level]], axis=-1)
-        x = ConvTranspose(self.shape[-1], 4, 2, self.shape[:2], True, init, self.dtype)(nn.relu(x))
+        height, width, channels = self.shape
+        x = ConvTranspose(channels, 4, 2, (height, width), True, init, self.dtype)(nn.relu(x))
         return jnp.tanh(x.astype(jnp.float32))
 
 
@@ -114,7 +115,7 @@ class PatchDiscriminator(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-        """Images [b, *shape] in [-1, 1] -> logits [b, h', w'] float32, h' = ceil(h / 2^layers), w' = ceil(w / 2^layers)."""
+        """Images [b, *shape] in [-1, 1] -> logits [b, ceil(h / 2^layers), ceil(w / 2^layers)] float32."""
         init = INITIALISERS[self.kernel_init]
         for level in range(self.layers + 1):
             features, stride = self.width * min(2**level, WIDEST), 2 if level < self.layers else 1

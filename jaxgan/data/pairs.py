@@ -1,0 +1,220 @@
+"""Images in pairs, {"image", "other"}: of two domains that chance brings together, or an image and what it becomes."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from jaxgan.data import images
+from jaxgan.data.files import open_files
+from jaxgan.data.folder import folder, listing
+from jaxgan.data.memory import read
+from jaxgan.data.order import indices
+from jaxgan.data.spec import DataSpec, Example, Source
+from jaxgan.errors import JaxganError
+
+
+def unpaired(
+    seed: int,
+    *,
+    data_dir: str = "",
+    first: str = "trainA",
+    second: str = "trainB",
+    image_size: images.ImageSize = 0,
+    resize: images.Resize = "crop",
+    channels: Literal[0, 1, 3] = 0,
+    broken: Literal["refuse", "skip"] = "refuse",
+    memory_gib: float = 4.0,
+) -> Source:
+    """Two sub-folders of a directory or `.zip`, a domain each: `"image"` of the first, `"other"` of the second.
+
+    Of the larger domain each image stands in one pair; of the other they come in turn, in one random order after
+    another. Which two meet in a pair is chance, and fixed.
+
+    Args:
+      seed: of that chance.
+      data_dir: the directory, or the `.zip`.
+      first: sub-folder of domain A: "trainA" of CycleGAN's published sets, "train/horse" of a set of class folders.
+      second: of domain B.
+      image_size: as of `folder`, like all that follow, which hold for both domains.
+      resize: how an image is fitted to `image_size`.
+      channels: 1 or 3; 0 = 3 if any image of the domain is stored with colour, otherwise 1.
+      broken: "refuse" or "skip" unreadable images.
+      memory_gib: for both together.
+
+    Raises:
+      JaxganError: as of `folder`, or domains that differ in size or channels.
+    """
+    a, b = _sides(
+        data_dir,
+        first,
+        second,
+        dict(image_size=image_size, resize=resize, channels=channels, broken=broken),
+        memory_gib,
+    )
+    size = max(a.spec.size, b.spec.size)
+    rows = [indices(seed, 0, size, domain.spec.size) for domain in (a, b)]
+    rows[b.spec.size > a.spec.size] = np.arange(size)
+    return PairSource(a, b, np.stack(rows, axis=1))
+
+
+def paired(
+    seed: int,
+    *,
+    data_dir: str = "",
+    first: str = "A/train",
+    second: str = "B/train",
+    image_size: images.ImageSize = 0,
+    resize: images.Resize = "crop",
+    channels: Literal[0, 1, 3] = 0,
+    memory_gib: float = 4.0,
+) -> Source:
+    """Two sub-folders of a directory or `.zip` with equal file names: `"image"` of the first, `"other"` of the second.
+
+    Args:
+      seed: not used; the set is fixed.
+      data_dir: the directory, or the `.zip`.
+      first: sub-folder of what is given.
+      second: sub-folder of what it is to become.
+      image_size: as of `folder`, like all that follow, which hold for both.
+      resize: how an image is fitted to `image_size`; the two of a pair are cut alike if their proportions are the same.
+      channels: 1 or 3; 0 = 3 if any image of the sub-folder is stored with colour, otherwise 1.
+      memory_gib: for both together.
+
+    Raises:
+      JaxganError: files without a partner, or as of `unpaired`.
+    """
+    names = [set(open_files(data_dir, split).names) for split in (first, second)]
+    for split, other, alone in ((first, second, names[0] - names[1]), (second, first, names[1] - names[0])):
+        if alone:
+            raise JaxganError(
+                f"{len(alone)} of the images in {split} have no partner of the same name in {other}: "
+                f"{listing(sorted(alone))}."
+            )
+    a, b = _sides(data_dir, first, second, dict(image_size=image_size, resize=resize, channels=channels), memory_gib)
+    each = np.arange(a.spec.size)  # a folder is sorted by name
+    return PairSource(a, b, np.stack([each, each], axis=1))
+
+
+def combined(
+    seed: int,
+    *,
+    data_dir: str = "",
+    split: str = "train",
+    direction: Literal["AtoB", "BtoA"] = "AtoB",
+    image_size: images.ImageSize = 0,
+    resize: Literal["stretch", "exact"] = "stretch",
+    channels: Literal[0, 1, 3] = 0,
+    broken: Literal["refuse", "skip"] = "refuse",
+    memory_gib: float = 4.0,
+) -> Source:
+    """A directory or `.zip` of images each of which is a pair side by side, as pix2pix's published sets are.
+
+    Args:
+      seed: not used; the set is fixed.
+      data_dir: the directory, or the `.zip`.
+      split: sub-folder that holds the images; "" = `data_dir` itself.
+      direction: "AtoB" makes `"image"` of the left half and `"other"` of the right one, "BtoA" the reverse.
+      image_size: of a half: 0 = as they are; n = n x n; or (height, width).
+      resize: "stretch" changes the proportions where it must; "exact" refuses another size.
+      channels: as of `folder`, like all that follow.
+      broken: "refuse" or "skip" unreadable images.
+      memory_gib: a decoded set up to this size stays in memory.
+
+    Raises:
+      JaxganError: as of `folder`, or a width that cannot be halved.
+    """
+    height, width = images.target_size(image_size, native=(0, 0))
+    whole = folder(
+        seed,
+        data_dir=data_dir,
+        split=split,
+        image_size=(height, 2 * width) if image_size else 0,
+        resize=resize,
+        channels=channels,
+        broken=broken,
+        memory_gib=memory_gib,
+    )
+    if whole.spec.shape[1] % 2:
+        raise JaxganError(
+            f"images of {_size(whole.spec)} do not fall into two halves of equal width; set config.data.image_size to "
+            "that of a half."
+        )
+    return _HalvesSource(whole, ("image", "other") if direction == "AtoB" else ("other", "image"))
+
+
+class PairSource:
+    """Pairs of the images of two sources.
+
+    Attributes:
+      spec: of the pairs.
+    """
+
+    def __init__(self, first: Source, second: Source, rows: np.ndarray) -> None:
+        """Reads nothing yet.
+
+        Args:
+          first: of `"image"`.
+          second: of `"other"`.
+          rows: int64 `[n, 2]`, the positions that make each pair.
+        """
+        self.spec = first.spec._replace(class_names=(), size=len(rows), other=second.spec.shape)
+        self._sides, self._rows = {"image": first, "other": second}, rows
+
+    def __getitem__(self, index: int) -> Example:
+        """Pair `index`."""
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Example]:
+        """Several pairs."""
+        rows = self._rows[list(indices)]
+        sides = [read(side, column.tolist()) for side, column in zip(self._sides.values(), rows.T, strict=True)]
+        return [{"image": image["image"], "other": other["image"]} for image, other in zip(*sides, strict=True)]
+
+    def arrays(self) -> Example:
+        """All pairs, stacked."""
+        sides = zip(self._sides.items(), self._rows.T, strict=True)
+        return {key: side.arrays()["image"][column] for (key, side), column in sides}
+
+
+class _HalvesSource:
+    """Pairs that stand side by side in one image; `keys` names the left half and the right one."""
+
+    def __init__(self, whole: Source, keys: tuple[str, str]) -> None:
+        height, width, channels = whole.spec.shape
+        half = (height, width // 2, channels)
+        self.spec = whole.spec._replace(shape=half, other=half, class_names=())
+        self._whole, self._keys = whole, keys
+
+    def __getitem__(self, index: int) -> Example:
+        return self._cut(self._whole[index]["image"])
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Example]:
+        return [self._cut(example["image"]) for example in read(self._whole, indices)]
+
+    def arrays(self) -> Example:
+        return {key: np.ascontiguousarray(half) for key, half in self._cut(self._whole.arrays()["image"]).items()}
+
+    def _cut(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
+        return dict(zip(self._keys, np.split(pixels, 2, axis=-2), strict=True))
+
+
+def _sides(data_dir: str, first: str, second: str, options: dict[str, Any], memory_gib: float) -> tuple[Source, Source]:
+    """Two sub-folders whose images are of one shape."""
+    a, b = (
+        folder(0, data_dir=data_dir, split=split, memory_gib=memory_gib / 2, **options) for split in (first, second)
+    )
+    if a.spec.shape[2] != b.spec.shape[2]:
+        raise JaxganError(
+            f"the images in {first} have {a.spec.shape[2]} channels, those in {second} {b.spec.shape[2]}; set "
+            "config.data.channels=3, which makes grey ones RGB, or 1."
+        )
+    if a.spec.shape != b.spec.shape:
+        raise JaxganError(
+            f"the images in {first} are {_size(a.spec)}, those in {second} {_size(b.spec)}; set config.data.image_size."
+        )
+    return a, b
+
+
+def _size(spec: DataSpec) -> str:
+    return f"{spec.shape[0]}x{spec.shape[1]}"
