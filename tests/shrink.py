@@ -14,6 +14,7 @@ NARROW: dict[str, Any] = dict(
     hidden=lambda hidden: tuple(min(width, 4) for width in hidden),
     latent_size=lambda size: min(size, 8),  # one a block, where each has its own
     blocks=1,
+    layers=1,
     group_size=2,
     channel_max=4,
     w_dim=4,
@@ -30,6 +31,7 @@ SLOW = (
     "likelihood1k_test_iw1000",
     "modes26k_stacked_mnist",
     "reconstruction10k_test",
+    "translation10k_mnist",
 )
 
 
@@ -45,10 +47,10 @@ def shrink(config: Mapping[str, Any]) -> Settings:
             for key in thing.keys() & NARROW.keys():
                 thing[key] = NARROW[key](thing[key]) if callable(NARROW[key]) else NARROW[key]
     for player, ends, side in (("generator", slice(-2, None), SIDE), ("discriminator", slice(2), SIDE // 2)):
-        if settings.get(player, {}).get("name") in ("resnet", "r3gan"):
+        if settings.get(player, {}).get("name") in ("resnet", "r3gan") and "multipliers" in settings[player]:
             _shorten(settings[player], ends, side)
     data = settings["data"]
-    if data["name"].startswith("tfds:") or data["name"] == "stacked_mnist":
+    if data["name"].startswith("tfds:") or data["name"] in ("stacked_mnist", "mnist_domains"):
         data["split"] = data["split"].partition("+")[0] + "[:16]"
     return settings
 

@@ -11,6 +11,7 @@ from jaxgan.evaluation.metric import Metric, Subject
 from jaxgan.evaluation.mixtures import modes2500_grid, modes2500_ring
 from jaxgan.evaluation.mnist import classes10k_mnist, modes26k_stacked_mnist
 from jaxgan.evaluation.reconstructions import reconstruction10k_test
+from jaxgan.evaluation.translation import translation10k_mnist
 from jaxgan.systems import System
 
 METRICS: dict[str, Callable[[DataSpec, System, Mapping[str, Any]], Metric]] = {
@@ -23,6 +24,7 @@ METRICS: dict[str, Callable[[DataSpec, System, Mapping[str, Any]], Metric]] = {
     "modes26k_stacked_mnist": modes26k_stacked_mnist,
     "reconstruction10k_test": reconstruction10k_test,
     "svm1k_digits": svm1k_digits,
+    "translation10k_mnist": translation10k_mnist,
 }
 """Name -> `(spec of the data, system that is trained, resolved settings of the data) -> Metric`."""
 

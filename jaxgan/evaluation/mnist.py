@@ -46,7 +46,7 @@ def classes10k_mnist(spec: DataSpec, system: System, data: Mapping[str, Any]) ->
     name = re.fullmatch(r"tfds:(mnist(:.+)?)", data["name"])
     if name is None:
         raise wrong_data("classes10k_mnist", "tfds:mnist", data)
-    reference = _reference(name[1], data)
+    reference = load_reference(name[1], data)
 
     def score(examples: np.ndarray, labels: np.ndarray) -> dict[str, float]:
         judged = mnist_classifier.probabilities(reference.weights, to_digits(examples))
@@ -95,7 +95,7 @@ def modes26k_stacked_mnist(spec: DataSpec, system: System, data: Mapping[str, An
     check_samples("modes26k_stacked_mnist", system)
     if data["name"] != "stacked_mnist":
         raise wrong_data("modes26k_stacked_mnist", "stacked_mnist", data)
-    reference = _reference("mnist", data)
+    reference = load_reference("mnist", data)
 
     def score(examples: np.ndarray, labels: np.ndarray) -> dict[str, float]:
         found = mnist_classifier.probabilities(reference.weights, to_digits(examples)).argmax(axis=1)
@@ -118,12 +118,13 @@ def to_digits(examples: np.ndarray) -> np.ndarray:
     return np.stack([images.fit(Image.fromarray(digit[..., 0]), (SIDE, SIDE, 1), "stretch") for digit in digits])
 
 
-class _Reference(NamedTuple):
+class Reference(NamedTuple):
     """The classifier, and what it says of the real test digits at the size that the run works at.
 
     Attributes:
       weights: of the classifier.
       shares: of the classes in the train split, [10].
+      test_labels: of the test digits, in their order, int32 [10000].
       test_accuracy: share of the test digits that it gets right.
       test_confident: share of the test digits that get a probability over 0.9.
       protocol: what decides all this.
@@ -131,12 +132,18 @@ class _Reference(NamedTuple):
 
     weights: Weights
     shares: np.ndarray
+    test_labels: np.ndarray
     test_accuracy: float
     test_confident: float
     protocol: dict[str, Any]
 
 
-def _reference(dataset: str, data: Mapping[str, Any]) -> _Reference:
+def load_reference(dataset: str, data: Mapping[str, Any]) -> Reference:
+    """The reference for runs on this data set of tensorflow-datasets, with these settings of where and how large.
+
+    Raises:
+      JaxganError: MNIST is not prepared.
+    """
     train = tfds(0, dataset, split="train", data_dir=data["data_dir"]).arrays()
     size = {key: data[key] for key in ("data_dir", "image_size", "resize")}
     test = tfds(0, dataset, split="test", **size).arrays()
@@ -151,9 +158,10 @@ def _reference(dataset: str, data: Mapping[str, Any]) -> _Reference:
         "resize": "PIL's Lanczos, antialiased, to 28x28",
         "quantisation": "uint8",
     }
-    return _Reference(
+    return Reference(
         weights=weights,
         shares=np.bincount(train["label"], minlength=10) / len(train["label"]),
+        test_labels=test["label"],
         test_accuracy=float(np.mean(judged.argmax(axis=1) == test["label"])),
         test_confident=float(np.mean(judged.max(axis=1) > CONFIDENT)),
         protocol=protocol,

@@ -8,7 +8,9 @@ import jax
 
 from jaxgan.data.spec import DataSpec
 from jaxgan.systems.autoencoder import Autoencoder
+from jaxgan.systems.cyclegan import CycleGan
 from jaxgan.systems.gan import Gan
+from jaxgan.systems.pix2pix import Pix2Pix
 from jaxgan.systems.vae import Vae
 
 
@@ -107,7 +109,13 @@ class Previewing(System, Protocol):
         ...
 
 
-SYSTEMS: dict[str, Any] = {"autoencoder": Autoencoder, "gan": Gan, "vae": Vae}
+SYSTEMS: dict[str, Any] = {
+    "autoencoder": Autoencoder,
+    "cyclegan": CycleGan,
+    "gan": Gan,
+    "pix2pix": Pix2Pix,
+    "vae": Vae,
+}
 
 
 def build_system(config: Mapping[str, Any], spec: DataSpec) -> System:
@@ -122,9 +130,11 @@ def build_system(config: Mapping[str, Any], spec: DataSpec) -> System:
 __all__ = [
     "SYSTEMS",
     "Autoencoder",
+    "CycleGan",
     "Encoding",
     "Gan",
     "Generative",
+    "Pix2Pix",
     "Previewing",
     "System",
     "Translating",

@@ -45,7 +45,7 @@ from jaxgan.systems.gan_updates import (
 from jaxgan.systems.inputs import gaussian_latents, numbered, scaled
 from jaxgan.systems.judging import Judge, Memory, Metrics, blank_memory
 from jaxgan.systems.packing import packed_shape
-from jaxgan.systems.players import SPECTRAL, Player, Variables, new_player, train_pass
+from jaxgan.systems.players import SPECTRAL, Player, Variables, new_players, scaled, train_pass
 
 Batch = Mapping[str, Any]
 
@@ -205,17 +205,14 @@ class Gan:
 
     def init(self, key: jax.Array, batch: Batch) -> GanState:
         """A state at step 0; the shapes of the parameters follow from the recipe, the batch is not looked at."""
-        generator, discriminator = (
-            module.init(player_key, *arguments, train=False)
-            for player_key, (module, arguments) in zip(jax.random.split(key), self.networks().values(), strict=True)
-        )
-        g_player = new_player(generator, self.generator_optimizer)
+        optimizers = (self.generator_optimizer, self.discriminator_optimizer)
+        generator, discriminator = new_players(self.networks(), optimizers, key)
         return GanState(
             step=jnp.zeros((), jnp.int32),
-            generator=g_player,
-            discriminator=new_player(discriminator, self.discriminator_optimizer),
+            generator=generator,
+            discriminator=discriminator,
             # a copy: a buffer that stands in the state twice cannot be donated
-            average=jax.tree.map(jnp.copy, g_player.variables),
+            average=jax.tree.map(jnp.copy, generator.variables),
             memory=blank_memory(),
         )
 

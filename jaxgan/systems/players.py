@@ -1,11 +1,12 @@
 """What a player of an adversarial game has: its arrays, its pass in training, its optimizer's step."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import flax
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 import optax
 
 Variables = Mapping[str, Any]
@@ -42,10 +43,28 @@ class Pass(NamedTuple):
     classes: jax.Array | None
 
 
+def scaled(images: jax.Array) -> jax.Array:
+    """Examples as the networks take them: uint8 0..255 becomes float32 in [-1, 1], anything else stays as it is."""
+    return images.astype(jnp.float32) / 127.5 - 1 if images.dtype == jnp.uint8 else images
+
+
 def new_player(variables: Variables, optimizer: optax.GradientTransformation) -> Player:
     """A player at the start of training, of what Linen's `init` returned."""
     statistics = {name: values for name, values in variables.items() if name not in ("params", CLASSES)}
     return Player(variables["params"], statistics, optimizer.init(variables["params"]))
+
+
+def new_players(
+    networks: Mapping[str, tuple[nn.Module, tuple[Any, ...]]],
+    optimizers: Iterable[optax.GradientTransformation],
+    key: jax.Array,
+) -> list[Player]:
+    """Players of a system's `networks()`, with an optimizer each, at the start of training; drawn with a key each."""
+    keys = jax.random.split(key, len(networks))
+    return [
+        new_player(module.init(key, *arguments, train=False), optimizer)
+        for key, (module, arguments), optimizer in zip(keys, networks.values(), optimizers, strict=True)
+    ]
 
 
 def train_pass(

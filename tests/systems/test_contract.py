@@ -19,9 +19,12 @@ from jaxgan.systems import SYSTEMS, Encoding, Generative, Previewing, System, Tr
 from jaxgan.systems.players import Player
 
 DIGITS = DataSpec((SIDE, SIDE, 1), "uint8", tuple("0123456789"), 100)
+PAIRS = DataSpec((SIDE, SIDE, 3), "uint8", (), 100, (SIDE, SIDE, 3))
 ROWS = {
     "autoencoder": ("mnist_autoencoder", DIGITS),
+    "cyclegan": ("mnist_cyclegan", PAIRS),
     "gan": ("digits_cgan", DIGITS),
+    "pix2pix": ("mnist_pix2pix", PAIRS),
     "vae": ("mnist_vae", DIGITS),
 }
 """Of every kind of system one of its recipes, and data for it."""

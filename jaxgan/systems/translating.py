@@ -1,0 +1,105 @@
+"""What CycleGAN and pix2pix share: what they are made of, and a D that judges patches of images."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxgan.data.spec import DataSpec
+from jaxgan.errors import JaxganError
+from jaxgan.networks import PATCH_DISCRIMINATORS, TRANSLATORS
+from jaxgan.objectives import OBJECTIVES, Objective
+from jaxgan.optim import OPTIMIZERS
+from jaxgan.registry import build, complete
+from jaxgan.systems.players import Player, stepped
+
+Metrics = dict[str, jax.Array]
+
+PARTS: dict[str, Any] = {
+    "generator": TRANSLATORS,
+    "discriminator": PATCH_DISCRIMINATORS,
+    "objective": OBJECTIVES,
+    "generator_optimizer": OPTIMIZERS,
+    "discriminator_optimizer": OPTIMIZERS,
+}
+
+SHOWN = 12
+"""Images that a preview shows, a column each."""
+
+
+def built(system: type, config: Mapping[str, Any], spec: DataSpec, judged: tuple[int, ...]) -> dict[str, Any]:
+    """Parts and options of a system of pairs, as its constructor takes them.
+
+    Args:
+      system: its class.
+      config: resolved settings.
+      spec: of the data.
+      judged: shape of what D sees.
+
+    Raises:
+      JaxganError: the data has no pairs, or pairs of two shapes, or a part refuses the shape.
+    """
+    name = config["system"]["name"]
+    if not spec.other:
+        raise JaxganError(
+            f"config.system={name} learns from pairs of images, which config.data={config['data']['name']} does not "
+            "give; set --config.data.name to unpaired, paired, combined or mnist_domains."
+        )
+    if spec.other != spec.shape:
+        raise JaxganError(
+            f"config.system={name} translates between images of one shape, not between {spec.shape} and {spec.other}."
+        )
+    options = complete(config["system"], {name: system}, "config.system")
+    seen = dict(shape=spec.shape, dtype=jnp.dtype(config["precision"]), images_per_update=config["batch_size"])
+    given = {"discriminator": seen | dict(shape=judged)}
+    parts = {key: build(config[key], table, f"config.{key}", **given.get(key, seen)) for key, table in PARTS.items()}
+    return parts | {"shape": spec.shape} | {key: value for key, value in options.items() if key != "name"}
+
+
+def translated(generator: nn.Module, params: Any, images: jax.Array, key: jax.Array) -> jax.Array:
+    """Images [b, *shape] that a generator makes of others in training; the key is of its dropout."""
+    return jnp.asarray(generator.apply({"params": params}, images, train=True, rngs={"noise": key}))
+
+
+def patch_logits(discriminator: nn.Module, params: Any, images: jax.Array) -> jax.Array:
+    """What D says of every patch of images [b, *judged]: [b h' w'] float32, so that each patch is an example.
+
+    An objective's mean over them is the one over images and positions, as all have as many patches.
+    """
+    return jnp.asarray(discriminator.apply({"params": params}, images, train=True)).reshape(-1)
+
+
+def adversarial_loss(
+    objective: Objective, discriminator: nn.Module, params: Any, real: jax.Array, fake: jax.Array, key: jax.Array
+) -> jax.Array:
+    """What G pays for fakes that D tells from real ones, float32 []."""
+    on_real, on_fake = (patch_logits(discriminator, params, images) for images in (real, fake))
+    return jnp.mean(objective.generator(on_real, on_fake, key))
+
+
+def update_discriminator(
+    objective: Objective,
+    discriminator: nn.Module,
+    player: Player,
+    optimizer: optax.GradientTransformation,
+    real: jax.Array,
+    fake: jax.Array,
+    key: jax.Array,
+) -> tuple[Player, jax.Array, jax.Array, jax.Array]:
+    """One update of D; gives the player, its loss and its mean logits of real and of generated patches, float32 []."""
+
+    def loss_of(params: Any) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+        on_real, on_fake = (patch_logits(discriminator, params, images) for images in (real, fake))
+        loss = jnp.mean(objective.discriminator(on_real, on_fake, key))
+        return loss, (jnp.mean(on_real), jnp.mean(on_fake))
+
+    (loss, logits), gradients = jax.value_and_grad(loss_of, has_aux=True)(player.params)
+    return stepped(player, gradients, player.statistics, optimizer), loss, *logits
+
+
+def distance(x: jax.Array, y: jax.Array) -> jax.Array:
+    """Mean absolute difference of pixels, the papers' L1 norm, float32 []."""
+    return jnp.mean(jnp.abs(x - y))
