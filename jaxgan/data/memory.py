@@ -74,9 +74,3 @@ def stack(examples: Iterable[Example], spec: DataSpec, count: int) -> dict[str, 
         for key, array in arrays.items():
             array[row] = example[key]
     return arrays
-
-
-def read(source: Source, positions: Sequence[int]) -> list[Example]:
-    """The examples at these positions, together where the source can read so."""
-    together = getattr(source, "__getitems__", None)
-    return together(positions) if together else [source[position] for position in positions]

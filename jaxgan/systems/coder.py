@@ -14,7 +14,7 @@ import optax
 from jaxgan.data.spec import DataSpec
 from jaxgan.errors import JaxganError, check_range
 from jaxgan.registry import build, complete
-from jaxgan.systems.players import Player, new_player, stepped, train_pass
+from jaxgan.systems.players import Player, new_players, stepped, train_pass
 
 Metrics = dict[str, jax.Array]
 Networks = dict[str, tuple[nn.Module, tuple[Any, ...]]]
@@ -55,11 +55,7 @@ class Coder:
 
     def init(self, key: jax.Array, networks: Networks) -> CoderState:
         """A state at step 0."""
-        encoder, decoder = (
-            new_player(module.init(own, *arguments, train=False), self.optimizer)
-            for own, (module, arguments) in zip(jax.random.split(key), networks.values(), strict=True)
-        )
-        return CoderState(jnp.zeros((), jnp.int32), encoder, decoder)
+        return CoderState(jnp.zeros((), jnp.int32), *new_players(networks, [self.optimizer] * 2, key))
 
     def encode(self, state: CoderState, images: jax.Array) -> jax.Array:
         """Images [b, *shape] in [-1, 1] -> [b, outputs], as trained networks are used."""

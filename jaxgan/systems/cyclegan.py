@@ -25,7 +25,8 @@ import optax
 from jaxgan.data.spec import DataSpec
 from jaxgan.errors import check_range
 from jaxgan.objectives import Objective
-from jaxgan.systems.players import Player, new_players, scaled, stepped
+from jaxgan.systems.inputs import scaled
+from jaxgan.systems.players import Player, new_players, stepped
 from jaxgan.systems.pools import Pool, empty_pool, exchanged
 from jaxgan.systems.translating import (
     PARTS,

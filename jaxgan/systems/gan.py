@@ -45,7 +45,7 @@ from jaxgan.systems.gan_updates import (
 from jaxgan.systems.inputs import gaussian_latents, numbered, scaled
 from jaxgan.systems.judging import Judge, Memory, Metrics, blank_memory
 from jaxgan.systems.packing import packed_shape
-from jaxgan.systems.players import SPECTRAL, Player, Variables, new_players, scaled, train_pass
+from jaxgan.systems.players import SPECTRAL, Player, Variables, new_players, train_pass
 
 Batch = Mapping[str, Any]
 

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import flax
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 import optax
 
 Variables = Mapping[str, Any]
@@ -41,11 +40,6 @@ class Pass(NamedTuple):
     output: jax.Array
     statistics: Variables
     classes: jax.Array | None
-
-
-def scaled(images: jax.Array) -> jax.Array:
-    """Examples as the networks take them: uint8 0..255 becomes float32 in [-1, 1], anything else stays as it is."""
-    return images.astype(jnp.float32) / 127.5 - 1 if images.dtype == jnp.uint8 else images
 
 
 def new_player(variables: Variables, optimizer: optax.GradientTransformation) -> Player:
