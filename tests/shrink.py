@@ -27,6 +27,7 @@ NARROW: dict[str, Any] = dict(
 SLOW = (
     "anomaly_test_5nn",
     "classes10k_mnist",
+    "codes10k_mnist",
     "elbo10k_test",
     "likelihood1k_test_iw1000",
     "modes26k_stacked_mnist",

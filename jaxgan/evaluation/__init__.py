@@ -5,6 +5,7 @@ from typing import Any
 
 from jaxgan.data.spec import DataSpec
 from jaxgan.evaluation.anomalies import anomaly_test_5nn
+from jaxgan.evaluation.codes import codes10k_mnist
 from jaxgan.evaluation.digits import svm1k_digits
 from jaxgan.evaluation.likelihoods import elbo10k_test, likelihood1k_test_iw1000
 from jaxgan.evaluation.metric import Metric, Subject
@@ -19,6 +20,7 @@ METRICS: dict[str, Callable[[DataSpec, System, Mapping[str, Any]], Metric]] = {
     "classes10k_mnist": classes10k_mnist,
     "elbo10k_test": elbo10k_test,
     "likelihood1k_test_iw1000": likelihood1k_test_iw1000,
+    "codes10k_mnist": codes10k_mnist,
     "modes2500_grid": modes2500_grid,
     "modes2500_ring": modes2500_ring,
     "modes26k_stacked_mnist": modes26k_stacked_mnist,

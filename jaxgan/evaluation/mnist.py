@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from jaxgan.data import images
-from jaxgan.data.spec import DataSpec
+from jaxgan.data.spec import DataSpec, Example
 from jaxgan.data.tfds import tfds
 from jaxgan.evaluation import mnist_classifier
 from jaxgan.evaluation.divergences import kl_divergence
@@ -43,10 +43,7 @@ def classes10k_mnist(spec: DataSpec, system: System, data: Mapping[str, Any]) ->
       JaxganError: the run was trained on something else, or MNIST is not prepared.
     """
     check_samples("classes10k_mnist", system)
-    name = re.fullmatch(r"tfds:(mnist(:.+)?)", data["name"])
-    if name is None:
-        raise wrong_data("classes10k_mnist", "tfds:mnist", data)
-    reference = load_reference(name[1], data)
+    reference = load_reference(mnist_of("classes10k_mnist", data), data)
 
     def score(examples: np.ndarray, labels: np.ndarray) -> dict[str, float]:
         judged = mnist_classifier.probabilities(reference.weights, to_digits(examples))
@@ -118,31 +115,44 @@ def to_digits(examples: np.ndarray) -> np.ndarray:
     return np.stack([images.fit(Image.fromarray(digit[..., 0]), (SIDE, SIDE, 1), "stretch") for digit in digits])
 
 
+def mnist_of(metric: str, data: Mapping[str, Any]) -> str:
+    """The data set of a run on MNIST, as tensorflow-datasets names it, version included.
+
+    Raises:
+      JaxganError: the run's settings of the data name something else.
+    """
+    name = re.fullmatch(r"tfds:(mnist(:.+)?)", data["name"])
+    if name is None:
+        raise wrong_data(metric, "tfds:mnist", data)
+    return name[1]
+
+
 class Reference(NamedTuple):
     """The classifier, and what it says of the real test digits at the size that the run works at.
 
     Attributes:
       weights: of the classifier.
+      test: the test digits: `image` uint8 [n, h, w, 1], `label` int32 [n].
       shares: of the classes in the train split, [10].
-      test_labels: of the test digits, in their order, int32 [10000].
       test_accuracy: share of the test digits that it gets right.
       test_confident: share of the test digits that get a probability over 0.9.
       protocol: what decides all this.
     """
 
     weights: Weights
+    test: Example
     shares: np.ndarray
-    test_labels: np.ndarray
     test_accuracy: float
     test_confident: float
     protocol: dict[str, Any]
 
 
 def load_reference(dataset: str, data: Mapping[str, Any]) -> Reference:
-    """The reference for runs on this data set of tensorflow-datasets, with these settings of where and how large.
+    """The reference of a data set of digits, for a run with these settings of its data; the classifier is trained if it
+    has not been before.
 
     Raises:
-      JaxganError: MNIST is not prepared.
+      JaxganError: the data set is not prepared.
     """
     train = tfds(0, dataset, split="train", data_dir=data["data_dir"]).arrays()
     size = {key: data[key] for key in ("data_dir", "image_size", "resize")}
@@ -160,8 +170,8 @@ def load_reference(dataset: str, data: Mapping[str, Any]) -> Reference:
     }
     return Reference(
         weights=weights,
+        test=test,
         shares=np.bincount(train["label"], minlength=10) / len(train["label"]),
-        test_labels=test["label"],
         test_accuracy=float(np.mean(judged.argmax(axis=1) == test["label"])),
         test_confident=float(np.mean(judged.max(axis=1) > CONFIDENT)),
         protocol=protocol,

@@ -55,7 +55,7 @@ def translation10k_mnist(spec: DataSpec, system: System, data: Mapping[str, Any]
 
     def accuracy(digits: np.ndarray) -> float:
         found = probabilities(reference.weights, to_digits(digits)).argmax(axis=1)
-        return float(np.mean(found == reference.test_labels))
+        return float(np.mean(found == reference.test["label"]))
 
     def score(subject: Subject) -> dict[str, float]:
         state, labels = system.settled(subject.state), np.zeros(len(a), np.int32)

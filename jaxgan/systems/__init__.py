@@ -10,6 +10,7 @@ from jaxgan.data.spec import DataSpec
 from jaxgan.systems.autoencoder import Autoencoder
 from jaxgan.systems.cyclegan import CycleGan
 from jaxgan.systems.gan import Gan
+from jaxgan.systems.infogan import InfoGan
 from jaxgan.systems.pix2pix import Pix2Pix
 from jaxgan.systems.vae import Vae
 
@@ -113,6 +114,7 @@ SYSTEMS: dict[str, Any] = {
     "autoencoder": Autoencoder,
     "cyclegan": CycleGan,
     "gan": Gan,
+    "infogan": InfoGan,
     "pix2pix": Pix2Pix,
     "vae": Vae,
 }
@@ -134,6 +136,7 @@ __all__ = [
     "Encoding",
     "Gan",
     "Generative",
+    "InfoGan",
     "Pix2Pix",
     "Previewing",
     "System",

@@ -1,19 +1,24 @@
 """The generator that is sampled from: averaged parameters, and running statistics that fit them."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, Literal
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from jaxgan.optim import exponential_average
-from jaxgan.systems.players import Player, Variables
+from jaxgan.systems.players import SPECTRAL, Player, Variables
 
 Policy = Literal["average", "copy", "reestimate"]
 """Whence the running statistics of the averaged generator come: averaged as its parameters are, copied from the
 generator that is trained, or estimated anew by passes of the averaged one before samples are drawn."""
 
 STATISTICS = "batch_stats"
+
+POWER_ITERATIONS = 20
+"""From the singular vectors of the trained generator's kernels to those of the averaged ones."""
 
 
 def averaged(
@@ -42,3 +47,24 @@ def reestimated(training_pass: Callable[[Any, jax.Array], Any], statistics: Any,
         return jax.tree.map(lambda a, b: a / (1 - (b - a)), low, high)
 
     return jax.tree.map(lambda s: jnp.mean(s, axis=0), jax.lax.map(of_batch, jnp.arange(batches)))
+
+
+def with_singular_vectors(average: Variables, module: nn.Module, arguments: tuple[Any, ...]) -> Variables:
+    """The average with the vectors of spectral normalisation, if it has any, of its own kernels; what it holds are
+    copies of those of the kernels that are trained.
+
+    Args:
+      average: of a network.
+      module: the network.
+      arguments: that it can be applied to; of its results nothing is kept, nor computed.
+    """
+    return {**average, SPECTRAL: _singular_vectors(module, average, arguments)} if SPECTRAL in average else average
+
+
+@functools.partial(jax.jit, static_argnums=0)  # one compilation for all sheets of a run
+def _singular_vectors(module: nn.Module, average: Variables, arguments: tuple[Any, ...]) -> Any:
+    def iteration(_: int, vectors: Any) -> Any:
+        variables = {**average, SPECTRAL: vectors}
+        return module.apply(variables, *arguments, train=False, mutable=[SPECTRAL])[1][SPECTRAL]
+
+    return jax.lax.fori_loop(0, POWER_ITERATIONS, iteration, average[SPECTRAL])

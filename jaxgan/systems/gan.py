@@ -33,7 +33,7 @@ from jaxgan.objectives import OBJECTIVES, Objective
 from jaxgan.optim import OPTIMIZERS
 from jaxgan.penalties import GENERATOR_PENALTIES, PENALTIES, PathLength, Penalty
 from jaxgan.registry import Several, build, complete
-from jaxgan.systems.averages import STATISTICS, Policy, averaged, reestimated
+from jaxgan.systems.averages import STATISTICS, Policy, averaged, reestimated, with_singular_vectors
 from jaxgan.systems.gan_updates import (
     Critic,
     generated,
@@ -42,18 +42,15 @@ from jaxgan.systems.gan_updates import (
     update_discriminator,
     update_generator,
 )
-from jaxgan.systems.inputs import gaussian_latents, numbered, scaled
+from jaxgan.systems.inputs import examples_of, normal_latents, numbered, scaled
 from jaxgan.systems.judging import Judge, Memory, Metrics, blank_memory
 from jaxgan.systems.packing import packed_shape
-from jaxgan.systems.players import SPECTRAL, Player, Variables, new_players, train_pass
+from jaxgan.systems.players import Player, Variables, new_players, train_pass
 
 Batch = Mapping[str, Any]
 
 REESTIMATION = (32, 64)
 """Batches, and latents in each, that running statistics are estimated from anew."""
-
-POWER_ITERATIONS = 20
-"""From the singular vectors of the trained generator's kernels to those of the averaged ones."""
 
 
 @flax.struct.dataclass
@@ -261,37 +258,17 @@ class Gan:
         return GanState(state.step + 1, generator, critic.player, average, memory), metrics | g_metrics
 
     def latents(self, key: jax.Array, indices: jax.Array, truncation: float | None = None) -> jax.Array:
-        """Latents [n, latent_size] of the samples with these indices, int32 [n]; each depends on (key, index) only.
-
-        With `truncation` they are drawn from the normal distribution between -truncation and truncation (Brock et al.
-        2019), unless the generator has a truncation of its own.
-        """
-        return gaussian_latents(key, indices, self.latent_size, None if self._has_styles else truncation)
-
-    @property
-    def _has_styles(self) -> bool:
-        return hasattr(self.generator, "styles")
+        """Latents [n, latent_size] of the samples with these indices, int32 [n]; see `normal_latents`."""
+        return normal_latents(self.generator, key, indices, self.latent_size, truncation)
 
     def settled(self, state: GanState) -> GanState:
         """The state with what is computed once before samples are drawn: the vectors of spectral normalisation, if
         there are any, and running statistics, where they are estimated anew; the latents are the same at every call.
         """
-        if SPECTRAL in state.average:
-            state = state.replace(average={**state.average, SPECTRAL: self._singular_vectors(state.average)})  # type: ignore[attr-defined]
+        state = state.replace(average=with_singular_vectors(state.average, *self.networks()["generator"]))  # type: ignore[attr-defined]
         if self.average_statistics != "reestimate" or STATISTICS not in state.average:
             return state
         return state.replace(average={**state.average, STATISTICS: self._estimated_statistics(state)})  # type: ignore[attr-defined]
-
-    @functools.partial(jax.jit, static_argnums=0)  # one compilation for all sheets of a run
-    def _singular_vectors(self, average: Variables) -> Any:
-        """Of the averaged kernels; what the average holds are copies of those of the kernels that are trained."""
-        module, arguments = self.networks()["generator"]
-
-        def iteration(_: int, vectors: Any) -> Any:  # a pass; of its other results nothing is kept, nor computed
-            variables = {**average, SPECTRAL: vectors}
-            return module.apply(variables, *arguments, train=False, mutable=[SPECTRAL])[1][SPECTRAL]
-
-        return jax.lax.fori_loop(0, POWER_ITERATIONS, iteration, average[SPECTRAL])
 
     @functools.partial(jax.jit, static_argnums=0)
     def _estimated_statistics(self, state: GanState) -> Any:
@@ -309,14 +286,8 @@ class Gan:
     def generate(
         self, state: GanState, latents: jax.Array, labels: jax.Array, truncation: float | None = None
     ) -> jax.Array:
-        """Examples [n, *shape] float32 of latents [n, latent_size] and labels int32 [n], by the averaged generator.
-
-        With `truncation` psi the styles of a generator that has any are pulled to their mean (Karras et al. 2019).
-        """
-        inputs: tuple[Any, ...] = (latents, self._labels(labels))
-        if truncation is not None and self._has_styles:
-            return jnp.asarray(self.generator.apply(state.average, *inputs, train=False, truncation=truncation))
-        return jnp.asarray(self.generator.apply(state.average, *inputs, train=False))
+        """Examples [n, *shape] float32 of latents [n, latent_size] and labels int32 [n]; see `examples_of`."""
+        return examples_of(self.generator, state.average, (latents, self._labels(labels)), truncation)
 
     def sample(
         self, state: GanState, key: jax.Array, labels_or_count: jax.Array | int, *, first: jax.Array | int = 0

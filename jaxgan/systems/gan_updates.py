@@ -11,7 +11,7 @@ from jaxgan.systems.averages import STATISTICS
 from jaxgan.systems.judging import Memory, Metrics, View, class_loss, judgement, remembered, strength
 from jaxgan.systems.packing import pack
 from jaxgan.systems.path_length import path_length_gradient
-from jaxgan.systems.players import SPECTRAL, Player, Variables, stepped, train_pass
+from jaxgan.systems.players import SPECTRAL, Fakes, Player, Variables, fakes_of, stepped
 
 if TYPE_CHECKING:
     from jaxgan.systems.gan import Gan
@@ -36,14 +36,6 @@ class Inputs(NamedTuple):
     keys: jax.Array
 
 
-class Fakes(NamedTuple):
-    """Generated examples, the way back to G's parameters, and G's statistics after the pass."""
-
-    images: jax.Array
-    pullback: Any
-    statistics: Variables
-
-
 def inputs_of(gan: "Gan", key: jax.Array, labels: jax.Array | None, count: int) -> Inputs:
     """Latents and noise of a batch, drawn from its key."""
     z = jax.random.normal(jax.random.fold_in(key, LATENTS), (count, gan.latent_size))
@@ -58,12 +50,7 @@ def _parts(gan: "Gan", inputs: Inputs) -> Inputs:
 
 def pullback_of(gan: "Gan", player: Player, inputs: Inputs) -> Fakes:
     """G's pass over one part, with its way back."""
-
-    def forward(params: Any) -> tuple[jax.Array, Variables]:
-        made = train_pass(gan.generator, params, player.statistics, (inputs.z, inputs.labels), inputs.keys[0])
-        return made.output, made.statistics
-
-    return Fakes(*jax.vjp(forward, player.params, has_aux=True))
+    return fakes_of(gan.generator, player, (inputs.z, inputs.labels), inputs.keys[0])
 
 
 def generated(gan: "Gan", player: Player, inputs: Inputs) -> jax.Array:

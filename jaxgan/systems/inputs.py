@@ -1,8 +1,13 @@
-"""What networks are fed: images as they take them, latents of numbered samples."""
+"""What systems take and make: real examples as networks see them, latents of samples, generated examples."""
 
+from typing import Any
+
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from jaxgan.systems.players import Variables
 
 
 def scaled(images: jax.Array) -> jax.Array:
@@ -35,3 +40,25 @@ def numbered(labels_or_count: jax.Array | int, num_classes: int, first: jax.Arra
         indices = first + jnp.arange(labels_or_count, dtype=jnp.int32)
         return indices, indices % max(num_classes, 1)
     return first + jnp.arange(len(labels_or_count), dtype=jnp.int32), labels_or_count
+
+
+def has_styles(generator: nn.Module) -> bool:
+    """Whether a generator has a truncation of its own, that of its styles."""
+    return hasattr(generator, "styles")
+
+
+def normal_latents(
+    generator: nn.Module, key: jax.Array, indices: jax.Array, size: int, truncation: float | None
+) -> jax.Array:
+    """`gaussian_latents` for a generator, which are not truncated if it truncates its styles instead."""
+    return gaussian_latents(key, indices, size, None if has_styles(generator) else truncation)
+
+
+def examples_of(generator: nn.Module, average: Variables, inputs: Any, truncation: float | None) -> jax.Array:
+    """Examples [n, *shape] float32 of latents [n, d] and labels int32 [n] or None, by the averaged generator.
+
+    With `truncation` psi the styles of a generator that has any are pulled to their mean (Karras et al. 2019).
+    """
+    if truncation is not None and has_styles(generator):
+        return jnp.asarray(generator.apply(average, *inputs, train=False, truncation=truncation))
+    return jnp.asarray(generator.apply(average, *inputs, train=False))

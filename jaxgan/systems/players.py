@@ -14,6 +14,9 @@ SPECTRAL = "spectral"
 """Collection of spectral normalisation's vectors: they advance once an update of their player."""
 CLASSES = "classes"
 """Collection in which a discriminator with an auxiliary classifier reveals its class logits."""
+FEATURES = "features"
+"""Collection in which every discriminator reveals what its logits are a function of."""
+REVEALED = (CLASSES, FEATURES)
 
 
 @flax.struct.dataclass
@@ -33,18 +36,27 @@ class Player:
 
 
 class Pass(NamedTuple):
-    """What a pass in training comes to: the network's output, its statistics afterwards, and class logits [b, classes]
-    float32 if it has any.
+    """What a pass in training comes to: the network's output, its statistics afterwards, and of a discriminator its
+    features [b, d] and class logits [b, classes], float32, if it has any.
     """
 
     output: jax.Array
     statistics: Variables
     classes: jax.Array | None
+    features: jax.Array | None
+
+
+class Fakes(NamedTuple):
+    """Generated examples, the way back to G's parameters, and G's statistics after the pass."""
+
+    images: jax.Array
+    pullback: Any
+    statistics: Variables
 
 
 def new_player(variables: Variables, optimizer: optax.GradientTransformation) -> Player:
     """A player at the start of training, of what Linen's `init` returned."""
-    statistics = {name: values for name, values in variables.items() if name not in ("params", CLASSES)}
+    statistics = {name: values for name, values in variables.items() if name not in ("params", *REVEALED)}
     return Player(variables["params"], statistics, optimizer.init(variables["params"]))
 
 
@@ -76,11 +88,21 @@ def train_pass(
     """
     moving = [name for name in statistics if advance or name != SPECTRAL]
     output, moved = module.apply(
-        {"params": params, **statistics}, *inputs, train=True, mutable=[*moving, CLASSES], rngs={"noise": key}
+        {"params": params, **statistics}, *inputs, train=True, mutable=[*moving, *REVEALED], rngs={"noise": key}
     )
-    revealed = jax.tree.leaves(moved.get(CLASSES, {}))
+    classes, features = (next(iter(jax.tree.leaves(moved.get(name, {}))), None) for name in REVEALED)
     statistics = {**statistics, **{name: moved[name] for name in moving}}
-    return Pass(output, statistics, revealed[0] if revealed else None)
+    return Pass(output, statistics, classes, features)
+
+
+def fakes_of(module: nn.Module, player: Player, inputs: Any, key: jax.Array) -> Fakes:
+    """G's pass in training, with its way back; arguments as of `train_pass`."""
+
+    def forward(params: Any) -> tuple[jax.Array, Variables]:
+        made = train_pass(module, params, player.statistics, inputs, key)
+        return made.output, made.statistics
+
+    return Fakes(*jax.vjp(forward, player.params, has_aux=True))
 
 
 def stepped(player: Player, gradients: Any, statistics: Variables, optimizer: optax.GradientTransformation) -> Player:

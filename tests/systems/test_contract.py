@@ -24,6 +24,7 @@ ROWS = {
     "autoencoder": ("mnist_autoencoder", DIGITS),
     "cyclegan": ("mnist_cyclegan", PAIRS),
     "gan": ("digits_cgan", DIGITS),
+    "infogan": ("mnist_infogan", DIGITS),
     "pix2pix": ("mnist_pix2pix", PAIRS),
     "vae": ("mnist_vae", DIGITS),
 }
