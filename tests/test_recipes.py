@@ -1,5 +1,6 @@
 """Every recipe in configs/, shrunk by one function, trains two steps and leaves a whole run directory."""
 
+import itertools
 import json
 import math
 
@@ -20,15 +21,19 @@ KEY = jax.eval_shape(jax.random.key, 0)
 def with_data(settings, tmp_path, request):
     """The settings with data that is at hand: a folder of noise, the shared sets, or what the recipe carries itself."""
     data = settings["data"]
-    if data["name"] in ("folder", "unpaired"):
+    name = data["name"].removeprefix("few_labels:")
+    if name in ("folder", "unpaired"):
         data["data_dir"] = str(tmp_path / "images")
         folders = [data["first"], data["second"]] if "first" in data else [f"{data['split']}/class{i}" for i in (0, 1)]
-        for index in range(6):
-            folder = tmp_path / "images" / folders[index % 2]
+        if "labels" in data:
+            data["labels"] = 4
+            folders += [f"test/class{i}" for i in (0, 1)]
+        for index, folder in itertools.product(range(6), folders):
+            folder = tmp_path / "images" / folder
             folder.mkdir(parents=True, exist_ok=True)
             pixels = np.random.default_rng(index).integers(0, 256, (40, 50, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(folder / f"{index}.png")
-    elif data["name"].startswith("tfds:") or data["name"] in ("stacked_mnist", "mnist_domains"):
+    elif name.startswith("tfds:") or name in ("stacked_mnist", "mnist_domains"):
         data["data_dir"] = str(request.getfixturevalue("shared_data") / "tfds")
     return settings
 

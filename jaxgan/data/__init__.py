@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jaxgan.data import digits, folder, mnist_domains, pairs, stacked, tfds, toys
+from jaxgan.data import digits, few_labels, folder, mnist_domains, pairs, stacked, tfds, toys
 from jaxgan.data.feed import Feed, ResidentFeed, StreamingFeed, make_feed
 from jaxgan.data.spec import DataSpec, Example, Source
 from jaxgan.errors import JaxganError
@@ -18,6 +18,7 @@ __all__ = [
     "ResidentFeed",
     "Source",
     "StreamingFeed",
+    "held_out",
     "make_feed",
     "open_source",
 ]
@@ -29,6 +30,7 @@ SOURCES: dict[str, Callable[..., Source]] = {
     "unpaired": pairs.unpaired,
     "paired": pairs.paired,
     "combined": pairs.combined,
+    "few_labels": few_labels.few_labels,
     "gaussian": toys.gaussian,
     "ring": toys.ring,
     "grid": toys.grid,
@@ -54,3 +56,11 @@ def open_source(options: Mapping[str, Any], seed: int) -> Source:
         raise JaxganError(f"config.data.name is {options['name']!r}, but must have the form '{name}:NAME'.")
     given = {"dataset": dataset} if of_many else {}
     return build(options, SOURCES, "config.data", seed=seed, **given)
+
+
+def held_out(options: Mapping[str, Any]) -> Source:
+    """The test split of the set that a run is trained on, with every label; arguments and errors as of `open_source`.
+
+    Of a folder it is the sub-folder `test`.
+    """
+    return open_source(few_labels.underlying(options) | {"split": "test"}, 0)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from jaxgan.data.spec import DataSpec
+from jaxgan.evaluation.accuracy import accuracy_test
 from jaxgan.evaluation.anomalies import anomaly_test_5nn
 from jaxgan.evaluation.codes import codes10k_mnist
 from jaxgan.evaluation.digits import svm1k_digits
@@ -11,19 +12,25 @@ from jaxgan.evaluation.likelihoods import elbo10k_test, likelihood1k_test_iw1000
 from jaxgan.evaluation.metric import Metric, Subject
 from jaxgan.evaluation.mixtures import modes2500_grid, modes2500_ring
 from jaxgan.evaluation.mnist import classes10k_mnist, modes26k_stacked_mnist
+from jaxgan.evaluation.probe import probe100_cifar10_jpg, probe100_mnist, probe1000_cifar10_jpg, probe1000_mnist
 from jaxgan.evaluation.reconstructions import reconstruction10k_test
 from jaxgan.evaluation.translation import translation10k_mnist
 from jaxgan.systems import System
 
 METRICS: dict[str, Callable[[DataSpec, System, Mapping[str, Any]], Metric]] = {
+    "accuracy_test": accuracy_test,
     "anomaly_test_5nn": anomaly_test_5nn,
     "classes10k_mnist": classes10k_mnist,
+    "codes10k_mnist": codes10k_mnist,
     "elbo10k_test": elbo10k_test,
     "likelihood1k_test_iw1000": likelihood1k_test_iw1000,
-    "codes10k_mnist": codes10k_mnist,
     "modes2500_grid": modes2500_grid,
     "modes2500_ring": modes2500_ring,
     "modes26k_stacked_mnist": modes26k_stacked_mnist,
+    "probe1000_cifar10_jpg": probe1000_cifar10_jpg,
+    "probe1000_mnist": probe1000_mnist,
+    "probe100_cifar10_jpg": probe100_cifar10_jpg,
+    "probe100_mnist": probe100_mnist,
     "reconstruction10k_test": reconstruction10k_test,
     "svm1k_digits": svm1k_digits,
     "translation10k_mnist": translation10k_mnist,

@@ -14,7 +14,7 @@ from jaxgan.evaluation import mnist_classifier
 from jaxgan.evaluation.metric import Metric, Subject
 from jaxgan.evaluation.mnist import load_reference, mnist_of, to_digits
 from jaxgan.systems import InfoGan, System
-from jaxgan.systems.samples import scaled
+from jaxgan.systems.inputs import scaled
 
 NUM = 10_000
 

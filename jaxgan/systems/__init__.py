@@ -12,6 +12,7 @@ from jaxgan.systems.cyclegan import CycleGan
 from jaxgan.systems.gan import Gan
 from jaxgan.systems.infogan import InfoGan
 from jaxgan.systems.pix2pix import Pix2Pix
+from jaxgan.systems.semisupervised import SemiSupervised
 from jaxgan.systems.vae import Vae
 
 
@@ -116,6 +117,7 @@ SYSTEMS: dict[str, Any] = {
     "gan": Gan,
     "infogan": InfoGan,
     "pix2pix": Pix2Pix,
+    "semisupervised": SemiSupervised,
     "vae": Vae,
 }
 
@@ -139,6 +141,7 @@ __all__ = [
     "InfoGan",
     "Pix2Pix",
     "Previewing",
+    "SemiSupervised",
     "System",
     "Translating",
     "Vae",

@@ -1,28 +1,35 @@
-"""Features of a discriminator as it is used, not trained: what a linear map of its own makes its logits of."""
+"""What a discriminator reveals as it is used, not trained: features, and class logits if it has any."""
 
 from typing import Any
 
 import flax.linen as nn
 import jax
 
-from jaxgan.systems.players import FEATURES, Variables
+from jaxgan.systems.players import CLASSES, FEATURES, REVEALED, Variables
 
 
 def features_of(discriminator: nn.Module, variables: Variables, examples: jax.Array) -> jax.Array:
-    """Features [n, d] float32 of examples [n, *shape], each of its own example only."""
-    revealed = discriminator.apply(variables, examples, train=False, mutable=[FEATURES])[1]
-    return jax.tree.leaves(revealed)[0]
+    """Features [n, d] float32 of examples [n, *shape]: what the logits are a function of."""
+    return _revealed(discriminator, variables, examples)[FEATURES]
 
 
-def feature_size(discriminator: nn.Module, example: Any) -> int:
-    """How many features a discriminator reveals, computing nothing; 0 if it is of a kind that reveals none.
+def classes_of(discriminator: nn.Module, variables: Variables, examples: jax.Array) -> jax.Array:
+    """Class logits [n, classes] float32 of examples [n, *shape]."""
+    return _revealed(discriminator, variables, examples)[CLASSES]
+
+
+def sizes(discriminator: nn.Module, example: Any) -> dict[str, int]:
+    """How many numbers a discriminator reveals of an example, by collection; nothing is computed.
 
     Args:
       discriminator: the module.
       example: an array [1, *shape] that it takes.
     """
     variables = jax.eval_shape(lambda: discriminator.init(jax.random.key(0), example, train=False))
-    revealed = jax.eval_shape(
-        lambda variables: discriminator.apply(variables, example, train=False, mutable=[FEATURES])[1], variables
-    )
-    return next((int(leaf.shape[-1]) for leaf in jax.tree.leaves(revealed)), 0)
+    shown = jax.eval_shape(lambda variables: _revealed(discriminator, variables, example), variables)
+    return {name: values.shape[-1] for name, values in shown.items()}
+
+
+def _revealed(discriminator: nn.Module, variables: Variables, examples: jax.Array) -> dict[str, jax.Array]:
+    shown = discriminator.apply(variables, examples, train=False, mutable=list(REVEALED))[1]
+    return {name: jax.tree.leaves(values)[0] for name, values in shown.items()}

@@ -27,10 +27,10 @@ from jaxgan.optim import OPTIMIZERS
 from jaxgan.registry import build, complete
 from jaxgan.systems.averages import averaged, with_singular_vectors
 from jaxgan.systems.codes import Codes
-from jaxgan.systems.features import feature_size, features_of
+from jaxgan.systems.features import features_of, sizes
 from jaxgan.systems.inputs import examples_of, normal_latents, scaled
 from jaxgan.systems.judging import Metrics, judgement
-from jaxgan.systems.players import Player, Variables, fakes_of, new_player, stepped, train_pass
+from jaxgan.systems.players import FEATURES, Player, Variables, fakes_of, new_player, stepped, train_pass
 
 Batch = Mapping[str, Any]
 
@@ -123,8 +123,9 @@ class InfoGan:
         given |= dict(images_per_update=config["batch_size"], outputs=codes.size)
         built: dict[str, Any] = {}
         for key, table in cls.PARTS.items():
-            seen = given | (dict(shape=(_features(built["discriminator"], spec),)) if key == "posterior" else {})
-            built[key] = build(config[key], table, f"config.{key}", **seen)
+            if key == "posterior":  # on D's features
+                given["shape"] = (sizes(built["discriminator"], np.zeros((1, *spec.shape), np.float32))[FEATURES],)
+            built[key] = build(config[key], table, f"config.{key}", **given)
         return cls(**built, shape=spec.shape, **options)
 
     @property
@@ -135,7 +136,7 @@ class InfoGan:
     def networks(self) -> dict[str, tuple[nn.Module, tuple[Any, ...]]]:
         """Each player's module with example arguments, for initialisation and for tables of layers."""
         example = np.zeros((1, *self.shape), np.float32)
-        features = np.zeros((1, feature_size(self.discriminator, example)), np.float32)
+        features = np.zeros((1, sizes(self.discriminator, example)[FEATURES]), np.float32)
         return {
             "generator": (self.generator, (np.zeros((1, self.latent_size + self.codes.size), np.float32),)),
             "discriminator": (self.discriminator, (example,)),
@@ -286,16 +287,9 @@ class InfoGan:
         return sheets
 
 
-def _features(discriminator: nn.Module, spec: DataSpec) -> int:
-    """How many features Q is given."""
-    return feature_size(discriminator, np.zeros((1, *spec.shape), np.float32))
-
-
 def _check(options: Mapping[str, Any]) -> None:
     if min(options["categorical"], default=2) < 2:
-        raise JaxganError(
-            f"config.system.categorical is {options['categorical']}, but a code has at least 2 categories."
-        )
+        raise JaxganError(f"config.system.categorical is {options['categorical']}, but each must be at least 2.")
     if not options["categorical"] and not options["continuous"]:
         raise JaxganError("infogan without codes is gan: set --config.system.categorical='(10,)' or name=gan.")
     for key, least in (("latent_size", 1), ("continuous", 0)):

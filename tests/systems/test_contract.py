@@ -20,12 +20,14 @@ from jaxgan.systems.players import Player
 
 DIGITS = DataSpec((SIDE, SIDE, 1), "uint8", tuple("0123456789"), 100)
 PAIRS = DataSpec((SIDE, SIDE, 3), "uint8", (), 100, (SIDE, SIDE, 3))
+FEW = DIGITS._replace(other=DIGITS.shape)
 ROWS = {
     "autoencoder": ("mnist_autoencoder", DIGITS),
     "cyclegan": ("mnist_cyclegan", PAIRS),
     "gan": ("digits_cgan", DIGITS),
     "infogan": ("mnist_infogan", DIGITS),
     "pix2pix": ("mnist_pix2pix", PAIRS),
+    "semisupervised": ("digits_semisupervised", FEW),
     "vae": ("mnist_vae", DIGITS),
 }
 """Of every kind of system one of its recipes, and data for it."""

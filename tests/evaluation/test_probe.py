@@ -1,0 +1,156 @@
+"""Linear classifiers on frozen features: what they can tell, what they leave alone, what is refused."""
+
+import dataclasses
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from small_runs import settings
+from subjects import system_of
+
+from jaxgan.data import SOURCES, DataSpec, open_source
+from jaxgan.errors import JaxganError
+from jaxgan.evaluation import METRICS, Subject
+from jaxgan.evaluation.probe import CIFAR10, Budget, Split, linear_accuracy, probe, supervised_accuracy
+from jaxgan.networks.layers import reveal
+from jaxgan.networks.mlp import MLPDiscriminator
+from jaxgan.registry import complete
+from jaxgan.systems import build_system
+from jaxgan.systems.players import Player
+
+LITTLE = Budget(draws=2, inverse_weights=(10.0,), folds=2, steps=60, batch_size=16, learning_rate=0.01)
+RNG = np.random.default_rng(0)
+LABELS = np.arange(60) % 3
+
+
+def clusters(spread, count=60, dimensions=100, seed=0):
+    """Inputs [60, d] around one centre a class."""
+    centres = np.random.default_rng(0).normal(size=(3, dimensions))
+    return Split(centres[LABELS] + spread * np.random.default_rng(seed).normal(size=(count, dimensions)), LABELS)
+
+
+def test_classes_that_a_plane_parts_are_told_whatever_the_scale_and_the_place():
+    learnt, test = clusters(0.1, seed=1), clusters(0.1, seed=2)
+    for scale, shift in ((1, 0), (1e-6, 0), (1e4, 5e3)):
+        moved = (split._replace(examples=split.examples * scale + shift * scale) for split in (learnt, test))
+        assert linear_accuracy(*moved, LITTLE) == 1
+
+
+def test_inputs_that_say_nothing_give_chance():
+    nothing = clusters(1)._replace(examples=np.zeros((60, 5)))
+    assert linear_accuracy(nothing, nothing, LITTLE) == pytest.approx(1 / 3)
+
+
+def test_the_span_of_the_labelled_is_enough():
+    """Regression on all 100 coordinates, by scikit-learn alone, tells the same as that on the 60 that are spanned."""
+    from sklearn.linear_model import LogisticRegression
+
+    learnt, test = clusters(1.2, seed=3), clusters(1.2, seed=4)
+    centre = learnt.examples.mean(axis=0)
+    norm = np.sqrt(np.mean(np.sum((learnt.examples - centre) ** 2, axis=1)))
+    whole = LogisticRegression(C=10.0, max_iter=2000).fit((learnt.examples - centre) / norm, LABELS)
+    accuracy = whole.score((test.examples - centre) / norm, LABELS)
+    assert 0.5 < accuracy < 1
+    assert linear_accuracy(learnt, test, LITTLE) == pytest.approx(accuracy, abs=1 / 60)
+
+
+def test_a_supervised_net_learns_what_a_plane_does_not_part():
+    """Rings: class 1 around class 0, so that no line has more than about half of it on its side."""
+    angle = RNG.uniform(0, 2 * np.pi, 200)
+    labels = np.arange(200) % 2
+    points = ((0.3 + 0.7 * labels)[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)).astype(np.float32)
+    learnt, test = Split(points[:100], labels[:100]), Split(points[100:], labels[100:])
+    net = MLPDiscriminator((2,), 0, jnp.float32, hidden=(16,))
+    start = net.init(jax.random.key(0), points[:1], train=False)
+    assert supervised_accuracy(net, start, learnt, test, LITTLE._replace(steps=300)) > 0.95
+    assert linear_accuracy(learnt, test, LITTLE) < 0.8
+
+
+class Knowing(nn.Module):
+    """A D that tells, once trained, the digit that stands on the first pixel; before it tells nothing."""
+
+    @nn.compact
+    def __call__(self, x, labels=None, *, train):
+        known = self.param("known", nn.initializers.zeros, (10,))
+        digit = jnp.rint((x[:, 0, 0, 0] + 1) * 127.5).astype(jnp.int32)
+        reveal(self, "features", jnp.eye(10)[digit] * known[None])
+        return x[:, 0, 0, 0] * known[0]
+
+
+@pytest.fixture
+def marked(monkeypatch):
+    """The digits, each with its label written on the first pixel, and settings of them."""
+
+    class Marked:
+        def __init__(self, source):
+            self.spec, self._arrays = source.spec, dict(source.arrays())
+            self._arrays["image"] = self._arrays["image"].copy()
+            self._arrays["image"][:, 0, 0, 0] = self._arrays["label"]
+
+        def __getitem__(self, index):
+            return {key: array[index] for key, array in self._arrays.items()}
+
+        def arrays(self):
+            return self._arrays
+
+    plain = SOURCES["digits"]
+
+    def digits(seed: int, *, split: str = "train", image_size: int = 0, resize: str = "crop"):
+        return Marked(plain(seed, split=split, image_size=image_size, resize=resize))
+
+    monkeypatch.setitem(SOURCES, "digits", digits)
+    return complete(dict(name="digits"), SOURCES, "config.data")
+
+
+def test_features_are_those_of_the_trained_d_which_stays_as_it_is(marked):
+    spec = open_source(marked, 0).spec
+    plain = settings(
+        "images", generator=dict(name="mlp"), discriminator=dict(name="mlp"), system=dict(conditional=False)
+    )
+    system = dataclasses.replace(build_system(plain, spec), discriminator=Knowing())
+    metric = probe("probe20_digits", 20, system, marked, LITTLE)
+    known = np.ones(10, np.float32)
+
+    @dataclasses.dataclass
+    class State:
+        discriminator: Player
+
+    score = metric.score(Subject(system, State(Player({"known": jnp.asarray(known)}, {}, ())), None))
+    assert metric.num == 360
+    assert (score["features"], score["features_draw_se"]) == (1, 0)
+    assert score["random_features"] == pytest.approx(0.1, abs=0.03)  # they are all 0
+    assert 0.5 < score["pixels"] < 1
+    assert score["supervised"] == pytest.approx(0.1, abs=0.03)  # nothing moves what begins at 0 under a map of 0
+    assert (metric.protocol["labels"], metric.protocol["feature_size"], metric.protocol["draws"]) == (20, 10, 2)
+    np.testing.assert_array_equal(known, 1)
+
+
+MNIST = {"name": "tfds:mnist", "data_dir": "", "split": "train", "image_size": 0, "resize": "crop"}
+SPEC = DataSpec((32, 32, 3), "uint8", CIFAR10, 50_000)
+
+
+@pytest.mark.parametrize(
+    ("name", "spec", "data", "message"),
+    [
+        ("probe100_mnist", SPEC, {"name": "tfds:cifar10"}, r"probe100_mnist scores .*=tfds:mnist, not tfds:cifar10"),
+        ("probe1000_mnist", SPEC, {"name": "digits"}, r"probe1000_mnist scores .*=tfds:mnist, not digits"),
+        ("probe100_cifar10_jpg", SPEC, MNIST, r"probe100_cifar10_jpg scores .*=folder with CIFAR-10's classes, not"),
+        (
+            "probe1000_cifar10_jpg",
+            SPEC._replace(class_names=("cat", "dog")),
+            {"name": "folder"},
+            r"probe1000_cifar10_jpg scores .*CIFAR-10's classes",
+        ),
+    ],
+)
+def test_other_data_is_refused(name, spec, data, message):
+    with pytest.raises(JaxganError, match=message):
+        METRICS[name](spec, system_of(0), data)
+
+
+def test_a_d_that_is_told_labels_or_shown_packs_is_refused():
+    for system in (system_of(10), dataclasses.replace(system_of(0), packing=2)):
+        with pytest.raises(JaxganError, match=r"probe100_mnist reads the features of a discriminator .* no labels"):
+            METRICS["probe100_mnist"](SPEC, system, MNIST)
