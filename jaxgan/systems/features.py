@@ -18,18 +18,18 @@ def classes_of(discriminator: nn.Module, variables: Variables, examples: jax.Arr
     return _revealed(discriminator, variables, examples)[CLASSES]
 
 
-def sizes(discriminator: nn.Module, example: Any) -> dict[str, int]:
+def sizes(discriminator: nn.Module, *arguments: Any) -> dict[str, int]:
     """How many numbers a discriminator reveals of an example, by collection; nothing is computed.
 
     Args:
       discriminator: the module.
-      example: an array [1, *shape] that it takes.
+      arguments: an example [1, *shape], and a label [1] if it cannot do without.
     """
-    variables = jax.eval_shape(lambda: discriminator.init(jax.random.key(0), example, train=False))
-    shown = jax.eval_shape(lambda variables: _revealed(discriminator, variables, example), variables)
+    variables = jax.eval_shape(lambda: discriminator.init(jax.random.key(0), *arguments, train=False))
+    shown = jax.eval_shape(lambda variables: _revealed(discriminator, variables, *arguments), variables)
     return {name: values.shape[-1] for name, values in shown.items()}
 
 
-def _revealed(discriminator: nn.Module, variables: Variables, examples: jax.Array) -> dict[str, jax.Array]:
-    shown = discriminator.apply(variables, examples, train=False, mutable=list(REVEALED))[1]
+def _revealed(discriminator: nn.Module, variables: Variables, *arguments: Any) -> dict[str, jax.Array]:
+    shown = discriminator.apply(variables, *arguments, train=False, mutable=list(REVEALED))[1]
     return {name: jax.tree.leaves(values)[0] for name, values in shown.items()}

@@ -138,7 +138,8 @@ class SemiSupervised:
             key: build(config[key], table, f"config.{key}", **given | classes.get(key, {}))
             for key, table in cls.PARTS.items()
         }
-        if CLASSES not in sizes(built["discriminator"], np.zeros((1, *spec.shape), np.float32)):
+        arguments = (np.zeros((1, *spec.shape), np.float32), np.zeros(1, np.int32))
+        if CLASSES not in sizes(built["discriminator"], *arguments):
             raise JaxganError(
                 "semisupervised reads class logits, and this D has none: "
                 "set --config.discriminator.conditioning=classifier (dcgan, mlp, resnet)."

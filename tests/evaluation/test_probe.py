@@ -47,7 +47,7 @@ def test_the_span_of_the_labelled_is_enough():
     """Regression on all 100 coordinates, by scikit-learn alone, tells the same as that on the 60 that are spanned."""
     from sklearn.linear_model import LogisticRegression
 
-    learnt, test = clusters(1.2, seed=3), clusters(1.2, seed=4)
+    learnt, test = clusters(5, seed=3), clusters(5, seed=4)
     centre = learnt.examples.mean(axis=0)
     norm = np.sqrt(np.mean(np.sum((learnt.examples - centre) ** 2, axis=1)))
     whole = LogisticRegression(C=10.0, max_iter=2000).fit((learnt.examples - centre) / norm, LABELS)
