@@ -320,6 +320,8 @@ def _check(options: Mapping[str, Any], batch_size: int, spec: DataSpec) -> None:
             "config.system.conditional needs labels, and this data has none. Put the images into one sub-folder "
             "a class, or set --config.system.conditional=False."
         )
+    if options["conditional"] and spec.other:
+        raise JaxganError("config.system.conditional needs examples with labels of their own; these are pairs.")
     for key in ("latent_size", "critic_steps", "accumulate", "packing"):
         if options[key] < 1:
             raise JaxganError(f"config.system.{key} is {options[key]}, but must be at least 1.")

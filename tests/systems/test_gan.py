@@ -381,6 +381,7 @@ def test_levels_of_grey_are_scaled_to_minus_one_to_one(level, seen):
     ("options", "message"),
     [
         (dict(conditional=True), "conditional needs labels, and this data has none"),
+        (dict(spec=IMAGES._replace(other=(9, 8, 1)), conditional=True), "needs examples with labels of their own"),
         (dict(latent_size=0), "latent_size is 0, but must be at least 1"),
         (dict(critic_steps=0), "critic_steps is 0, but must be at least 1"),
         (dict(average_half_life=-1.0), r"average_half_life is -1.0, but must be in \[0, "),
