@@ -234,23 +234,24 @@ class Gan:
 
             def critic_step(carry: Any, item: tuple[Batch, jax.Array]) -> tuple[Any, None]:
                 critic, updates = carry
-                real, labels = self._prepare(item[0])
+                real, labels = self.prepare(item[0])
                 fake = generated(self, state.generator, inputs_of(self, item[1], labels, len(real)))
                 critic, _ = update_discriminator(self, critic, updates, real, fake, labels, item[1])
                 return (critic, updates + 1), None
 
             (critic, updates), _ = jax.lax.scan(critic_step, (critic, updates), earlier)
 
-        real, labels = self._prepare(batch)
+        real, labels = self.prepare(batch)
         inputs = inputs_of(self, keys[-2], labels, len(real))
         # One forward pass for both players, where both see the same examples and memory holds what the way back needs.
-        shared = None if self.fresh_latents or self.accumulate > 1 else pullback_of(self, state.generator, inputs)
+        apart = self.fresh_latents or self.accumulate > 1
+        shared = None if apart else pullback_of(self.generator, state.generator, inputs)
         fake = shared.images if shared else generated(self, state.generator, inputs)
         critic, metrics = update_discriminator(self, critic, updates, real, fake, labels, keys[-2])
         if self.fresh_latents:
             inputs = inputs_of(self, keys[-1], labels, len(real))
-        arguments = (critic, updates, shared, real, inputs, keys[-1])
-        generator, memory, g_metrics = update_generator(self, state.generator, *arguments)
+        arguments = (critic.memory, updates, shared, real, inputs, keys[-1])
+        generator, memory, g_metrics = update_generator(self, state.generator, lambda _: critic.player, *arguments)
 
         shown = len(real) * self.critic_steps
         before, settings = jnp.float32(state.step) * shown, (self.average_half_life, self.average_rampup)
@@ -309,7 +310,7 @@ class Gan:
     def _labels(self, labels: jax.Array | None) -> jax.Array | None:
         return labels if self.num_classes else None
 
-    def _prepare(self, batch: Batch) -> tuple[jax.Array, jax.Array | None]:
+    def prepare(self, batch: Batch) -> tuple[jax.Array, jax.Array | None]:
         """Images as the networks take them, and labels if they are used."""
         return scaled(batch["image"]), self._labels(batch.get("label"))
 

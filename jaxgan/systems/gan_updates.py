@@ -1,7 +1,9 @@
 """The two updates of a step of the two-player system, `Gan`, whose settings they read."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -48,16 +50,16 @@ def _parts(gan: "Gan", inputs: Inputs) -> Inputs:
     return Inputs(z, labels, inputs.keys[:, None])
 
 
-def pullback_of(gan: "Gan", player: Player, inputs: Inputs) -> Fakes:
+def pullback_of(generator: nn.Module, player: Player, inputs: Inputs) -> Fakes:
     """G's pass over one part, with its way back."""
-    return fakes_of(gan.generator, player, (inputs.z, inputs.labels), inputs.keys[0])
+    return fakes_of(generator, player, (inputs.z, inputs.labels), inputs.keys[0])
 
 
 def generated(gan: "Gan", player: Player, inputs: Inputs) -> jax.Array:
     """Generated examples [b, *shape] that no gradient flows through."""
     if gan.accumulate == 1:
-        return pullback_of(gan, player, inputs).images
-    parts = jax.lax.map(lambda part: pullback_of(gan, player, part).images, _parts(gan, inputs))
+        return pullback_of(gan.generator, player, inputs).images
+    parts = jax.lax.map(lambda part: pullback_of(gan.generator, player, part).images, _parts(gan, inputs))
     return parts.reshape(-1, *gan.shape)
 
 
@@ -118,41 +120,64 @@ def update_discriminator(
     return Critic(player, remembered(memory, on_real, on_fake, gan.augmentation, len(real))), metrics
 
 
+def generator_terms(
+    gan: "Gan",
+    discriminator: Player,
+    real: jax.Array,
+    images: jax.Array,
+    labels: jax.Array | None,
+    power: jax.Array,
+    key: jax.Array,
+) -> tuple[jax.Array, Metrics]:
+    """What G pays for its images as this D judges them: the sum, and its terms.
+
+    Args:
+      gan: the system.
+      discriminator: it is looked at, not moved.
+      real: packs.
+      images: generated, not yet packed.
+      labels: of both, int32 [b] or None.
+      power: strength of augmentation, float32 [].
+      key: of what is drawn.
+    """
+    view, packs = View(power, jax.random.fold_in(key, 1)), pack(images, gan.packing)
+    # Without statistics to mix, real examples would only be so many more to compute.
+    joint = gan.joint_pass and STATISTICS in discriminator.statistics
+    # D's statistics move in D's updates only: here they are computed and dropped.
+    arguments = (discriminator.params, discriminator.statistics, real, packs, labels, view)
+    says = gan.judge.verdict(*arguments, joint=joint, advance=False)
+    losses = gan.objective.generator(says.on_real, says.on_fake, jax.random.fold_in(key, 0))
+    terms = {"generator_loss": jnp.mean(losses)}
+    if says.fake_classes is not None and labels is not None:
+        terms["generator_class_loss"] = gan.class_weight * class_loss(says.fake_classes, labels)
+    return sum(terms.values(), jnp.zeros(())), terms
+
+
 def update_generator(
     gan: "Gan",
     player: Player,
-    critic: Critic,
+    opponent: Callable[[jax.Array], Player],
+    memory: Memory,
     updates: jax.Array,
     shared: Fakes | None,
     real: jax.Array,
     inputs: Inputs,
     key: jax.Array,
 ) -> tuple[Player, Memory, Metrics]:
-    """One update of G, from the pass that it shares with D's update if there is one; other arguments as of D's."""
-    (discriminator, memory), judge = critic, gan.judge
-    images = jnp.float32(updates) * len(real)  # shown before the last update of D
-    power = strength(gan.augmentation, memory, images)
-    # Without statistics to mix, real examples would only be so many more to compute.
-    joint = gan.joint_pass and STATISTICS in discriminator.statistics
+    """One update of G, from the pass that it shares with D's update if there is one.
+
+    `opponent` is the D that judges, which may depend on the images that it judges. Other arguments are as of D's.
+    """
+    images_shown = jnp.float32(updates) * len(real)  # before the last update of D
+    power = strength(gan.augmentation, memory, images_shown)
 
     def part(statistics: Variables, item: Any) -> tuple[Any, Any, Any]:
         real, inputs, key = item
         before = player.replace(statistics=_advancing_once(statistics, player))  # type: ignore[attr-defined]
-        fakes = shared or pullback_of(gan, before, inputs)
+        fakes = shared or pullback_of(gan.generator, before, inputs)
 
         def loss_of(images: jax.Array) -> tuple[jax.Array, Metrics]:
-            view, packs = View(power, jax.random.fold_in(key, 1)), pack(images, gan.packing)
-            # D's statistics move in D's updates only: here they are computed and dropped.
-            says = judge.verdict(
-                *(discriminator.params, discriminator.statistics, real, packs, inputs.labels, view),
-                joint=joint,
-                advance=False,
-            )
-            losses = gan.objective.generator(says.on_real, says.on_fake, jax.random.fold_in(key, 0))
-            terms = {"generator_loss": jnp.mean(losses)}
-            if says.fake_classes is not None:
-                terms["generator_class_loss"] = gan.class_weight * class_loss(says.fake_classes, inputs.labels)
-            return sum(terms.values(), jnp.zeros(())), terms
+            return generator_terms(gan, opponent(images), real, images, inputs.labels, power, key)
 
         cotangent, terms = jax.grad(loss_of, has_aux=True)(fakes.images)
         return fakes.statistics, fakes.pullback(cotangent)[0], terms
@@ -162,7 +187,7 @@ def update_generator(
     statistics, grads, terms = accumulated(part, player.statistics, items)
     metrics = {name: jnp.mean(values) for name, values in terms.items()}
     if gan.generator_penalty:
-        arguments = (memory.path_length, updates // gan.critic_steps, images, jax.random.fold_in(key, PATHS))
+        arguments = (memory.path_length, updates // gan.critic_steps, images_shown, jax.random.fold_in(key, PATHS))
         more, metrics["path_length_penalty"], mean = path_length_gradient(
             gan.generator_penalty, gan.generator, player, (inputs.z, inputs.labels), *arguments
         )
