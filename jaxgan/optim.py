@@ -17,6 +17,11 @@ from jaxgan.schedules import Schedule, check_schedule, value_at
 Tree = TypeVar("Tree")
 Optimizer: TypeAlias = optax.GradientTransformation
 
+UNDER_ROOT = 1e-32
+"""Added to Adam's second moment. Its root, 1e-16, is lost to rounding beside an epsilon of 1e-8, so no step changes;
+but where the moment is 0, as of a unit that has never been active, the root has a finite slope, and a step that is
+differentiated (an unrolled GAN's) has a gradient that is not infinity times 0."""
+
 
 def _check(learning_rate: Schedule, clip: float, orthogonal: float, **shares: Schedule) -> None:
     check_schedule("learning_rate", learning_rate, 0, 3e38)  # what float32 holds
@@ -69,8 +74,8 @@ def adam(
     """
     check_range("epsilon", epsilon, 1e-30, 1e6)
     _check(learning_rate, clip, orthogonal, b1=b1, b2=b2)
-    rates = dict(learning_rate=learning_rate, b1=b1, b2=b2)
-    return _constrained(_scheduled(optax.adam, images_per_update, dict(eps=epsilon), **rates), clip, orthogonal)
+    fixed, rates = dict(eps=epsilon, eps_root=UNDER_ROOT), dict(learning_rate=learning_rate, b1=b1, b2=b2)
+    return _constrained(_scheduled(optax.adam, images_per_update, fixed, **rates), clip, orthogonal)
 
 
 def rmsprop(
@@ -107,6 +112,17 @@ def sgd(
 
 
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {"adam": adam, "rmsprop": rmsprop, "sgd": sgd}
+
+
+def has_slope(optimizer: Optimizer) -> bool:
+    """Whether its step can be differentiated where a gradient is 0, as those of units that are never active are."""
+    param = {"bias": jnp.ones(())}
+
+    def step(gradient: jax.Array) -> jax.Array:
+        updates: Any = optimizer.update({"bias": gradient}, optimizer.init(param), param)[0]
+        return jnp.asarray(updates["bias"])
+
+    return bool(jnp.isfinite(jax.grad(step)(jnp.zeros(()))))
 
 
 def weight_clipping(limit: float) -> Optimizer:

@@ -7,7 +7,7 @@ import optax
 import pytest
 
 from jaxgan.errors import JaxganError
-from jaxgan.optim import OPTIMIZERS, adam, exponential_average, rmsprop, sgd
+from jaxgan.optim import OPTIMIZERS, adam, exponential_average, has_slope, rmsprop, sgd
 
 ROWS = [
     # ours, options, PyTorch's class, its options
@@ -151,3 +151,28 @@ def test_momentum_and_decay_follow_schedules():
     np.testing.assert_allclose(-np.diff([0.0, *map(float, fast)]), [1.0, 1.25], rtol=1e-6)
     slow = run(rmsprop(50, 1.0, ("linear", 0.5, 0.0, 100.0)), ones, jnp.zeros(()))
     np.testing.assert_allclose(-np.diff([0.0, *map(float, slow)]), [0.5**-0.5, (0.25 * 0.5 + 0.75) ** -0.5], rtol=1e-6)
+
+
+def test_what_is_under_adams_root_changes_no_bit_of_a_step():
+    """Of gradients from 1 to those whose squares are 0 in float32, and of 0 itself."""
+    gradients = [jnp.asarray([10.0**-n for n in range(0, 30)] + [0.0]) * sign for sign in (1, -1, 0)]
+    ours, plain = (run(o, gradients, jnp.zeros(31)) for o in (adam(1), optax.adam(2e-4, b1=0.5)))
+    for mine, theirs in zip(ours, plain, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+RATE = ("linear", 1e-3, 0.0, 100.0)
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [adam(1), adam(1, learning_rate=RATE, clip=0.1, orthogonal=0.1), sgd(1), sgd(1, momentum=0.9)],
+    ids=["adam", "adam with a schedule and constraints", "sgd", "momentum"],
+)
+def test_a_step_can_be_differentiated_where_the_gradient_is_0(optimizer):
+    assert has_slope(optimizer)
+
+
+@pytest.mark.parametrize("optimizer", [optax.adam(1e-3), rmsprop(1)], ids=["adam as it is", "rmsprop"])
+def test_a_bare_root_has_no_slope_at_0(optimizer):
+    assert not has_slope(optimizer)
