@@ -21,6 +21,7 @@ NARROW: dict[str, Any] = dict(
     mapping_layers=1,
     class_embedding=lambda length: min(length, 2),
     image_size=SIDE,
+    code_size=4,
     num=16,
     labels=10,
 )

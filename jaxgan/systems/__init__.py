@@ -8,11 +8,13 @@ import jax
 
 from jaxgan.data.spec import DataSpec
 from jaxgan.systems.autoencoder import Autoencoder
+from jaxgan.systems.began import Began
 from jaxgan.systems.cyclegan import CycleGan
 from jaxgan.systems.gan import Gan
 from jaxgan.systems.infogan import InfoGan
 from jaxgan.systems.pix2pix import Pix2Pix
 from jaxgan.systems.semisupervised import SemiSupervised
+from jaxgan.systems.unrolled import Unrolled
 from jaxgan.systems.vae import Vae
 
 
@@ -113,11 +115,13 @@ class Previewing(System, Protocol):
 
 SYSTEMS: dict[str, Any] = {
     "autoencoder": Autoencoder,
+    "began": Began,
     "cyclegan": CycleGan,
     "gan": Gan,
     "infogan": InfoGan,
     "pix2pix": Pix2Pix,
     "semisupervised": SemiSupervised,
+    "unrolled": Unrolled,
     "vae": Vae,
 }
 
@@ -134,6 +138,7 @@ def build_system(config: Mapping[str, Any], spec: DataSpec) -> System:
 __all__ = [
     "SYSTEMS",
     "Autoencoder",
+    "Began",
     "CycleGan",
     "Encoding",
     "Gan",
@@ -144,6 +149,7 @@ __all__ = [
     "SemiSupervised",
     "System",
     "Translating",
+    "Unrolled",
     "Vae",
     "build_system",
 ]

@@ -28,9 +28,9 @@ from jaxgan.registry import build, complete
 from jaxgan.systems.averages import averaged, with_singular_vectors
 from jaxgan.systems.codes import Codes
 from jaxgan.systems.features import features_of, sizes
-from jaxgan.systems.inputs import examples_of, normal_latents, scaled
+from jaxgan.systems.inputs import examples_of, normal_latents, numbered, scaled
 from jaxgan.systems.judging import Metrics, judgement
-from jaxgan.systems.players import FEATURES, Player, Variables, fakes_of, new_player, stepped, train_pass
+from jaxgan.systems.players import FEATURES, Player, Variables, fakes_of, new_players, stepped, train_pass
 
 Batch = Mapping[str, Any]
 
@@ -145,17 +145,16 @@ class InfoGan:
 
     def init(self, key: jax.Array, batch: Batch) -> InfoGanState:
         """A state at step 0; the shapes of the parameters follow from the recipe, the batch is not looked at."""
-        generator, discriminator, posterior = (
-            module.init(own, *arguments, train=False)
-            for own, (module, arguments) in zip(jax.random.split(key, 3), self.networks().values(), strict=True)
-        )
-        player = new_player(generator, self.generator_optimizer)
+        optimizers = (self.generator_optimizer, self.discriminator_optimizer, self.discriminator_optimizer)
+        generator, discriminator, posterior = new_players(self.networks(), optimizers, key)
         return InfoGanState(
             step=jnp.zeros((), jnp.int32),
-            generator=player,
-            discriminator=new_player(discriminator, self.discriminator_optimizer),
-            posterior=new_player(posterior, self.discriminator_optimizer),
-            average=jax.tree.map(jnp.copy, player.variables),  # a buffer that stands in the state twice is not donated
+            generator=generator,
+            discriminator=discriminator,
+            posterior=posterior,
+            average=jax.tree.map(
+                jnp.copy, generator.variables
+            ),  # a buffer that stands in the state twice is not donated
         )
 
     def update(
@@ -262,9 +261,8 @@ class InfoGan:
 
     def sample(self, state: InfoGanState, key: jax.Array, labels_or_count: jax.Array | int) -> jax.Array:
         """Examples [n, *shape] float32; sample i depends only on (key, i)."""
-        count = labels_or_count if isinstance(labels_or_count, int) else len(labels_or_count)
-        indices = jnp.arange(count, dtype=jnp.int32)
-        return self.generate(state, self.latents(key, indices), jnp.zeros_like(indices))
+        indices, labels = numbered(labels_or_count, 0)
+        return self.generate(state, self.latents(key, indices), labels)
 
     def tell(self, state: InfoGanState, examples: jax.Array) -> jax.Array:
         """Q(c | x) of examples [n, *shape] float32, as `Codes` has it: [n, codes.size] float32."""

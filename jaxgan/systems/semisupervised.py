@@ -32,9 +32,9 @@ from jaxgan.optim import OPTIMIZERS
 from jaxgan.registry import build, complete
 from jaxgan.systems.averages import averaged, with_singular_vectors
 from jaxgan.systems.features import classes_of, sizes
-from jaxgan.systems.inputs import examples_of, normal_latents, scaled
+from jaxgan.systems.inputs import examples_of, normal_latents, numbered, scaled
 from jaxgan.systems.judging import Metrics, class_loss, judgement
-from jaxgan.systems.players import CLASSES, Player, Variables, fakes_of, new_player, stepped, train_pass
+from jaxgan.systems.players import CLASSES, Player, Variables, fakes_of, new_players, stepped, train_pass
 
 Batch = Mapping[str, Any]
 
@@ -155,12 +155,8 @@ class SemiSupervised:
 
     def init(self, key: jax.Array, batch: Batch) -> SemiSupervisedState:
         """A state at step 0; the shapes of the parameters follow from the recipe, the batch is not looked at."""
-        variables = (
-            module.init(own, *arguments, train=False)
-            for own, (module, arguments) in zip(jax.random.split(key), self.networks().values(), strict=True)
-        )
         optimizers = (self.generator_optimizer, self.discriminator_optimizer)
-        generator, discriminator = (new_player(*pair) for pair in zip(variables, optimizers, strict=True))
+        generator, discriminator = new_players(self.networks(), optimizers, key)
         # copies: a buffer that stands in the state twice cannot be donated
         average, classifier = (jax.tree.map(jnp.copy, player.variables) for player in (generator, discriminator))
         return SemiSupervisedState(jnp.zeros((), jnp.int32), generator, discriminator, average, classifier)
@@ -267,6 +263,5 @@ class SemiSupervised:
 
     def sample(self, state: SemiSupervisedState, key: jax.Array, labels_or_count: jax.Array | int) -> jax.Array:
         """Examples [n, *shape] float32; sample i depends only on (key, i)."""
-        count = labels_or_count if isinstance(labels_or_count, int) else len(labels_or_count)
-        indices = jnp.arange(count, dtype=jnp.int32)
-        return self.generate(state, self.latents(key, indices), jnp.zeros_like(indices))
+        indices, labels = numbered(labels_or_count, 0)
+        return self.generate(state, self.latents(key, indices), labels)

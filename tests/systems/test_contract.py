@@ -21,13 +21,16 @@ from jaxgan.systems.players import Player
 DIGITS = DataSpec((SIDE, SIDE, 1), "uint8", tuple("0123456789"), 100)
 PAIRS = DataSpec((SIDE, SIDE, 3), "uint8", (), 100, (SIDE, SIDE, 3))
 FEW = DIGITS._replace(other=DIGITS.shape)
+POINTS = DataSpec((2,), "float32", (), 100)
 ROWS = {
     "autoencoder": ("mnist_autoencoder", DIGITS),
+    "began": ("mnist_began", DIGITS),
     "cyclegan": ("mnist_cyclegan", PAIRS),
     "gan": ("digits_cgan", DIGITS),
     "infogan": ("mnist_infogan", DIGITS),
     "pix2pix": ("mnist_pix2pix", PAIRS),
     "semisupervised": ("digits_semisupervised", FEW),
+    "unrolled": ("ring_unrolled", POINTS),
     "vae": ("mnist_vae", DIGITS),
 }
 """Of every kind of system one of its recipes, and data for it."""

@@ -1,0 +1,163 @@
+"""Unrolled GAN: G plays against the D that would answer it, D after k more steps of its own optimizer.
+
+One step is, with f the loss of D and U one step of D's optimizer on it,
+
+    D <- U(D),  D_0 = D,  D_i = U(D_{i-1}) for i = 1..k
+    G <- G - grad_G mean L_G(D_k(x), D_k(G(z)))
+
+where D_k depends on G, as every U looks at G's images: the gradient flows through all of its steps, moments of Adam
+included. How D would answer is the term of G's gradient that a plain GAN leaves out. D itself moves one step; the steps
+ahead are forgotten. With k = 0 this is the step of `Gan`, of whose parts it is made.
+
+The steps ahead see the batch, the latents and the draws of D's own step, as in the authors' code. What D has besides
+parameters (running statistics, vectors of spectral normalisation, moments) moves in them as in any step of D, and is
+forgotten with them.
+
+Source: Metz et al. 2017 (arXiv:1611.02163), section 2.2, and the authors' code (github.com/poolio/unrolled_gan).
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxgan.data.spec import DataSpec
+from jaxgan.errors import JaxganError, check_range
+from jaxgan.networks import DISCRIMINATORS, GENERATORS
+from jaxgan.objectives import OBJECTIVES, Objective
+from jaxgan.optim import OPTIMIZERS, has_slope
+from jaxgan.registry import complete
+from jaxgan.systems.averages import Policy, averaged
+from jaxgan.systems.gan import Batch, Gan, GanState
+from jaxgan.systems.gan_updates import Critic, inputs_of, pullback_of, update_discriminator, update_generator
+from jaxgan.systems.judging import Metrics
+from jaxgan.systems.players import Player
+
+NOTHING: dict[str, Any] = {"penalties": {}, "generator_penalty": {"name": "none"}, "augmentation": {"name": "none"}}
+"""The parts of a `Gan` that an unrolled one does without."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Unrolled:
+    """The two-player system whose G looks ahead: modules and functions, no arrays.
+
+    Attributes:
+      generator: Linen module, latents (and labels) to examples.
+      discriminator: Linen module, examples (and labels) to logits.
+      objective: what each player minimises.
+      generator_optimizer: moves G, and nothing else.
+      discriminator_optimizer: moves D, and is differentiated.
+      shape: of one example.
+      num_classes: 0 when training without labels.
+      unroll: k, the steps that G looks ahead; time and memory of a step grow with it.
+      latent_size: as of `Gan`, like all that follow.
+      conditional: give both players the labels.
+      average_half_life: of the parameter average, in images shown; 0 samples from the last parameters.
+      average_rampup: the half-life is at most this share of the images shown so far; 0 is no warm-up.
+      average_statistics: whence the running statistics of the averaged generator come.
+    """
+
+    stages: ClassVar[tuple[int, ...]] = (0,)
+    micro_batches: ClassVar[int] = 1
+    PARTS: ClassVar[dict[str, Any]] = {
+        "generator": GENERATORS,
+        "discriminator": DISCRIMINATORS,
+        "objective": OBJECTIVES,
+        "generator_optimizer": OPTIMIZERS,
+        "discriminator_optimizer": OPTIMIZERS,
+    }
+
+    generator: nn.Module
+    discriminator: nn.Module
+    objective: Objective
+    generator_optimizer: optax.GradientTransformation
+    discriminator_optimizer: optax.GradientTransformation
+    shape: tuple[int, ...]
+    num_classes: int
+    unroll: int = 5
+    latent_size: int = 100
+    conditional: bool = False
+    average_half_life: float = 50_000.0
+    average_rampup: float = 0.05
+    average_statistics: Policy = "average"
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], spec: DataSpec) -> "Unrolled":
+        """Builds the system that a recipe describes, for data of this kind.
+
+        Raises:
+          JaxganError: as `Gan.from_config`; or a number of steps, or an optimizer, that cannot be unrolled.
+        """
+        options = complete(config["system"], {config["system"]["name"]: cls}, "config.system")
+        unroll = options.pop("unroll")
+        check_range("config.system.unroll", unroll, 0, 1000)
+        gan = Gan.from_config({**config, **NOTHING, "system": {**options, "name": "gan"}}, spec)
+        if unroll and not has_slope(gan.discriminator_optimizer):
+            raise JaxganError(
+                f"config.discriminator_optimizer={config['discriminator_optimizer']['name']} cannot be unrolled: its "
+                "step has no derivative where a gradient is 0. Set --config.discriminator_optimizer.name=adam."
+            )
+        return cls(**{name: getattr(gan, name) for name in _shared()}, unroll=unroll)
+
+    @property
+    def gan(self) -> Gan:
+        """The same players in the plain game."""
+        shared = {name: getattr(self, name) for name in _shared()}
+        return Gan(**shared, penalties=(), generator_penalty=None, augmentation=None)
+
+    def networks(self) -> dict[str, tuple[nn.Module, tuple[Any, ...]]]:
+        """As of `Gan`, like all methods but `update`."""
+        return self.gan.networks()
+
+    def init(self, key: jax.Array, batch: Batch) -> GanState:
+        """A state at step 0."""
+        return self.gan.init(key, batch)
+
+    def update(self, state: GanState, batch: Batch, key: jax.Array, *, stage: int = 0) -> tuple[GanState, Metrics]:
+        """One step: one update of D, then one of G against D `unroll` steps ahead; arguments as of `Gan.update`."""
+        gan, keys = self.gan, jax.random.split(key)
+        real, labels = gan.prepare(batch)
+        inputs = inputs_of(gan, keys[0], labels, len(real))
+        fakes = pullback_of(gan.generator, state.generator, inputs)
+        critic, updates = Critic(state.discriminator, state.memory), state.step
+        critic, metrics = update_discriminator(gan, critic, updates, real, fakes.images, labels, keys[0])
+
+        def ahead(images: jax.Array) -> Player:
+            def step(critic: Critic, i: jax.Array) -> tuple[Critic, None]:
+                return update_discriminator(gan, critic, updates + 1 + i, real, images, labels, keys[0])[0], None
+
+            return jax.lax.scan(step, critic, jnp.arange(self.unroll))[0].player
+
+        arguments = (critic.memory, updates, fakes, real, inputs, keys[1])
+        generator, memory, g_metrics = update_generator(gan, state.generator, ahead, *arguments)
+
+        before, settings = jnp.float32(state.step) * len(real), (self.average_half_life, self.average_rampup)
+        average = averaged(state.average, generator, before, len(real), *settings, self.average_statistics)
+        return GanState(state.step + 1, generator, critic.player, average, memory), metrics | g_metrics
+
+    def latents(self, key: jax.Array, indices: jax.Array, truncation: float | None = None) -> jax.Array:
+        """Latents [n, latent_size] of the samples with these indices."""
+        return self.gan.latents(key, indices, truncation)
+
+    def settled(self, state: GanState) -> GanState:
+        """The state with what is computed once before samples are drawn."""
+        return self.gan.settled(state)
+
+    def generate(
+        self, state: GanState, latents: jax.Array, labels: jax.Array, truncation: float | None = None
+    ) -> jax.Array:
+        """Examples [n, *shape] float32 by the averaged generator."""
+        return self.gan.generate(state, latents, labels, truncation)
+
+    def sample(self, state: GanState, key: jax.Array, labels_or_count: jax.Array | int) -> jax.Array:
+        """Examples [n, *shape]; sample i depends only on (key, i) and its label."""
+        return self.gan.sample(state, key, labels_or_count)
+
+
+def _shared() -> tuple[str, ...]:
+    """The fields that `Gan` has as well."""
+    return tuple(field.name for field in dataclasses.fields(Unrolled) if field.name != "unroll")
