@@ -1,13 +1,13 @@
 """Unrolled GAN on a ring of eight Gaussians: how many modes G keeps, by the number of D's steps that it looks ahead.
 
-Source: Metz et al. 2017 (arXiv:1611.02163), settings of the authors' code (github.com/poolio/unrolled_gan): the minimax
-loss, both players of two layers of 128 tanh units with orthogonal kernels, 256 latents, batches of 512, Adam with
-b1 = 0.5, 1e-3 for G and 1e-4 for D, 25,000 steps, 5 of them unrolled. Samples are drawn from G's last parameters.
+Source: Metz et al. 2017 (arXiv:1611.02163), appendix A: a ring of radius 2 with sigma 0.02; G of two layers of 128
+ReLUs with 256 latents, D of one such layer, orthogonal kernels; the minimax loss; Adam at 1e-4 with b1 = 0.5 for both.
+Batches of 512 and 25,000 steps are those of the authors' code (github.com/poolio/unrolled_gan). Samples are drawn from
+G's last parameters.
 
-Ours: eight Gaussians (in theirs the first and the last of the eight are the same); kernels of gain 1 (theirs 1.4); D
-moves before G, as in the paper (their code moves both at once).
+Ours: kernels of gain 1 (theirs 0.8), and D sees the points as they are (theirs divided by 4).
 
-Commands, of which the first is the plain GAN with the same networks:
+Commands, of which the first is the plain GAN between the same networks:
 `jaxgan train --config ring_unrolled --config.seeds=10 --config.system.unroll=0`
 `jaxgan train --config ring_unrolled --config.seeds=10 --config.system.unroll=5`
 `jaxgan train --config ring_unrolled --config.seeds=10 --config.system.unroll=10`
@@ -18,7 +18,8 @@ from jaxgan.config import recipe
 
 
 def get_config():
-    perceptron = dict(name="mlp", hidden=(128, 128), activation="tanh", kernel_init="orthogonal")
+    relu = dict(name="mlp", slope=0.0, kernel_init="orthogonal")
+    adam = dict(name="adam", learning_rate=1e-4, b1=0.5)
     return recipe(
         steps=25_000,
         batch_size=512,
@@ -29,11 +30,11 @@ def get_config():
         evaluate_every=5_000,
         samples=1000,
         metrics=("modes2500_ring",),
-        data=dict(name="ring"),
+        data=dict(name="ring", radius=2.0, sigma=0.02),
         system=dict(name="unrolled", unroll=5, latent_size=256, average_half_life=0),
-        generator=perceptron | dict(output="none"),
-        discriminator=perceptron,
+        generator=relu | dict(hidden=(128, 128), output="none"),
+        discriminator=relu | dict(hidden=(128,)),
         objective=dict(name="minimax"),
-        generator_optimizer=dict(name="adam", learning_rate=1e-3, b1=0.5),
-        discriminator_optimizer=dict(name="adam", learning_rate=1e-4, b1=0.5),
+        generator_optimizer=adam,
+        discriminator_optimizer=adam,
     )

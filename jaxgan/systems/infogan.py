@@ -154,7 +154,7 @@ class InfoGan:
             posterior=posterior,
             average=jax.tree.map(
                 jnp.copy, generator.variables
-            ),  # a buffer that stands in the state twice is not donated
+            ),  # or it could not be donated
         )
 
     def update(
