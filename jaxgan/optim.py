@@ -125,6 +125,21 @@ def has_slope(optimizer: Optimizer) -> bool:
     return bool(jnp.isfinite(jax.grad(step)(jnp.zeros(()))))
 
 
+_MOMENTS = (optax.ScaleByAdamState, optax.ScaleByRmsState, optax.TraceState)
+
+
+def forgotten(opt_state: Any) -> Any:
+    """An optimizer's state with the moments it has gathered, and what counts them, as at the start.
+
+    The clocks of schedules go on, and what else there is stays.
+    """
+
+    def at_start(part: Any) -> Any:
+        return jax.tree.map(jnp.zeros_like, part) if isinstance(part, _MOMENTS) else part
+
+    return jax.tree.map(at_start, opt_state, is_leaf=lambda part: isinstance(part, _MOMENTS))
+
+
 def weight_clipping(limit: float) -> Optimizer:
     """The last link of a chain: every parameter ends in [-limit, limit] (Arjovsky et al. 2017, algorithm 1)."""
 

@@ -105,22 +105,24 @@ def _shares(key: jax.Array, x: jax.Array) -> jax.Array:
     return jax.random.uniform(key, (len(x),) + (1,) * (x.ndim - 1))
 
 
-def wgan_gp(weight: Schedule = 10.0, every: int = 1, one_sided: bool = False) -> Penalty:
-    """WGAN-GP's: (||grad D(u)|| - 1)^2 at points u = e x + (1 - e) G(z), e ~ U(0, 1) for each example.
+def wgan_gp(weight: Schedule = 10.0, every: int = 1, one_sided: bool = False, target: float = 1.0) -> Penalty:
+    """WGAN-GP's: (||grad D(u)|| / target - 1)^2 at points u = e x + (1 - e) G(z), e ~ U(0, 1) for each example.
 
     Args:
       weight: lambda of the paper.
       every: updates of D.
-      one_sided: only norms above 1 are penalised: max(||grad D(u)|| - 1, 0)^2.
+      one_sided: only norms above the target are penalised: max(||grad D(u)|| / target - 1, 0)^2.
+      target: 1 in the paper; Progressive GAN has 750 for CIFAR-10, which lets logits differ that much more.
 
-    Source: Gulrajani et al. 2017, equation 3 and section 4.
+    Source: Gulrajani et al. 2017, equation 3 and section 4; target: Karras et al. 2018 (arXiv:1710.10196), appendix.
     """
+    check_range("target", target, 1e-6, 1e6)
 
     def term(critic: Critic, real: jax.Array, fake: jax.Array, recent: Recent, key: jax.Array) -> jax.Array:
         if real.shape != fake.shape:  # one of either would broadcast against the other
             raise ValueError(f"real and generated examples are not in pairs: {real.shape} and {fake.shape}")
         share = _shares(key, real)
-        excess = gradient_norms(critic, share * real + (1 - share) * fake) - 1
+        excess = gradient_norms(critic, share * real + (1 - share) * fake) / target - 1
         return jnp.square(jnp.maximum(excess, 0.0) if one_sided else excess)
 
     return _penalty(term, weight, every)
@@ -229,6 +231,22 @@ def lecam(weight: Schedule = 0.3, every: int = 1) -> Penalty:
     return _penalty(term, weight, every, per_example=False)
 
 
+def drift(weight: Schedule = 0.001, every: int = 1) -> Penalty:
+    """D(x)^2: keeps the logits of a critic, of which only differences count, from wandering off.
+
+    Args:
+      weight: epsilon_drift of the paper.
+      every: updates of D.
+
+    Source: Karras et al. 2018 (arXiv:1710.10196), appendix A.1.
+    """
+
+    def term(critic: Critic, real: jax.Array, fake: jax.Array, recent: Recent, key: jax.Array) -> jax.Array:
+        return jnp.square(critic(real))
+
+    return _penalty(term, weight, every, per_example=False)
+
+
 PENALTIES: dict[str, Callable[..., Penalty]] = {
     "wgan_gp": wgan_gp,
     "dragan": dragan,
@@ -236,6 +254,7 @@ PENALTIES: dict[str, Callable[..., Penalty]] = {
     "r2": r2,
     "consistency": consistency,
     "lecam": lecam,
+    "drift": drift,
 }
 
 

@@ -24,6 +24,8 @@ NARROW: dict[str, Any] = dict(
     code_size=4,
     num=16,
     labels=10,
+    fade_steps=1,
+    stable_steps=1,
 )
 QUICK = ("accuracy_test", "modes2500_grid", "modes2500_ring", "svm1k_digits")
 """Metrics that train nothing first, and read no large test split; `tests/evaluation` tests the others."""

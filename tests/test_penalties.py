@@ -6,7 +6,19 @@ import numpy as np
 import pytest
 
 from jaxgan.errors import JaxganError
-from jaxgan.penalties import PENALTIES, Recent, charged, consistency, dragan, gradient_norms, lecam, r1, r2, wgan_gp
+from jaxgan.penalties import (
+    PENALTIES,
+    Recent,
+    charged,
+    consistency,
+    dragan,
+    drift,
+    gradient_norms,
+    lecam,
+    r1,
+    r2,
+    wgan_gp,
+)
 
 KEY = jax.random.key(0)
 NOTHING = Recent(jnp.zeros(()), jnp.zeros(()))
@@ -42,6 +54,23 @@ def test_a_linear_critic_pays_for_the_length_of_its_gradient(length, one_sided):
     expected = 0.0 if one_sided and length < 1 else (length - 1) ** 2
     penalty = wgan_gp(one_sided=one_sided).term(linear(direction), REAL, FAKE, NOTHING, KEY)
     np.testing.assert_allclose(penalty, np.full(5, expected), rtol=1e-5, atol=1e-5)
+
+
+def test_a_target_scales_the_length_that_costs_nothing():
+    """Lengths 250 and 1000 for 500: (1/2 - 1)^2 and (2 - 1)^2; one-sided, the shorter is free."""
+    unit = jnp.ones((4, 3, 2)) / np.sqrt(24)
+    for length, both_sides, one_side in ((250, 0.25, 0.0), (1000, 1.0, 1.0)):
+        for one_sided, expected in ((False, both_sides), (True, one_side)):
+            penalty = wgan_gp(target=500.0, one_sided=one_sided).term(linear(length * unit), REAL, FAKE, NOTHING, KEY)
+            np.testing.assert_allclose(penalty, np.full(5, expected), rtol=1e-5, atol=1e-6)
+    with pytest.raises(JaxganError, match=r"^target is 0"):
+        wgan_gp(target=0.0)
+
+
+def test_drift_is_the_square_of_the_logits_of_real_examples():
+    critic = lambda x: x[:, 0, 0, 0]  # noqa: E731
+    real = jnp.asarray([1.0, -3.0]).reshape(2, 1, 1, 1)
+    np.testing.assert_allclose(drift().term(critic, real, 10 * real, NOTHING, KEY), [1, 9])
 
 
 def test_the_penalty_is_taken_between_real_and_fake():
@@ -141,9 +170,9 @@ def test_a_weight_may_follow_a_schedule():
 
 
 def test_impossible_weights_and_periods_are_refused():
-    for make in (wgan_gp, r1, r2, dragan, lecam):
+    for make in (wgan_gp, r1, r2, dragan, lecam, drift):
         with pytest.raises(JaxganError, match=r"^weight is -1"):
             make(-1.0)
         with pytest.raises(JaxganError, match=r"^every is 0"):
             make(every=0)
-    assert PENALTIES.keys() == {"wgan_gp", "dragan", "r1", "r2", "consistency", "lecam"}
+    assert PENALTIES.keys() == {"wgan_gp", "dragan", "r1", "r2", "consistency", "lecam", "drift"}

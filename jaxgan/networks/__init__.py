@@ -16,6 +16,7 @@ from jaxgan.networks.dcgan import DCGANDiscriminator, DCGANEncoder, DCGANGenerat
 from jaxgan.networks.mlp import MLPDiscriminator, MLPEncoder, MLPGenerator
 from jaxgan.networks.pix2pix import PatchDiscriminator, UNetTranslator
 from jaxgan.networks.presets import PRESETS
+from jaxgan.networks.progressive import ProgressiveDiscriminator, ProgressiveGenerator
 from jaxgan.networks.r3gan import R3GANDiscriminator, R3GANGenerator
 from jaxgan.networks.resnet import ResNetDiscriminator, ResNetGenerator
 from jaxgan.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
@@ -23,6 +24,7 @@ from jaxgan.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 GENERATORS: dict[str, type[nn.Module]] = {
     "dcgan": DCGANGenerator,
     "mlp": MLPGenerator,
+    "progressive": ProgressiveGenerator,
     "r3gan": R3GANGenerator,
     "resnet": ResNetGenerator,
     "stylegan2": StyleGAN2Generator,
@@ -30,6 +32,7 @@ GENERATORS: dict[str, type[nn.Module]] = {
 DISCRIMINATORS: dict[str, type[nn.Module]] = {
     "dcgan": DCGANDiscriminator,
     "mlp": MLPDiscriminator,
+    "progressive": ProgressiveDiscriminator,
     "r3gan": R3GANDiscriminator,
     "resnet": ResNetDiscriminator,
     "stylegan2": StyleGAN2Discriminator,

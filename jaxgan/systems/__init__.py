@@ -13,6 +13,7 @@ from jaxgan.systems.cyclegan import CycleGan
 from jaxgan.systems.gan import Gan
 from jaxgan.systems.infogan import InfoGan
 from jaxgan.systems.pix2pix import Pix2Pix
+from jaxgan.systems.progressive import Progressive
 from jaxgan.systems.semisupervised import SemiSupervised
 from jaxgan.systems.unrolled import Unrolled
 from jaxgan.systems.vae import Vae
@@ -120,6 +121,7 @@ SYSTEMS: dict[str, Any] = {
     "gan": Gan,
     "infogan": InfoGan,
     "pix2pix": Pix2Pix,
+    "progressive": Progressive,
     "semisupervised": SemiSupervised,
     "unrolled": Unrolled,
     "vae": Vae,
@@ -146,6 +148,7 @@ __all__ = [
     "InfoGan",
     "Pix2Pix",
     "Previewing",
+    "Progressive",
     "SemiSupervised",
     "System",
     "Translating",

@@ -152,9 +152,7 @@ class InfoGan:
             generator=generator,
             discriminator=discriminator,
             posterior=posterior,
-            average=jax.tree.map(
-                jnp.copy, generator.variables
-            ),  # or it could not be donated
+            average=jax.tree.map(jnp.copy, generator.variables),  # or it could not be donated
         )
 
     def update(

@@ -29,6 +29,7 @@ ROWS = {
     "gan": ("digits_cgan", DIGITS),
     "infogan": ("mnist_infogan", DIGITS),
     "pix2pix": ("mnist_pix2pix", PAIRS),
+    "progressive": ("mnist_progressive", DIGITS),
     "semisupervised": ("digits_semisupervised", FEW),
     "unrolled": ("ring_unrolled", POINTS),
     "vae": ("mnist_vae", DIGITS),
