@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "data": {"registry", "errors"},
     "systems": {
         "networks",
+        "ops",
         "objectives",
         "penalties",
         "augment",

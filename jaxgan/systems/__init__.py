@@ -12,6 +12,7 @@ from jaxgan.systems.began import Began
 from jaxgan.systems.cyclegan import CycleGan
 from jaxgan.systems.gan import Gan
 from jaxgan.systems.infogan import InfoGan
+from jaxgan.systems.lapgan import Lapgan
 from jaxgan.systems.pix2pix import Pix2Pix
 from jaxgan.systems.progressive import Progressive
 from jaxgan.systems.semisupervised import SemiSupervised
@@ -120,6 +121,7 @@ SYSTEMS: dict[str, Any] = {
     "cyclegan": CycleGan,
     "gan": Gan,
     "infogan": InfoGan,
+    "lapgan": Lapgan,
     "pix2pix": Pix2Pix,
     "progressive": Progressive,
     "semisupervised": SemiSupervised,
@@ -146,6 +148,7 @@ __all__ = [
     "Gan",
     "Generative",
     "InfoGan",
+    "Lapgan",
     "Pix2Pix",
     "Previewing",
     "Progressive",
