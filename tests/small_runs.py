@@ -38,6 +38,15 @@ SETTINGS: dict[str, dict[str, Any]] = {
         generator=dict(name="dcgan", width=2),
         discriminator=dict(name="dcgan", width=2),
     ),
+    # Two stages, the second from step 4 on.
+    "growing": INTERVALS
+    | dict(
+        samples=3,
+        data=dict(name="digits", image_size=8),
+        system=dict(name="progressive", latent_size=2, fade_steps=4, stable_steps=4),
+        generator=dict(name="progressive", channel_max=2),
+        discriminator=dict(name="progressive", channel_max=2),
+    ),
 }
 
 

@@ -7,7 +7,7 @@ import optax
 import pytest
 
 from jaxgan.errors import JaxganError
-from jaxgan.optim import OPTIMIZERS, adam, exponential_average, has_slope, rmsprop, sgd
+from jaxgan.optim import OPTIMIZERS, adam, exponential_average, forgotten, has_slope, rmsprop, sgd
 
 ROWS = [
     # ours, options, PyTorch's class, its options
@@ -92,6 +92,21 @@ def test_a_schedule_that_does_not_move_is_the_number():
                           (rmsprop(7), rmsprop(7, ("linear", 5e-5, 5e-5, 30.0)))):  # fmt: skip
         a, b = (run(optimizer, gradients, jnp.ones(3))[-1] for optimizer in (fixed, moving))
         np.testing.assert_allclose(a, b, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "length"),
+    [(adam, dict(b1=0.5), 1), (rmsprop, dict(decay=0.75), 2), (sgd, dict(momentum=0.9), 4)],
+)
+def test_moments_are_forgotten_and_the_clock_of_the_learning_rate_is_not(make, options, length):
+    """The third step for a gradient of 4 is a first one, as long as each optimizer makes it, at the third rate."""
+    optimizer = make(images_per_update=4, learning_rate=("linear", 1.0, 0.0, 400.0), **options)
+    params, state = jnp.zeros(1), optimizer.init(jnp.zeros(1))
+    for gradient in (-1.0, 7.0):
+        _, state = optimizer.update(jnp.full(1, gradient), state, params)
+    steps = [optimizer.update(jnp.full(1, 4.0), s, params)[0][0] for s in (forgotten(state), state)]
+    assert steps[0] == pytest.approx(-length * (1 - 2 * 4 / 400), rel=1e-5)
+    assert abs(steps[1] - steps[0]) > 0.05  # it does remember
 
 
 def test_clipping_is_the_last_link():

@@ -26,7 +26,7 @@ from jaxgan.augment import Augmentation
 from jaxgan.data.spec import DataSpec
 from jaxgan.errors import JaxganError, check_range
 from jaxgan.networks.layers import mean_pool, upsample_nearest
-from jaxgan.networks.progressive import FADE, ProgressiveDiscriminator, ProgressiveGenerator, faded, sizes_of
+from jaxgan.networks.progressive import FADE, faded, sizes_of
 from jaxgan.objectives import Objective
 from jaxgan.optim import forgotten
 from jaxgan.penalties import Penalty
@@ -62,11 +62,7 @@ class Progressive:
       accumulate: parts that a batch is computed in.
     """
 
-    PARTS: ClassVar[dict[str, Any]] = {
-        **{key: table for key, table in Gan.PARTS.items() if key != "generator_penalty"},
-        "generator": {"progressive": ProgressiveGenerator},
-        "discriminator": {"progressive": ProgressiveDiscriminator},
-    }
+    PARTS: ClassVar[dict[str, Any]] = {key: table for key, table in Gan.PARTS.items() if key != "generator_penalty"}
 
     generator: nn.Module
     discriminator: nn.Module
@@ -92,8 +88,14 @@ class Progressive:
         """Builds the system that a recipe describes, for data of this kind.
 
         Raises:
-          JaxganError: as `Gan.from_config`, or the run ends before the last stage begins.
+          JaxganError: as `Gan.from_config`; or a network does not grow, or the run ends before the last stage begins.
         """
+        for player in ("generator", "discriminator"):
+            if config[player]["name"] != "progressive":
+                raise JaxganError(
+                    f"config.system=progressive needs networks that grow: set --config.{player}.name=progressive, "
+                    f"not {config[player]['name']}."
+                )
         completed = complete(config["system"], {config["system"]["name"]: cls}, "config.system")
         options = {key: value for key, value in completed.items() if key != "name"}
         for key in ("fade_steps", "stable_steps"):
