@@ -36,7 +36,7 @@ from jaxgan.registry import build, complete
 from jaxgan.systems.averages import averaged
 from jaxgan.systems.inputs import gaussian_latents, numbered, scaled
 from jaxgan.systems.judging import Metrics, judgement
-from jaxgan.systems.players import Pass, Player, Variables, new_player, stepped, train_pass
+from jaxgan.systems.players import Pass, Player, Variables, fakes_of, new_players, stepped, train_pass
 
 SHOWN = 8
 """Samples in the preview."""
@@ -153,18 +153,13 @@ class Lapgan:
 
     def init(self, key: jax.Array, batch: Mapping[str, Any]) -> LapganState:
         """A state at step 0; the batch is not looked at."""
-        table = self.networks()
-        variables = {
-            name: module.init(own, *arguments, train=False)
-            for own, (name, (module, arguments)) in zip(jax.random.split(key, len(table)), table.items(), strict=True)
-        }
-
-        def level(k: int) -> Level:
-            generator = new_player(variables[f"generator_{k}"], self.generator_optimizer)
-            discriminator = new_player(variables[f"discriminator_{k}"], self.discriminator_optimizer)
-            return Level(generator, discriminator, jax.tree.map(jnp.copy, generator.variables))  # no buffer twice
-
-        return LapganState(jnp.zeros((), jnp.int32), tuple(level(k) for k in range(self.levels)))
+        optimizers = (self.generator_optimizer, self.discriminator_optimizer) * self.levels
+        players = new_players(self.networks(), optimizers, key)
+        levels = [
+            Level(generator, discriminator, jax.tree.map(jnp.copy, generator.variables))  # no buffer stands there twice
+            for generator, discriminator in zip(players[::2], players[1::2], strict=True)
+        ]
+        return LapganState(jnp.zeros((), jnp.int32), tuple(levels))
 
     def update(
         self, state: LapganState, batch: Mapping[str, Any], key: jax.Array, *, stage: int = 0
@@ -208,16 +203,11 @@ class Lapgan:
         g, d = level.generator, level.discriminator
         keys = jax.random.split(key, 4)
         inputs = (jax.random.normal(keys[LATENTS], (len(real), self._latent_sizes[k])), *condition)
-
-        def generated(params: Any) -> tuple[jax.Array, Variables]:
-            made = train_pass(self.generators[k], params, g.statistics, inputs, keys[G_NOISE])
-            return made.output, made.statistics
+        fake, pullback, statistics = fakes_of(self.generators[k], g, inputs, keys[G_NOISE])
 
         def judged(params: Any, statistics: Variables, examples: jax.Array, advance: bool) -> Pass:
             inputs = (examples, *condition)
             return train_pass(self.discriminators[k], params, statistics, inputs, keys[D_NOISE], advance)
-
-        fake, pullback, statistics = jax.vjp(generated, g.params, has_aux=True)
 
         def d_loss(params: Any) -> tuple[jax.Array, tuple[Pass, Pass]]:
             on_real = judged(params, d.statistics, real, advance=True)
