@@ -7,11 +7,13 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from jaxgan.errors import JaxganError, unknown
+
+T = TypeVar("T")
 
 DEFAULT_RECIPE = "digits_cgan"
 CONFIG = "--config."
@@ -114,9 +116,12 @@ def _add_sample(verbs: Any) -> None:
     sample.add_argument("--labels", help="class names or numbers, separated by commas, used in turn (default: all)")
     sample.add_argument(
         "--truncation",
-        type=float,
-        help="less variety for more fidelity: psi of a generator with styles, for others the bound of the latents",
+        type=_several(float),
+        metavar="T[,T...]",
+        help="less variety for more fidelity: psi of a generator with styles, for others the bound of the latents; of "
+        "several, a row of the sheet each",
     )
+    _add_tools(sample)
     sample.add_argument("--checkpoint", default="last", help="a step, or last (default)")
     sample.add_argument(
         "--trained-seed", help="of a run of several seeds: which one, or all (default: the first), each to its own file"
@@ -124,11 +129,43 @@ def _add_sample(verbs: Any) -> None:
     sample.add_argument(
         "--out",
         default="samples.png",
-        help="X.png: a sheet; X.npz: images, latents, labels; else a folder of PNG files (default: samples.png)",
+        help="X.png: a sheet; X.gif: an animation, of --interpolate; X.npz: images, latents, labels; else a folder of "
+        "PNG files (default: samples.png)",
     )
     _add_device(sample)
     _add_cache(sample)
     sample.set_defaults(run=_sample)
+
+
+def _add_tools(sample: argparse.ArgumentParser) -> None:
+    tools = sample.add_mutually_exclusive_group()
+    tools.add_argument(
+        "--interpolate",
+        type=int,
+        metavar="STEPS",
+        help="lead from each sample to the next of its class: a row of the sheet each, or an animation",
+    )
+    tools.add_argument(
+        "--arithmetic",
+        type=_several(int),
+        nargs=3,
+        metavar=("WITH", "WITHOUT", "OTHER"),
+        help="add averages of samples, WITH - WITHOUT + OTHER: each the numbers of samples, from 0, as in 3,13,23",
+    )
+    tools.add_argument(
+        "--project",
+        metavar="PICTURES",
+        help="find the latents of an image, or of the first --num of a directory or .zip; --labels are theirs, in turn "
+        "(default: found too)",
+    )
+    sample.add_argument("--how", choices=("slerp", "linear"), help="of --interpolate (default: slerp)")
+
+
+def _several(kind: type[T]) -> Callable[[str], list[T]]:
+    def numbers(text: str) -> list[T]:  # argparse names it where one is wrong
+        return [kind(part) for part in text.split(",")]  # type: ignore[call-arg]
+
+    return numbers
 
 
 def _add_recipe(parser: argparse.ArgumentParser) -> None:
@@ -204,7 +241,7 @@ def _train(options: argparse.Namespace, overrides: list[str], command: str) -> i
 
 
 def _sample(options: argparse.Namespace, overrides: list[str], command: str) -> int:
-    from jaxgan import sampling
+    from jaxgan import exploration, sampling
 
     _use(options.device)
     _use_cache(options.compilation_cache)
@@ -222,12 +259,15 @@ def _sample(options: argparse.Namespace, overrides: list[str], command: str) -> 
     labels = None
     if options.labels is not None:
         labels = [_class(text, runs[0].spec.class_names) for text in options.labels.split(",")]
+    tools = {tool: getattr(options, tool) for tool in ("interpolate", "how", "arithmetic", "project")}
+    wish = exploration.Wish(options.num, options.seed, labels, options.truncation or [None], **tools)
     for trained in runs:
-        samples = trained.sample(options.num, options.seed, labels, options.truncation)
         out = Path(options.out)
         out = out.with_stem(f"{out.stem}_seed{trained.seed}") if every else out
-        sampling.save(out, samples, trained)
-        print(f"{len(samples.images)} samples of step {trained.step}: {out}")
+        sampling.check_form(out, trained, animated=options.interpolate is not None)
+        explored = exploration.explore(trained, wish, animated=out.suffix.lower() == ".gif")
+        sampling.save(out, explored.samples, trained, explored.pictures, explored.more)
+        print(f"{len(explored.samples.images)} samples of step {trained.step}{explored.note}: {out}")
     return 0
 
 

@@ -2,7 +2,7 @@
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -59,7 +59,7 @@ class Samples(NamedTuple):
 
 
 class Sampler:
-    """Draws from a state of a system; compiled once, on first use.
+    """Draws from a state of a system; each of its two programs is compiled once, on first use.
 
     Args:
       system: what was trained. One that is not `Generative` is refused when samples are asked for.
@@ -70,12 +70,15 @@ class Sampler:
         self._num_classes = system.num_classes
 
         def draw(state: Any, seed: jax.Array, first: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
-            if not isinstance(system, Generative):
-                raise JaxganError("this run's system makes no samples of its own.")
-            latents = system.latents(sample_key(seed), first + jnp.arange(CHUNK, dtype=jnp.int32), truncation)
-            return system.generate(state, latents, labels, truncation), latents
+            latents = generative(system).latents(
+                sample_key(seed), first + jnp.arange(CHUNK, dtype=jnp.int32), truncation
+            )
+            return generate(state, latents, labels), latents
 
-        self._settle, self._draw = system.settled, jax.jit(draw)
+        def generate(state: Any, latents: jax.Array, labels: jax.Array) -> jax.Array:
+            return generative(system).generate(state, latents, labels, truncation)
+
+        self._settle, self._draw, self._generate = system.settled, jax.jit(draw), jax.jit(generate)
 
     def __call__(self, state: Any, seed: int, num: int, labels: Sequence[int] | None = None) -> Samples:
         """Draws `num` samples.
@@ -86,22 +89,58 @@ class Sampler:
           num: at least 1.
           labels: sample i gets `labels[i % len(labels)]`; by default the classes in turn.
         """
-        cycle = np.asarray(labels if labels is not None else range(max(self._num_classes, 1)), np.int32)
-        wanted = np.resize(cycle, -(-num // CHUNK) * CHUNK)
-        state = self._settle(state)
+        state, wanted = self._settle(state), self._in_turn(labels, num)
         chunks = (
             self._draw(state, np.uint32(seed), np.int32(first), wanted[first : first + CHUNK])
             for first in range(0, num, CHUNK)
         )
-        running = deque(itertools.islice(chunks, AHEAD))  # the device goes on while the host copies
-        images, latents = [], []
-        while running:
-            chunk = running.popleft()
-            running.extend(itertools.islice(chunks, 1))
-            images.append(np.asarray(chunk[0]))
-            if not np.isfinite(images[-1]).all():
-                raise JaxganError(
-                    "training diverged: what the generator makes is not finite. The last checkpoint before is kept."
-                )
-            latents.append(np.asarray(chunk[1]))
-        return Samples(np.concatenate(images)[:num], np.concatenate(latents)[:num], wanted[:num])
+        images, latents = map(np.concatenate, zip(*_fetched(chunks), strict=True))
+        return Samples(images[:num], latents[:num], wanted[:num])
+
+    def generate(self, state: Any, latents: np.ndarray, labels: Sequence[int] | None = None) -> Samples:
+        """The samples of given latents [n, ...]; sample i depends on latent i, its label and i % CHUNK only.
+
+        Args:
+          state: of the system.
+          latents: float32 [n, ...], n >= 1.
+          labels: as for drawing.
+        """
+        num = len(latents)
+        state, wanted = self._settle(state), self._in_turn(labels, num)
+        filled = np.resize(latents, (len(wanted), *latents.shape[1:]))
+        chunks = (
+            (self._generate(state, filled[first : first + CHUNK], wanted[first : first + CHUNK]),)
+            for first in range(0, num, CHUNK)
+        )
+        images = np.concatenate([image for (image,) in _fetched(chunks)])
+        return Samples(images[:num], latents, wanted[:num])
+
+    def _in_turn(self, labels: Sequence[int] | None, num: int) -> np.ndarray:
+        """Labels of `num` samples and of what fills up their last chunk."""
+        cycle = np.asarray(labels if labels is not None else range(max(self._num_classes, 1)), np.int32)
+        return np.resize(cycle, -(-num // CHUNK) * CHUNK)
+
+
+def generative(system: System) -> Generative:
+    """The system itself.
+
+    Raises:
+      JaxganError: it makes no samples.
+    """
+    if not isinstance(system, Generative):
+        raise JaxganError("this run makes no samples of its own: its system makes images of images.")
+    return system
+
+
+def _fetched(chunks: Iterator[tuple[jax.Array, ...]]) -> Iterator[tuple[np.ndarray, ...]]:
+    """Chunks, of which the first array is images, on the host; the device goes on while the host copies."""
+    running = deque(itertools.islice(chunks, AHEAD))
+    while running:
+        chunk = running.popleft()
+        running.extend(itertools.islice(chunks, 1))
+        fetched = tuple(map(np.asarray, chunk))
+        if not np.isfinite(fetched[0]).all():
+            raise JaxganError(
+                "training diverged: what the generator makes is not finite. The last checkpoint before is kept."
+            )
+        yield fetched

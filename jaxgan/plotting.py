@@ -11,6 +11,7 @@ from PIL import Image
 
 GAP = 2  # pixels between the images of a sheet
 SMALLEST = 64  # images under this many pixels are enlarged on sheets, by whole factors, so that they can be seen
+FRAME = 50  # milliseconds of an animation
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:
@@ -42,9 +43,21 @@ def sheet(images: np.ndarray, columns: int, gap: int = GAP) -> np.ndarray:
 
 def save_sheet(path: Path, images: np.ndarray, columns: int) -> None:
     """Writes a sheet of uint8 [n, h, w, c] images as PNG, small images enlarged."""
+    Image.fromarray(sheet(_enlarged(images), columns)).save(path)
+
+
+def save_animation(path: Path, frames: np.ndarray, columns: int) -> None:
+    """Writes sheets of uint8 [frames, n, h, w, c] images as a GIF that repeats for ever, small images enlarged.
+
+    Frames that are equal to the one before are shown as one of the same duration as all of them.
+    """
+    first, *others = (Image.fromarray(sheet(_enlarged(images), columns)) for images in frames)
+    first.save(path, save_all=True, append_images=others, duration=FRAME, loop=0)
+
+
+def _enlarged(images: np.ndarray) -> np.ndarray:
     factor = max(1, SMALLEST // max(images.shape[1:3]))
-    enlarged = images.repeat(factor, axis=1).repeat(factor, axis=2)
-    Image.fromarray(sheet(enlarged, columns)).save(path)
+    return images.repeat(factor, axis=1).repeat(factor, axis=2)
 
 
 def save_scatter(path: Path, groups: Mapping[str, np.ndarray]) -> None:

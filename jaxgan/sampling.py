@@ -15,9 +15,10 @@ from PIL import Image
 from jaxgan import plotting
 from jaxgan.config import SHARED
 from jaxgan.data.spec import DataSpec
-from jaxgan.drawing import Sampler, Samples, in_chunks
+from jaxgan.drawing import Sampler, Samples, generative, in_chunks, sample_key
 from jaxgan.errors import JaxganError, UnknownName, unknown
-from jaxgan.systems import Generative, System, Translating, build_system
+from jaxgan.systems import System, Translating, build_system
+from jaxgan.systems.inputs import has_styles
 from jaxgan.training.checkpoints import Checkpoints
 from jaxgan.training.run_directory import RunDirectory
 from jaxgan.training.seeds import as_array, make_init, run_of, seeds_of
@@ -60,23 +61,50 @@ class Trained:
         Raises:
           JaxganError: labels for a run without classes, a class that does not exist, or a number out of range.
         """
-        if not isinstance(self.system, Generative):
-            raise JaxganError("this run makes no samples of its own: its system makes images of images.")
+        generative(self.system)
         if num < 1:
             raise JaxganError(f"cannot draw {num} samples; ask for at least 1.")
         if not 0 <= seed < 2**32:  # JAX would take its last 32 bits
             raise JaxganError(f"the seed is {seed}, but must be in 0..{2**32 - 1}.")
+        sampler = self._sampler(labels, truncation)
+        with jax.default_matmul_precision(self.config["matmul_precision"]):
+            return sampler(self.state, seed, num, labels)
+
+    def generate(
+        self, latents: np.ndarray, labels: Sequence[int] | None = None, truncation: float | None = None
+    ) -> Samples:
+        """The samples of given latents; as they are computed 64 at a time, their bits do not depend on their number.
+
+        Args:
+          latents: float32 [n, ...], as `sample` returns them.
+          labels: class numbers, used in turn; by default all classes in turn.
+          truncation: psi in [0, 1] of a generator with styles; for others it concerns the drawing of latents only.
+
+        Raises:
+          JaxganError: latents of another shape or not finite, or as of `sample`.
+        """
+        latents = np.asarray(latents, np.float32)
+        one = jax.eval_shape(generative(self.system).latents, sample_key(np.uint32(0)), np.zeros(1, np.int32)).shape[1:]
+        if not len(latents) or latents.shape[1:] != one:
+            raise JaxganError(f"the latents are {list(latents.shape)}, but must be [n, {', '.join(map(str, one))}].")
+        if not np.isfinite(latents).all():
+            raise JaxganError("the latents are not all finite.")
+        sampler = self._sampler(labels, truncation)
+        with jax.default_matmul_precision(self.config["matmul_precision"]):
+            return sampler.generate(self.state, latents, labels)
+
+    def _sampler(self, labels: Sequence[int] | None, truncation: float | None) -> Sampler:
+        """The sampler for a truncation; refuses labels and truncations that the run does not have."""
         classes = self.system.num_classes
         if labels is not None and not classes:
             raise JaxganError("this run was trained without labels, so samples cannot be asked for by class.")
         if labels is not None and not (len(labels) and all(0 <= label < classes for label in labels)):
             names = ", ".join(self.spec.class_names)
             raise JaxganError(f"the labels are {list(labels)}, but must be in 0..{classes - 1} ({names}).")
-        if truncation is not None:
-            _check_truncation(truncation, hasattr(self.system.networks()["generator"][0], "styles"))
-        sampler = self.sampler if truncation is None else Sampler(self.system, truncation)
-        with jax.default_matmul_precision(self.config["matmul_precision"]):
-            return sampler(self.state, seed, num, labels)
+        if truncation is None:
+            return self.sampler
+        _check_truncation(truncation, any(has_styles(module) for module, _ in self.system.networks().values()))
+        return Sampler(self.system, truncation)
 
     def translate(self, images: np.ndarray, translation: str = "", labels: Sequence[int] | None = None) -> np.ndarray:
         """Makes images of images; each depends on its own only.
@@ -171,32 +199,55 @@ def _restore(directory: str | Path, step: int | None) -> Trained:
     return Trained(system, jax.device_put(trees["state"]), step, spec, config, seeds[0], Sampler(system))
 
 
-def save(path: Path, samples: Samples, trained: Trained) -> None:
+def check_form(path: Path, trained: Trained, animated: bool = False) -> None:
+    """Refuses a path that `save` has no form for, so that it can be known before any work.
+
+    Raises:
+      JaxganError: a form of image file that is not written, an animation of samples that do not follow each other, or
+        points that are to go where images go.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".gif" and not animated:
+        raise JaxganError("a .gif is an animation, and only --interpolate has one; write samples to a .png or a .npz.")
+    if suffix in (".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"):
+        raise JaxganError(f"samples are written as .png or .npz, or into a folder, not as {path.suffix}.")
+    if len(trained.spec.shape) == 1 and suffix not in (".png", ".npz"):
+        raise JaxganError(f"points are not images: write them to a .npz or a .png instead of {path}.")
+
+
+def save(
+    path: Path,
+    samples: Samples,
+    trained: Trained,
+    pictures: np.ndarray | None = None,
+    more: Mapping[str, np.ndarray] | None = None,
+) -> None:
     """Writes samples in the form that the path asks for.
 
     Args:
-      path: `.png` for a sheet (or a scatter of points); `.npz` for `images` uint8 [n, h, w, c] (points stay float32
-        [n, d]), `latents` and `labels`; anything else is a folder of PNG files,
+      path: `.png` for a sheet (or a scatter of points); `.gif` for an animation; `.npz` for `images` uint8
+        [n, h, w, c] (points stay float32 [n, d]), `latents` and `labels`; anything else is a folder of PNG files,
         of a run with labels in a sub-folder a class.
       samples: what to write.
       trained: what they were drawn from.
+      pictures: what a sheet shows, if not the samples in their order: float32 [rows, columns, h, w, c]; of an
+        animation [frames, rows, columns, h, w, c].
+      more: what an `.npz` holds besides.
 
     Raises:
-      JaxganError: the place cannot be written, or points are to go into a folder of images.
+      JaxganError: the place cannot be written, or as of `check_form`.
     """
-    if path.suffix.lower() in (".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff"):
-        raise JaxganError(f"samples are written as .png or .npz, or into a folder, not as {path.suffix}.")
+    check_form(path, trained, animated=pictures is not None and pictures.ndim == 6)
     points = samples.images.ndim == 2
     images = samples.images if points else plotting.to_uint8(samples.images)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix.lower() == ".png":
-            plotting.save_samples(path, samples.images, None, len(np.unique(samples.labels)))
+        if path.suffix.lower() in (".png", ".gif"):
+            _draw(path, samples, None if points else pictures)
         elif path.suffix.lower() == ".npz":
+            arrays: dict[str, Any] = dict(images=images, latents=samples.latents, labels=samples.labels, **(more or {}))
             with path.open("wb") as file:
-                np.savez(file, images=images, latents=samples.latents, labels=samples.labels)
-        elif points:
-            raise JaxganError(f"points are not images: write them to a .npz or a .png instead of {path}.")
+                np.savez(file, **arrays)
         else:
             for index, (image, label) in enumerate(zip(images, samples.labels, strict=True)):
                 folder = path / trained.spec.class_names[label] if trained.system.num_classes else path
@@ -204,3 +255,14 @@ def save(path: Path, samples: Samples, trained: Trained) -> None:
                 Image.fromarray(plotting.sheet(image[None], 1, gap=0)).save(folder / f"{index:06d}.png")
     except OSError as error:
         raise JaxganError(f"cannot write {path}: {error.strerror or error}.") from error
+
+
+def _draw(path: Path, samples: Samples, pictures: np.ndarray | None) -> None:
+    if pictures is None:
+        plotting.save_samples(path, samples.images, None, len(np.unique(samples.labels)))
+        return
+    columns, shape = pictures.shape[-4], pictures.shape[-3:]
+    if path.suffix.lower() == ".gif":
+        plotting.save_animation(path, plotting.to_uint8(pictures).reshape(len(pictures), -1, *shape), columns)
+    else:
+        plotting.save_sheet(path, plotting.to_uint8(pictures).reshape(-1, *shape), columns)

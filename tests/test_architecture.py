@@ -44,8 +44,12 @@ MAY_IMPORT = {
     "drawing": {"systems", "errors"},
     "training": {"config", "drawing", "plotting", "evaluation", "systems", "networks", "data", "errors"},
     "sampling": {"training", "config", "drawing", "plotting", "systems", "data", "errors"},
+    "latents": set(),
+    "projection": {"sampling", "drawing", "systems", "errors"},
+    "exploration": {"projection", "sampling", "latents", "drawing", "plotting", "data", "errors"},
     "cli": {
         "training",
+        "exploration",
         "sampling",
         "compilation",
         "config",

@@ -2,7 +2,6 @@
 
 import math
 import os
-import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -137,8 +136,7 @@ def _try_each(work: Callable[[str], T], names: Sequence[str], title: str) -> tup
         try:
             return True, work(name)
         except images.UNREADABLE as error:
-            # Pillow names the buffer that it was given, by its address; the user knows the file by its name.
-            return False, re.sub(r" <_io\.BytesIO[^>]*>", "", str(error)) or type(error).__name__
+            return False, images.reason(error)
 
     results: dict[str, T] = {}
     failures: dict[str, str] = {}

@@ -1,6 +1,7 @@
 """One policy for every picture that comes in: orientation, channels, depth, size. The result is uint8 `[h, w, c]`."""
 
 import io
+import re
 import struct
 import zipfile
 import zlib
@@ -39,6 +40,11 @@ UNREADABLE = (
 _GREY_MODES = ("1", "L", "LA", "I", "I;16", "I;16L", "I;16B")
 _ORIENTATION = 0x0112  # the EXIF tag
 _TURNED = (5, 6, 7, 8)  # its values that exchange height and width
+
+
+def reason(error: BaseException) -> str:
+    """What one of UNREADABLE says, without the address of the buffer, which Pillow names in place of the file."""
+    return re.sub(r" <_io\.BytesIO[^>]*>", "", str(error)) or type(error).__name__
 
 
 class Header(NamedTuple):

@@ -1,0 +1,267 @@
+"""Looking around in the latent space of a trained run: ways between samples, sums of them, and given pictures in it.
+
+Each tool returns samples, and how a sheet lays them out.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgan import latents, projection
+from jaxgan.data import images
+from jaxgan.data.files import open_files
+from jaxgan.drawing import Samples
+from jaxgan.errors import JaxganError
+from jaxgan.sampling import Trained
+
+WHITE = 1.0  # what fills up the rows of a sheet
+COLUMNS = 10  # of a sheet of projections
+
+
+class Explored(NamedTuple):
+    """Samples and how they are shown.
+
+    Attributes:
+      samples: for a file of arrays or a folder, in this order.
+      pictures: float32 [rows, columns, *shape] for a sheet, [frames, rows, columns, *shape] for an animation; None for
+        a sheet of the samples in their order.
+      more: what a file of arrays holds besides.
+      note: what there is to say of them.
+    """
+
+    samples: Samples
+    pictures: np.ndarray | None = None
+    more: Mapping[str, np.ndarray] | None = None
+    note: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Wish:
+    """What `jaxgan sample` is asked for; the fields are its options, None where one was not given.
+
+    Attributes:
+      num: how many samples are drawn, or pictures projected.
+      seed: of the latents.
+      labels: class numbers, used in turn.
+      truncations: one, which may be None, or several.
+      interpolate: steps from a sample to the next.
+      how: of interpolation.
+      arithmetic: indices of the samples with, without, and other.
+      project: a picture, or a directory or `.zip` of them.
+
+    Raises:
+      JaxganError: options that do not go together.
+    """
+
+    num: int = 64
+    seed: int = 0
+    labels: Sequence[int] | None = None
+    truncations: Sequence[float | None] = (None,)
+    interpolate: int | None = None
+    how: latents.How | None = None
+    arithmetic: Sequence[Sequence[int]] | None = None
+    project: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.how is not None and self.interpolate is None:
+            raise JaxganError("--how says how to --interpolate; give --interpolate STEPS too.")
+        if self.project is not None and list(self.truncations) != [None]:
+            raise JaxganError("--project takes no --truncation: it finds latents wherever they are.")
+        if (self.interpolate is not None or self.arithmetic is not None) and len(self.truncations) > 1:
+            raise JaxganError("several truncations make a sheet of their own; give one, or no other tool.")
+
+
+def explore(trained: Trained, wish: Wish, animated: bool = False) -> Explored:
+    """Does with a run what is wished for.
+
+    Args:
+      trained: the run.
+      wish: at most one tool.
+      animated: interpolate along closed ways, for an animation.
+
+    Raises:
+      JaxganError: as of the tool.
+    """
+    if wish.project is not None:
+        return project(trained, read_pictures(wish.project, trained, wish.num), wish.seed, wish.labels)
+    drawn = [trained.sample(wish.num, wish.seed, wish.labels, truncation) for truncation in wish.truncations]
+    samples, truncation = drawn[0], wish.truncations[0]
+    if wish.interpolate is not None:
+        return interpolate(trained, samples, wish.interpolate, wish.how or "slerp", truncation, animated)
+    if wish.arithmetic is not None:
+        with_, without, other = wish.arithmetic
+        return combine(trained, samples, with_, without, other, truncation)
+    # Of one truncation a sheet as of any samples; of several, the same samples under each in a row.
+    return Explored(_joined(drawn), np.stack([part.images for part in drawn]) if len(drawn) > 1 else None)
+
+
+def interpolate(
+    trained: Trained,
+    samples: Samples,
+    steps: int,
+    how: latents.How = "slerp",
+    truncation: float | None = None,
+    closed: bool = False,
+) -> Explored:
+    """Leads from each sample to the next of the same label; without labels, simply to the next.
+
+    The samples are one way a label, one after another, each by as many stops as the rarest label has. On a sheet there
+    is a row from each stop to the next. Closed ways return to where they began, and are an animation of all at once.
+
+    Args:
+      trained: what the samples were drawn from.
+      samples: the stops.
+      steps: from a stop to the next, at least 1.
+      how: "slerp" or "linear".
+      truncation: that the samples were drawn with.
+      closed: whether the ways are.
+
+    Raises:
+      JaxganError: fewer than two samples of a label, or a number of steps below 1.
+    """
+    if steps < 1:
+        raise JaxganError(f"cannot interpolate in {steps} steps; ask for at least 1.")
+    classes = np.unique(samples.labels)
+    members = [np.flatnonzero(samples.labels == label) for label in classes]
+    stops = min(map(len, members))
+    if stops < 2:
+        raise JaxganError(
+            f"interpolation leads from a sample to the next of its label, and of {len(samples.labels)} samples "
+            f"some have none; draw {2 * len(classes)}."
+        )
+    chains = [jnp.asarray(samples.latents[own[:stops]]) for own in members]
+    ways = [np.asarray(latents.path(chain, steps, how, closed)) for chain in chains]
+    made = _generate(trained, np.concatenate(ways), classes.repeat(len(ways[0])), truncation)
+    shown = made.images.reshape(len(ways), len(ways[0]), *made.images.shape[1:])
+    if closed:
+        return Explored(made, np.swapaxes(shown, 0, 1)[:, None])
+    firsts = range(0, len(ways[0]) - 1, steps)
+    return Explored(made, np.stack([way[first : first + steps + 1] for way in shown for first in firsts]))
+
+
+def combine(
+    trained: Trained,
+    samples: Samples,
+    with_: Sequence[int],
+    without: Sequence[int],
+    other: Sequence[int],
+    truncation: float | None = None,
+) -> Explored:
+    """Adds averages of samples, with - without + other; the result has the label of the other.
+
+    On a sheet there is a row for each of the three, its samples and at the end their average, and below these the
+    result; the samples are the same, in this order.
+
+    Args:
+      trained: what the samples were drawn from.
+      samples: that are chosen from.
+      with_: indices of the samples that have something.
+      without: of those that have it not.
+      other: of those that are to have it.
+      truncation: that the samples were drawn with.
+
+    Raises:
+      JaxganError: an index out of range, or an average of several classes, which would have no label.
+    """
+    parts = [_chosen(trained, samples, indices) for indices in (with_, without, other)]
+    means = [part.latents.mean(axis=0) for part in parts]
+    result = np.asarray(latents.arithmetic(*(jnp.asarray(part.latents) for part in parts)))
+    labels = np.stack([part.labels[0] for part in (*parts, parts[-1])])
+    sums = _generate(trained, np.stack([*means, result]), labels, truncation)
+    rows = [_joined([part, _at(sums, [row])]) for row, part in enumerate(parts)] + [_at(sums, [-1])]
+    columns = max(len(row.labels) for row in rows)
+    pictures = [np.concatenate([_blanks(columns - len(row.labels), row.images), row.images]) for row in rows]
+    return Explored(_joined(rows), np.stack(pictures))
+
+
+def _chosen(trained: Trained, samples: Samples, indices: Sequence[int]) -> Samples:
+    """The samples with these indices, all of one class."""
+    for index in indices:
+        if not 0 <= index < len(samples.labels):
+            raise JaxganError(f"there is no sample {index}: {len(samples.labels)} are drawn, and the first is 0.")
+    chosen = _at(samples, indices)
+    if len(np.unique(chosen.labels)) > 1:
+        names = ", ".join(trained.spec.class_names[label] for label in chosen.labels)
+        raise JaxganError(
+            f"the samples {', '.join(map(str, indices))} are of the classes {names}, but an average has one; "
+            "draw samples of one class with --labels."
+        )
+    return chosen
+
+
+def project(trained: Trained, given: np.ndarray, seed: int = 0, labels: Sequence[int] | None = None) -> Explored:
+    """Finds the latents of given images; on a sheet they stand above what was found for them.
+
+    Arguments and errors as of `projection.project`; `more` has its `errors`.
+    """
+    found, errors = projection.project(trained, given, seed, labels)
+    columns = min(len(given), COLUMNS)
+    blanks = _blanks(-len(given) % columns, given)
+    rows = [np.concatenate([all_, blanks]).reshape(-1, columns, *given.shape[1:]) for all_ in (given, found.images)]
+    pictures = np.stack(rows, axis=1)  # [rows, 2, columns, h, w, c]
+    note = f", mean squared error {errors.mean():.4f}, the largest {errors.max():.4f}"
+    return Explored(found, pictures.reshape(-1, *pictures.shape[2:]), {"errors": errors}, note)
+
+
+def read_pictures(place: str | Path, trained: Trained, most: int) -> np.ndarray:
+    """Reads pictures as the run's own data were read, fitted to its size by the same policy.
+
+    Args:
+      place: an image file, or a directory or `.zip` of them at any depth, which are sorted by path.
+      trained: the run that they are for.
+      most: of several, how many from the first on, at least 1.
+
+    Returns:
+      float32 [n, h, w, c] in [-1, 1].
+
+    Raises:
+      JaxganError: a run of points, nothing there, an unreadable file, or one of another size where the run's data had
+        to be exact.
+    """
+    shape, path = trained.spec.shape, Path(place).expanduser()
+    if len(shape) != 3:
+        raise JaxganError("this run makes points, which no picture can be projected to.")
+    if most < 1:
+        raise JaxganError(f"cannot project {most} pictures; ask for at least 1.")
+    if not path.exists():
+        raise JaxganError(f"there is no picture, directory or .zip at {path}.")
+    resize = trained.config["data"].get("resize", "exact")
+    if path.is_dir() or path.suffix.lower() == ".zip":
+        files = open_files(str(path), split="")
+        return np.stack([_decoded(name, files.read, shape, resize) for name in files.names[:most]])
+    return _decoded(str(path), lambda name: path.read_bytes(), shape, resize)[None]
+
+
+def _decoded(name: str, read: Callable[[str], bytes], shape: images.Shape, resize: images.Resize) -> np.ndarray:
+    try:
+        data = read(name)
+        size = images.probe(data).size
+        if resize == "exact" and size != shape[:2]:
+            raise JaxganError(
+                f"{name} is {size[0]}x{size[1]}, but this run takes {shape[0]}x{shape[1]} and, by its "
+                "config.data.resize=exact, nothing else."
+            )
+        return images.decode(data, shape, resize).astype(np.float32) / 127.5 - 1
+    except images.UNREADABLE as error:
+        raise JaxganError(f"{name} cannot be read: {images.reason(error)}.") from error
+
+
+def _generate(trained: Trained, points: np.ndarray, labels: np.ndarray, truncation: float | None) -> Samples:
+    """As `trained.generate`, where labels that stand for no classes are left out."""
+    return trained.generate(points, labels.tolist() if trained.system.num_classes else None, truncation)
+
+
+def _at(samples: Samples, indices: Sequence[int]) -> Samples:
+    return Samples(*(part[list(indices)] for part in samples))
+
+
+def _joined(parts: Sequence[Samples]) -> Samples:
+    return Samples(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def _blanks(count: int, like: np.ndarray) -> np.ndarray:
+    return np.full((count, *like.shape[1:]), WHITE, np.float32)

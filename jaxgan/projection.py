@@ -1,0 +1,148 @@
+"""Finding the latents of given images by optimisation: what a generator without an encoder can make of them.
+
+For an image x, from several starts z, with Adam:
+
+    minimise mean (G(z) - x)^2 + pull (|z|^2 / E|z|^2 - 1)^2
+
+The mean is over the numbers of an image. The pull keeps the length of z near that of the latents that G was trained on:
+without it latents of real digits grew to 1.3 times that length for an error no smaller (docs/latent.md). It is towards
+that length and not towards 0, around which a Gaussian in many dimensions has next to none of its mass.
+"""
+
+import functools
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from tqdm import tqdm
+
+from jaxgan.drawing import Samples
+from jaxgan.errors import JaxganError, check_range
+from jaxgan.sampling import Trained
+from jaxgan.systems import System
+
+POOL = 1024
+"""Samples that the starts are chosen from."""
+
+
+class Projection(NamedTuple):
+    """What was found for each image.
+
+    Attributes:
+      samples: the latents found, their labels, and what the generator makes of them.
+      errors: float32 [n], mean squared differences of the images from those given.
+    """
+
+    samples: Samples
+    errors: np.ndarray
+
+
+def project(
+    trained: Trained,
+    images: np.ndarray,
+    seed: int = 0,
+    labels: Sequence[int] | None = None,
+    *,
+    starts: int = 8,
+    steps: int = 500,
+    learning_rate: float = 0.2,
+    pull: float = 0.01,
+) -> Projection:
+    """Finds latents whose images are like the given ones.
+
+    Each image starts from those of `POOL` samples that are nearest to it and keeps the result with the least loss. As
+    one image after another is computed, its result does not depend on the others, in no bit.
+
+    Args:
+      trained: a run of images.
+      images: float32 [n, *shape] in [-1, 1], n >= 1.
+      seed: of the samples to start from.
+      labels: class numbers, used in turn over the images; by default the class is found too: all classes are among the
+        samples, and the starts nearest to the image keep theirs.
+      starts: number of them, in 1..POOL.
+      steps: of Adam; the learning rate falls to 0 along half a cosine.
+      learning_rate: at the first step.
+      pull: weight of the term of the length; 0 is none.
+
+    Raises:
+      JaxganError: images of another shape, or labels and seeds that `trained.sample` refuses.
+    """
+    check_range("starts", starts, 1, POOL)
+    check_range("steps", steps, 1, 1_000_000)
+    images = np.asarray(images, np.float32)
+    if not len(images) or images.shape[1:] != trained.spec.shape:
+        shape = ", ".join(map(str, trained.spec.shape))
+        raise JaxganError(f"the images are {list(images.shape)}, but must be [n, {shape}].")
+    wanted = [None] * len(images) if labels is None else np.resize(labels, len(images)).tolist()
+    pools = {label: trained.sample(POOL, seed, None if label is None else [label]) for label in dict.fromkeys(wanted)}
+    state = trained.system.settled(trained.state)
+    found = []
+    for image, label in zip(tqdm(images, "projecting", disable=None), wanted, strict=True):
+        nearest = _nearest(pools[label], image, starts)
+        squared_length = np.float32(np.mean(np.sum(pools[label].latents ** 2, axis=_numbers(nearest.latents))))
+        with jax.default_matmul_precision(trained.config["matmul_precision"]):
+            result = _descend(trained.system, steps, learning_rate, pull, state, image, nearest, squared_length)
+        found.append(jax.device_get(result))
+    latents, made, classes, errors = map(np.stack, zip(*found, strict=True))
+    return Projection(Samples(made, latents, classes), errors)
+
+
+def _nearest(samples: Samples, image: np.ndarray, count: int) -> Samples:
+    distances = np.mean((samples.images - image) ** 2, axis=_numbers(samples.images))
+    return Samples(*(part[np.argsort(distances, kind="stable")[:count]] for part in samples))
+
+
+def _numbers(x: Any) -> tuple[int, ...]:
+    """The axes of the numbers of each example of [b, ...]."""
+    return tuple(range(1, x.ndim))
+
+
+@functools.partial(jax.jit, static_argnums=range(4))
+def _descend(
+    system: System,
+    steps: int,
+    learning_rate: float,
+    pull: float,
+    state: Any,
+    image: jax.Array,
+    start: Samples,
+    squared_length: jax.Array,
+) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+    """The best of several descents.
+
+    Args:
+      system: what was trained.
+      steps: as of `project`, and so are the numbers after it.
+      learning_rate: of Adam.
+      pull: weight of the length.
+      state: of the system, settled.
+      image: [*shape].
+      start: of the descents.
+      squared_length: [], mean of that of the latents that the generator was trained on.
+
+    Returns:
+      its latents, image, label and error.
+    """
+    labels = jnp.asarray(start.labels)
+    optimizer = optax.adam(optax.cosine_decay_schedule(learning_rate, steps))
+
+    def losses(z: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """Of each start: what is minimised, the error in it (both [starts]), and the image."""
+        made = system.generate(state, z, labels)
+        errors = jnp.mean((made - image[None]) ** 2, axis=_numbers(made))
+        return errors + pull * (jnp.sum(z**2, axis=_numbers(z)) / squared_length - 1) ** 2, errors, made
+
+    def step(carry: tuple[jax.Array, Any], _: None) -> tuple[tuple[jax.Array, Any], None]:
+        z, memory = carry
+        # The gradient of the sum holds that of every start, and Adam treats each number alone: no start sees another.
+        updates, memory = optimizer.update(jax.grad(lambda z: jnp.sum(losses(z)[0]))(z), memory)
+        return (optax.apply_updates(z, updates), memory), None
+
+    first = jnp.asarray(start.latents)
+    (latents, _), _ = jax.lax.scan(step, (first, optimizer.init(first)), length=steps)
+    total, errors, made = losses(latents)
+    best = jnp.argmin(total)
+    return latents[best], made[best], labels[best], errors[best]
