@@ -3,6 +3,7 @@
 A latent may have any shape; its length is that of all its numbers, and its angle with another one likewise.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Literal
 
@@ -27,6 +28,7 @@ def lerp(a: jax.Array, b: jax.Array, t: jax.Array | float) -> jax.Array:
     return (1 - t) * a + t * b
 
 
+@jax.jit
 def slerp(a: jax.Array, b: jax.Array, t: jax.Array | float) -> jax.Array:
     """Spherical interpolation: the direction turns evenly from a's to b's, the length goes evenly from |a| to |b|.
 
@@ -77,6 +79,7 @@ def _least_axis(u: jax.Array) -> jax.Array:
 WAYS: dict[How, Callable[..., jax.Array]] = {"slerp": slerp, "linear": lerp}
 
 
+@functools.partial(jax.jit, static_argnums=(1, 2, 3))
 def path(stops: jax.Array, steps: int, how: How = "slerp", closed: bool = False) -> jax.Array:
     """Points along a chain of latents, evenly in t between each and the next; the stops themselves are exact.
 

@@ -2,11 +2,12 @@
 
 For an image x, from several starts z, with Adam:
 
-    minimise mean (G(z) - x)^2 + pull (|z|^2 / E|z|^2 - 1)^2
+    minimise mean (G(z) - x)^2 + pull ((|z|^2 - m) / s)^2
 
-The mean is over the numbers of an image. The pull keeps the length of z near that of the latents that G was trained on:
-without it latents of real digits grew to 1.3 times that length for an error no smaller (docs/latent.md). It is towards
-that length and not towards 0, around which a Gaussian in many dimensions has next to none of its mass.
+The mean is over the numbers of an image; m and s are the mean and the standard deviation of |z|^2 over latents that G
+was trained on, so that the pull is in squared standard deviations whatever the number of latents. It is towards their
+length and not towards 0, around which a Gaussian in many dimensions has next to none of its mass, and which a generator
+that scales its latents would follow without end. What it costs and what it keeps was measured in docs/latent.md.
 """
 
 import functools
@@ -26,6 +27,9 @@ from jaxgan.systems import System
 
 POOL = 1024
 """Samples that the starts are chosen from."""
+
+LEAST_SPREAD = 0.01
+"""Of |z|^2, as a share of its mean: latents all of one length would leave nothing but the pull."""
 
 
 class Projection(NamedTuple):
@@ -49,7 +53,7 @@ def project(
     starts: int = 8,
     steps: int = 500,
     learning_rate: float = 0.2,
-    pull: float = 0.01,
+    pull: float = 3e-4,
 ) -> Projection:
     """Finds latents whose images are like the given ones.
 
@@ -65,7 +69,7 @@ def project(
       starts: number of them, in 1..POOL.
       steps: of Adam; the learning rate falls to 0 along half a cosine.
       learning_rate: at the first step.
-      pull: weight of the term of the length; 0 is none.
+      pull: towards the length of the prior's latents, in squared pixels a squared standard deviation; 0 is none.
 
     Raises:
       JaxganError: images of another shape, or labels and seeds that `trained.sample` refuses.
@@ -82,9 +86,9 @@ def project(
     found = []
     for image, label in zip(tqdm(images, "projecting", disable=None), wanted, strict=True):
         nearest = _nearest(pools[label], image, starts)
-        squared_length = np.float32(np.mean(np.sum(pools[label].latents ** 2, axis=_numbers(nearest.latents))))
+        lengths = np.sum(pools[label].latents ** 2, axis=_numbers(nearest.latents))
         with jax.default_matmul_precision(trained.config["matmul_precision"]):
-            result = _descend(trained.system, steps, learning_rate, pull, state, image, nearest, squared_length)
+            result = _descend(trained.system, steps, learning_rate, pull, state, image, nearest, lengths)
         found.append(jax.device_get(result))
     latents, made, classes, errors = map(np.stack, zip(*found, strict=True))
     return Projection(Samples(made, latents, classes), errors)
@@ -109,31 +113,32 @@ def _descend(
     state: Any,
     image: jax.Array,
     start: Samples,
-    squared_length: jax.Array,
+    lengths: jax.Array,
 ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
     """The best of several descents.
 
     Args:
       system: what was trained.
-      steps: as of `project`, and so are the numbers after it.
-      learning_rate: of Adam.
-      pull: weight of the length.
+      steps: as of `project`.
+      learning_rate: likewise.
+      pull: likewise.
       state: of the system, settled.
       image: [*shape].
       start: of the descents.
-      squared_length: [], mean of that of the latents that the generator was trained on.
+      lengths: [n], |z|^2 of latents that the generator was trained on.
 
     Returns:
       its latents, image, label and error.
     """
-    labels = jnp.asarray(start.labels)
+    labels, mean = jnp.asarray(start.labels), jnp.mean(lengths)
+    spread = jnp.maximum(jnp.std(lengths), LEAST_SPREAD * mean)
     optimizer = optax.adam(optax.cosine_decay_schedule(learning_rate, steps))
 
     def losses(z: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
         """Of each start: what is minimised, the error in it (both [starts]), and the image."""
         made = system.generate(state, z, labels)
         errors = jnp.mean((made - image[None]) ** 2, axis=_numbers(made))
-        return errors + pull * (jnp.sum(z**2, axis=_numbers(z)) / squared_length - 1) ** 2, errors, made
+        return errors + pull * ((jnp.sum(z**2, axis=_numbers(z)) - mean) / spread) ** 2, errors, made
 
     def step(carry: tuple[jax.Array, Any], _: None) -> tuple[tuple[jax.Array, Any], None]:
         z, memory = carry

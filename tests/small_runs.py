@@ -11,7 +11,10 @@ import jax
 import pytest
 
 from jaxgan import config
-from jaxgan.sampling import load_all
+from jaxgan.data.spec import DataSpec
+from jaxgan.drawing import Sampler
+from jaxgan.sampling import Trained, load_all
+from jaxgan.systems import build_system
 from jaxgan.training.start import Result, run
 
 ROOT = Path(__file__).parents[1]
@@ -68,6 +71,15 @@ def train(
 ) -> Result:
     """Trains a small run in this process."""
     return run(settings(kind, **changes), workdir, "a test", allow_changes, profile)
+
+
+def untrained(num_classes: int = 4, **generator: Any) -> Trained:
+    """A run of step 0, not written anywhere: three latents to images of 3x2 grey pixels by a multilayer perceptron."""
+    spec = DataSpec((3, 2, 1), "uint8", tuple("abcdefgh"[:num_classes]), 8)
+    config = settings("points", system=dict(latent_size=3, conditional=num_classes > 0), generator=generator)
+    system = build_system(config, spec)
+    state = jax.jit(system.init)(jax.random.key(3), None)
+    return Trained(system, state, 0, spec, config, 0, Sampler(system))
 
 
 def write_recipe(path: Path, kind: str, **changes: Any) -> Path:

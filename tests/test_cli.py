@@ -123,6 +123,9 @@ def test_a_work_directory_of_another_recipe_is_refused(finished, capsys):
         ([], "required: VERB"),
         (["sample", ".", "--num", "many"], "invalid int value: 'many'"),
         (["sample", ".", "--config.seed=1"], "belongs to train and summary"),
+        (["sample", ".", "--truncation", "0.5,x"], "argument --truncation: invalid numbers value: '0.5,x'"),
+        (["sample", ".", "--arithmetic", "0", "1", "2.5"], "argument --arithmetic: invalid numbers value: '2.5'"),
+        (["sample", ".", "--interpolate", "3", "--project", "x.png"], "not allowed with argument --interpolate"),
         (["train", "--device", "abacus"], "invalid choice: 'abacus'"),
     ],
 )
@@ -147,6 +150,14 @@ BAD_SAMPLES = {
     "seed too large": (["images", "--seed", str(2**64)], "seed"),
     "unwritable": (["images", "--out", "file/x.png"], "cannot write file/x.png"),
     "points in a folder": (["points", "--out", "folder"], "points are not images"),
+    "points in motion": (["points", "--interpolate", "3", "--out", "x.gif"], "points are not images"),
+    "a still animation": (["images", "--out", "x.gif"], "a .gif is an animation, and only --interpolate has one"),
+    "another form": (["images", "--project", "file", "--out", "x.jpg"], "written as .png or .npz, or into a folder"),
+    "no picture": (["images", "--project", "file"], "file cannot be read: cannot identify image file"),
+    "no such place": (["images", "--project", "nowhere"], "there is no picture, directory or .zip at nowhere"),
+    "pictures of points": (["points", "--project", "file"], "makes points, which no picture can be projected to"),
+    "how, of nothing": (["images", "--how", "linear"], "--how says how to --interpolate"),
+    "no such sample": (["images", "--arithmetic", "0", "1", "64"], "there is no sample 64: 64 are drawn"),
     "no GPU": (["images", "--device", "gpu"], "JAX finds no GPU here"),
 }
 
@@ -228,6 +239,34 @@ def test_sample_writes_what_is_asked_for(here, finished, capsys):
     assert cli.main(["sample", f"{finished}/images", "--checkpoint", "4"]) == 0
     assert "64 samples of step 4: samples.png" in capsys.readouterr().out
     assert (here / "samples.png").is_file()
+
+
+def test_sample_interpolates_adds_and_truncates(here, finished, capsys):
+    run = f"{finished}/images"
+    for arguments, said in (
+        (["--num", "20", "--interpolate", "3", "--out", "ways.png"], "40 samples of step 12: ways.png"),
+        (["--num", "20", "--interpolate", "3", "--how", "linear", "--out", "x.gif"], "60 samples of step 12: x.gif"),
+        (["--arithmetic", "1,11", "12", "3", "--out", "sum.png"], "8 samples of step 12: sum.png"),
+        (["--num", "6", "--truncation", "0.5,1", "--out", "rows.png"], "12 samples of step 12: rows.png"),
+    ):
+        assert cli.main(["sample", run, *arguments]) == 0
+        assert capsys.readouterr().out == said + "\n"
+    sizes = {"ways.png": (4, 10), "x.gif": (10, 1), "sum.png": (3, 4), "rows.png": (6, 2)}
+    for name, (columns, rows) in sizes.items():
+        with Image.open(name) as image:
+            assert image.size == (columns * 66 + 2, rows * 66 + 2), name
+
+
+def test_sample_projects_pictures(here, finished, capsys):
+    image_folder(here / "pictures", sizes=((16, 16), (20, 16)))
+    run = f"{finished}/images"
+    assert cli.main(["sample", run, "--project", "pictures", "--labels", "3", "--out", "x.npz"]) == 0
+    said = capsys.readouterr().out
+    with np.load("x.npz") as file:
+        assert sorted(file) == ["errors", "images", "labels", "latents"]
+        np.testing.assert_array_equal(file["labels"], [3, 3])
+        mean, largest = file["errors"].mean(), file["errors"].max()
+    assert said == f"2 samples of step 12, mean squared error {mean:.4f}, the largest {largest:.4f}: x.npz\n"
 
 
 def test_sampling_says_nothing_but_its_result(finished, tmp_path):

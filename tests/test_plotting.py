@@ -5,6 +5,8 @@ import pytest
 from PIL import Image
 
 from jaxgan.plotting import (
+    FRAME,
+    save_animation,
     save_curves,
     save_metric_figures,
     save_samples,
@@ -108,3 +110,19 @@ def test_a_metric_that_came_later_is_drawn_from_where_it_began(tmp_path):
     assert (tmp_path / "curves.png").read_bytes() != (tmp_path / "a.png").read_bytes()
     save_curves(tmp_path / "none.png", lines, ["c_loss"], "loss")
     assert (tmp_path / "none.png").is_file()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_an_animation_has_a_sheet_a_frame_and_repeats_for_ever(tmp_path, channels):
+    frames = np.arange(5 * 2, dtype=np.uint8).reshape(5, 2, 1, 1, 1) * 20 + np.zeros((1, 1, 32, 16, channels), np.uint8)
+    save_animation(tmp_path / "x.gif", frames, columns=2)
+    with Image.open(tmp_path / "x.gif") as image:
+        assert image.n_frames == 5
+        assert image.info["loop"] == 0
+        for index in range(5):
+            image.seek(index)
+            assert image.info["duration"] == FRAME
+            assert image.size == (2 * 34 + 2, 68)  # 32x16 pixels shown as 64x32
+            shown = np.asarray(image.convert("L"))
+            assert (shown[2:66, 2:34] == 40 * index).all()
+            assert (shown[2:66, 36:68] == 40 * index + 20).all()

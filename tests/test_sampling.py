@@ -44,6 +44,29 @@ def test_sample_i_does_not_depend_on_how_many_are_drawn(digits):
             np.testing.assert_array_equal(getattr(fewer, part), getattr(most, part)[:num])
 
 
+def test_given_latents_make_the_samples_that_they_were_drawn_for(digits):
+    samples = digits.sample(70, seed=3)
+    again = digits.generate(samples.latents, samples.labels)
+    np.testing.assert_allclose(again.images, samples.images, atol=1e-6)
+    for num in (1, 63, 65):
+        fewer = digits.generate(samples.latents[:num], samples.labels[:num])
+        np.testing.assert_array_equal(fewer.images, again.images[:num])
+        np.testing.assert_array_equal(fewer.labels, samples.labels[:num])
+    np.testing.assert_array_equal(digits.generate(samples.latents[:12]).labels, np.arange(12) % 10)
+
+
+def test_latents_that_make_nothing(digits):
+    for latents, message in (
+        (np.zeros((0, 2)), r"the latents are \[0, 2\], but must be \[n, 2\]"),
+        (np.zeros((4, 3)), r"the latents are \[4, 3\], but must be \[n, 2\]"),
+        (np.full((1, 2), np.nan), "the latents are not all finite"),
+    ):
+        with pytest.raises(JaxganError, match=message):
+            digits.generate(latents)
+    with pytest.raises(JaxganError, match=r"the labels are \[10\]"):
+        digits.generate(np.zeros((1, 2)), [10])
+
+
 def test_no_two_samples_are_the_same(digits):
     samples = digits.sample(130)
     assert len(np.unique(samples.latents, axis=0)) == 130
