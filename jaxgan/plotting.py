@@ -11,7 +11,7 @@ from PIL import Image
 
 GAP = 2  # pixels between the images of a sheet
 SMALLEST = 64  # images under this many pixels are enlarged on sheets, by whole factors, so that they can be seen
-FRAME = 50  # milliseconds of an animation
+FRAME = 80  # milliseconds of an animation
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:

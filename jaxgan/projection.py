@@ -20,10 +20,10 @@ import numpy as np
 import optax
 from tqdm import tqdm
 
-from jaxgan.drawing import Samples
+from jaxgan.drawing import Samples, generative
 from jaxgan.errors import JaxganError, check_range
 from jaxgan.sampling import Trained
-from jaxgan.systems import System
+from jaxgan.systems import Generative
 
 POOL = 1024
 """Samples that the starts are chosen from."""
@@ -88,7 +88,7 @@ def project(
         nearest = _nearest(pools[label], image, starts)
         lengths = np.sum(pools[label].latents ** 2, axis=_numbers(nearest.latents))
         with jax.default_matmul_precision(trained.config["matmul_precision"]):
-            result = _descend(trained.system, steps, learning_rate, pull, state, image, nearest, lengths)
+            result = _descend(generative(trained.system), steps, learning_rate, pull, state, image, nearest, lengths)
         found.append(jax.device_get(result))
     latents, made, classes, errors = map(np.stack, zip(*found, strict=True))
     return Projection(Samples(made, latents, classes), errors)
@@ -106,7 +106,7 @@ def _numbers(x: Any) -> tuple[int, ...]:
 
 @functools.partial(jax.jit, static_argnums=range(4))
 def _descend(
-    system: System,
+    system: Generative,
     steps: int,
     learning_rate: float,
     pull: float,
