@@ -81,16 +81,20 @@ def project(
         shape = ", ".join(map(str, trained.spec.shape))
         raise JaxganError(f"the images are {list(images.shape)}, but must be [n, {shape}].")
     wanted = [None] * len(images) if labels is None else np.resize(labels, len(images)).tolist()
-    pools = {label: trained.sample(POOL, seed, None if label is None else [label]) for label in dict.fromkeys(wanted)}
-    state = trained.system.settled(trained.state)
-    found = []
-    for image, label in zip(tqdm(images, "projecting", disable=None), wanted, strict=True):
-        nearest = _nearest(pools[label], image, starts)
-        lengths = np.sum(pools[label].latents ** 2, axis=_numbers(nearest.latents))
-        with jax.default_matmul_precision(trained.config["matmul_precision"]):
-            result = _descend(generative(trained.system), steps, learning_rate, pull, state, image, nearest, lengths)
-        found.append(jax.device_get(result))
-    latents, made, classes, errors = map(np.stack, zip(*found, strict=True))
+    system, found = generative(trained.system), {}
+    state = system.settled(trained.state)
+    progress = tqdm(total=len(images), desc="projecting", disable=None)
+    for label in dict.fromkeys(wanted):  # one pool at a time, for it takes more memory than all else
+        pool = trained.sample(POOL, seed, None if label is None else [label])
+        squares = np.sum(pool.latents**2, axis=_numbers(pool.latents))
+        for place in (place for place, own in enumerate(wanted) if own == label):
+            start = _nearest(pool, images[place], starts)
+            with jax.default_matmul_precision(trained.config["matmul_precision"]):
+                arguments = (state, images[place], start, squares)
+                found[place] = jax.device_get(_descend(system, steps, learning_rate, pull, *arguments))
+            progress.update()
+    progress.close()
+    latents, made, classes, errors = map(np.stack, zip(*(found[i] for i in range(len(images))), strict=True))
     return Projection(Samples(made, latents, classes), errors)
 
 
@@ -113,7 +117,7 @@ def _descend(
     state: Any,
     image: jax.Array,
     start: Samples,
-    lengths: jax.Array,
+    squares: jax.Array,
 ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
     """The best of several descents.
 
@@ -125,13 +129,13 @@ def _descend(
       state: of the system, settled.
       image: [*shape].
       start: of the descents.
-      lengths: [n], |z|^2 of latents that the generator was trained on.
+      squares: [n], |z|^2 of latents that the generator was trained on.
 
     Returns:
       its latents, image, label and error.
     """
-    labels, mean = jnp.asarray(start.labels), jnp.mean(lengths)
-    spread = jnp.maximum(jnp.std(lengths), LEAST_SPREAD * mean)
+    labels, mean = jnp.asarray(start.labels), jnp.mean(squares)
+    spread = jnp.maximum(jnp.std(squares), LEAST_SPREAD * mean)
     optimizer = optax.adam(optax.cosine_decay_schedule(learning_rate, steps))
 
     def losses(z: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:

@@ -81,7 +81,11 @@ def test_the_result_of_an_image_depends_on_it_and_the_seed_only(linear):
             np.testing.assert_array_equal(one, all_[order])
     other, _ = project(linear, IMAGES, seed=1)
     assert not (other.latents == together.latents).all()
-    np.testing.assert_array_equal(project(linear, IMAGES, labels=[3, 1, 1]).samples.labels, [3, 1, 1])
+    mixed = project(linear, IMAGES, labels=[3, 1]).samples
+    np.testing.assert_array_equal(mixed.labels, [3, 1, 3])
+    for place, label in enumerate(mixed.labels):
+        own = project(linear, IMAGES[[place]], labels=[label]).samples
+        np.testing.assert_array_equal(own.latents[0], mixed.latents[place])
 
 
 def test_what_cannot_be_projected(linear):
