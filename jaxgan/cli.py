@@ -1,6 +1,7 @@
-"""The command line: `train`, `sample`, `summary`, `list`. Nothing else parses arguments."""
+"""The command line: `train`, `sample`, `stylize`, `summary`, `list` and others. Nothing else parses arguments."""
 
 import argparse
+import dataclasses
 import inspect
 import logging
 import os
@@ -86,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     train.set_defaults(run=_train)
 
     _add_sample(verbs)
+    _add_stylize(verbs)
     summary = verbs.add_parser(
         "summary",
         allow_abbrev=False,
@@ -166,6 +168,40 @@ def _several(kind: type[T]) -> Callable[[str], list[T]]:
         return [kind(part) for part in text.split(",")]  # type: ignore[call-arg]
 
     return numbers
+
+
+def _add_stylize(verbs: Any) -> None:
+    stylize = verbs.add_parser(
+        "stylize",
+        allow_abbrev=False,
+        help="paint the content of one picture in the style of another",
+        description="Neural style transfer: the pixels of a picture are optimised until a VGG sees in it the content "
+        "of CONTENT and the textures of STYLE. The PNG file keeps the settings it was made with.",
+    )
+    stylize.add_argument("content", metavar="CONTENT", type=Path, help="picture file")
+    stylize.add_argument("style", metavar="STYLE", type=Path, help="picture file")
+    stylize.add_argument("--out", type=Path, default="stylized.png", help="X.png (default: stylized.png)")
+    stylize.add_argument("--weights", type=Path, help=".safetensors or .npz file of a VGG (default: random weights)")
+    stylize.add_argument("--size", type=int, default=256, help="pixels of the shorter sides (default: 256)")
+    stylize.add_argument("--steps", type=int, default=300, help="iterations of L-BFGS (default: 300)")
+    for kind in ("content", "style"):
+        stylize.add_argument(f"--{kind}-layers", metavar="NAME[=FACTOR],...", help="e.g. relu1_1,relu3_1=0.5")
+    stylize.add_argument("--content-weight", type=float, default=10.0, help="(default: 10)")
+    stylize.add_argument(
+        "--style-weight", type=float, default=1e3, help="divided by a layer's channels squared (default: 1000)"
+    )
+    stylize.add_argument("--start", choices=("content", "noise"), default="content", help="(default: content)")
+    stylize.add_argument("--pooling", choices=("max", "average"), default="max", help="of the VGG (default: max)")
+    stylize.add_argument("--seed", type=int, default=0, help="of the noise (default: 0)")
+    _add_device(stylize)
+    _add_cache(stylize)
+    stylize.set_defaults(run=_stylize)
+    convert = verbs.add_parser(
+        "convert-vgg", allow_abbrev=False, help="turn a VGG16 or VGG19 of PyTorch or Keras into weights for stylize"
+    )
+    convert.add_argument("file", metavar="FILE", type=Path, help="torchvision's .pth or Keras' .h5")
+    convert.add_argument("--out", type=Path, default="vgg.safetensors", help="(default: vgg.safetensors)")
+    convert.set_defaults(run=_convert_vgg)
 
 
 def _add_recipe(parser: argparse.ArgumentParser) -> None:
@@ -268,6 +304,24 @@ def _sample(options: argparse.Namespace, overrides: list[str], command: str) -> 
         explored = exploration.explore(trained, wish, animated=out.suffix.lower() == ".gif")
         sampling.save(out, explored.samples, trained, explored.pictures, explored.more)
         print(f"{len(explored.samples.images)} samples of step {trained.step}{explored.note}: {out}")
+    return 0
+
+
+def _stylize(options: argparse.Namespace, overrides: list[str], command: str) -> int:
+    from jaxgan.style.stylize import Request, carry_out, plan
+
+    _use(options.device)
+    _use_cache(options.compilation_cache)
+    ready = plan(Request(**{field.name: getattr(options, field.name) for field in dataclasses.fields(Request)}))
+    print(ready.note, flush=True)
+    print(carry_out(ready))
+    return 0
+
+
+def _convert_vgg(options: argparse.Namespace, overrides: list[str], command: str) -> int:
+    from jaxgan.style.conversion import convert
+
+    print(f"VGG{convert(options.file, options.out)}: {options.out}")
     return 0
 
 

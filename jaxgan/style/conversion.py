@@ -1,0 +1,117 @@
+"""Weights of PyTorch's torchvision and of Keras, once turned into a file that needs neither to be read."""
+
+import pickle
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+
+from jaxgan.errors import JaxganError
+from jaxgan.networks.vgg import BLOCKS, Depth, activations, block, convolution
+from jaxgan.style.weights import ORIGINAL, Convention, check, standard
+
+TORCHVISION = Convention((123.675, 116.28, 103.53), (58.395, 57.12, 57.375), reversed=False)
+"""Of torchvision's own training: 255 times (0.485, 0.456, 0.406) and 255 times (0.229, 0.224, 0.225)."""
+
+TORCHVISION_FEATURES = Convention((122.99925, 116.9991, 103.9992), (1.0, 1.0, 1.0), reversed=False)
+"""Of torchvision's `VGG16_Weights.IMAGENET1K_FEATURES`, 255 times (0.48235, 0.45882, 0.40784) and 255 times 1 / 255."""
+
+Named = dict[str, np.ndarray]
+
+
+def convert(source: Path, out: Path) -> Depth:
+    """Writes weights of torchvision (.pth, .pt) or of Keras (.h5) as .safetensors for `weights.load`.
+
+    Args:
+      source: what `torch.save(model.state_dict(), ...)` wrote for `torchvision.models.vgg16` or `vgg19`, as are the
+        files that it downloads; or what Keras' `save_weights` wrote for `VGG16` or `VGG19`, likewise.
+      out: ends in .safetensors.
+
+    Returns:
+      the depth of the network.
+
+    Raises:
+      JaxganError: the file cannot be read, is of another network, or the library that reads it is not installed.
+    """
+    readers = {".pth": _read_torchvision, ".pt": _read_torchvision, ".h5": _read_keras}
+    if source.suffix not in readers:
+        raise JaxganError(f"convert-vgg reads {', '.join(readers)}, not {source.name}.")
+    if out.suffix != ".safetensors":
+        raise JaxganError(f"convert-vgg writes .safetensors, not {out.name}.")
+    if not source.is_file():
+        raise JaxganError(f"there is no file {source}.")
+    arrays, convention = readers[source.suffix](source)
+    depth = check(arrays, source)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        safetensors.numpy.save_file(standard(arrays, convention), out)
+    except OSError as error:
+        raise JaxganError(f"cannot write {out}: {error.strerror or error}.") from error
+    return depth
+
+
+# PyTorch
+
+
+def _read_torchvision(path: Path) -> tuple[Named, Convention]:
+    """Modules are numbered through, ReLUs and poolings too; kernels are [out, in, h, w]."""
+    try:
+        import torch
+    except ImportError as error:
+        raise JaxganError("a .pth file is read by PyTorch, this once: pip install torch.") from error
+    try:
+        state: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        reason = str(error).partition("\n")[0]
+        raise JaxganError(f"cannot read {path} as weights of PyTorch: {reason}") from error
+    if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise JaxganError(f"{path} holds no state_dict; save one with torch.save(model.state_dict(), ...).")
+    features = {n: value.detach().float().numpy() for n, value in state.items() if n.startswith("features.")}
+    for depth in BLOCKS:
+        numbers = _numbers(depth)
+        if features.keys() == {f"features.{n}.{part}" for n in numbers.values() for part in ("weight", "bias")}:
+            break
+    else:
+        raise JaxganError(
+            f"{path} is not of torchvision's vgg16 or vgg19 (nor are those with _bn): their convolutions are "
+            f"features.0, features.2, ..., and it has {', '.join(list(state)[:3])}, ..."
+        )
+    arrays = {}
+    for name, n in numbers.items():
+        arrays[f"{name}/kernel"] = features[f"features.{n}.weight"].transpose(2, 3, 1, 0)
+        arrays[f"{name}/bias"] = features[f"features.{n}.bias"]
+    # That file alone has a classifier, which it cannot leave out, of nothing but NaN.
+    only_features = any(name.startswith("classifier.") and bool(torch.isnan(state[name]).any()) for name in state)
+    return arrays, TORCHVISION_FEATURES if only_features else TORCHVISION
+
+
+def _numbers(depth: Depth) -> dict[str, int]:
+    """Of each convolution among the modules: conv1_1 -> 0, conv1_2 -> 2, conv2_1 -> 5, ..."""
+    return {convolution(name): 2 * i + block(name) for i, name in enumerate(activations(depth))}
+
+
+# Keras
+
+
+def _read_keras(path: Path) -> tuple[Named, Convention]:
+    """A group a layer, `block1_conv1`, with a kernel [h, w, in, out] and a bias in it, under changing names."""
+    try:
+        import h5py
+    except ImportError as error:
+        raise JaxganError("a .h5 file is read by h5py, this once: pip install 'jaxgan[keras]'.") from error
+    arrays: Named = {}
+
+    def visit(name: str, item: Any) -> None:
+        layer = re.search(r"(?:^|/)block(\d)_conv(\d)/", name)
+        if layer and isinstance(item, h5py.Dataset):
+            arrays[f"conv{layer[1]}_{layer[2]}/{'kernel' if item.ndim == 4 else 'bias'}"] = item[()]
+
+    try:
+        with h5py.File(path, "r") as file:
+            file.visititems(visit)
+    except OSError as error:
+        raise JaxganError(f"cannot read {path} as a file of Keras: {str(error).partition(chr(10))[0]}") from error
+    return arrays, ORIGINAL

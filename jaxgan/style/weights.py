@@ -1,0 +1,168 @@
+"""Weights of a VGG: from a file, or random ones; and what its trainers wanted a picture to look like."""
+
+import hashlib
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import safetensors.numpy
+from safetensors import SafetensorError
+
+from jaxgan.errors import JaxganError
+from jaxgan.networks.vgg import BLOCKS, IMAGENET_MEAN, VGG, WIDTHS, Depth, activations, block, convolution
+
+Arrays = Mapping[str, np.ndarray]
+
+RANDOM: Depth = 19
+"""Of the network whose weights are random."""
+
+
+class Convention(NamedTuple):
+    """What a VGG was given of a picture: its channels, in 0..255, minus `mean` and divided by `std`.
+
+    Attributes:
+      mean: of red, green, blue.
+      std: of red, green, blue.
+      reversed: whether the channels came as blue, green, red.
+    """
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    reversed: bool
+
+
+ORIGINAL = Convention(IMAGENET_MEAN, (1.0, 1.0, 1.0), reversed=True)
+"""Of the authors' own weights, in Caffe and in Keras."""
+
+
+class Weights(NamedTuple):
+    """A VGG as `jaxgan.networks.vgg.VGG` takes it.
+
+    Attributes:
+      name: the file, or "random".
+      sha256: of the file; of random weights "".
+      depth: 16 or 19.
+      layers: the activations that can be computed, which may end before the network does.
+      params: of the module.
+      unit: what to multiply activations by to have those of a picture in 0..255, whatever the convention: 1, or
+        the mean of `std`. Losses are of these, so that their weights mean about the same with every file.
+    """
+
+    name: str
+    sha256: str
+    depth: Depth
+    layers: tuple[str, ...]
+    params: dict[str, Any]
+    unit: float
+
+
+def standard(arrays: Arrays, convention: Convention) -> dict[str, np.ndarray]:
+    """Arrays that expect pictures in a convention, as arrays for RGB in 0..255 minus `mean`: the one place of all this.
+
+    The mean stays apart: in the bias it would not be the same at the edges, which are padded with zeros after it.
+
+    Args:
+      arrays: `conv1_1/kernel` [3, 3, 3, 64], `conv1_1/bias` [64], and so on.
+      convention: that they were trained with.
+
+    Returns:
+      the arrays with another first kernel, and `mean` [3] and `unit` [].
+    """
+    kernel = arrays["conv1_1/kernel"]
+    if convention.reversed:
+        kernel = kernel[:, :, ::-1]
+    kernel = kernel / np.reshape(convention.std, (1, 1, 3, 1))
+    added = {"conv1_1/kernel": kernel, "mean": np.asarray(convention.mean), "unit": np.mean(convention.std)}
+    return {name: np.ascontiguousarray(array, np.float32) for name, array in {**arrays, **added}.items()}
+
+
+def check(arrays: Arrays, source: object) -> Depth:
+    """The depth of the VGG that the arrays are of; of a beginning that both have, 16.
+
+    Raises:
+      JaxganError: they are of another network, or not all finite.
+    """
+    found = {name.partition("/")[0] for name in arrays} - {"mean", "unit"}
+    for depth in BLOCKS:
+        names = [convolution(name) for name in activations(depth)][: max(len(found), 1)]
+        if found == set(names):
+            break
+    else:
+        raise JaxganError(
+            f"{source} is not of a VGG16 or VGG19: these have the convolutions conv1_1, conv1_2, conv2_1, ... without "
+            f"a gap, and it has {', '.join(sorted(found)[:4]) or 'none'}{', ...' if len(found) > 4 else ''}."
+        )
+    channels = 3
+    for name in names:
+        shapes = {"kernel": (3, 3, channels, WIDTHS[block(name)]), "bias": (WIDTHS[block(name)],)}
+        for part, shape in shapes.items():
+            array = arrays.get(f"{name}/{part}")
+            if array is None or array.shape != shape:
+                has = "nothing" if array is None else list(array.shape)
+                raise JaxganError(
+                    f"{source} is not of a VGG{depth}: {name}/{part} should be {list(shape)}, and is {has}."
+                )
+            if not np.isfinite(array).all():
+                raise JaxganError(f"{source}: {name}/{part} is not finite everywhere.")
+        channels = WIDTHS[block(name)]
+    return depth
+
+
+def load(path: Path) -> Weights:
+    """Reads a VGG.
+
+    Args:
+      path: a .safetensors file made by `jaxgan convert-vgg`, or a .npz file of `conv1_1/kernel` [3, 3, 3, 64],
+        `conv1_1/bias` [64], ... in the original convention, up to any convolution.
+
+    Raises:
+      JaxganError: it cannot be read, or is of another network.
+    """
+    arrays = _read(path)
+    depth = check(arrays, path)
+    if not {"mean", "unit"} <= arrays.keys():
+        arrays = standard(arrays, ORIGINAL)
+    elif arrays["mean"].shape != (3,) or arrays["unit"].shape != ():
+        raise JaxganError(f"{path}: mean should be [3] and unit []; make the file again with `jaxgan convert-vgg`.")
+    layers = tuple(name for name in activations(depth) if f"{convolution(name)}/kernel" in arrays)
+    params: dict[str, Any] = {
+        conv: {part: arrays[f"{conv}/{part}"] for part in ("kernel", "bias")} for conv in map(convolution, layers)
+    }
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Weights(str(path), digest, depth, layers, params | {"mean": arrays["mean"]}, float(arrays["unit"]))
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    readers = {".npz": _read_npz, ".safetensors": safetensors.numpy.load_file}
+    if path.suffix not in readers:
+        raise JaxganError(
+            f"weights are read from {' or '.join(readers)}, not from {path.name}; "
+            f"`jaxgan convert-vgg {path.name} --out vgg.safetensors` makes the latter from PyTorch's or Keras' files."
+        )
+    try:
+        return readers[path.suffix](path)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise JaxganError(f"cannot read the weights {path}: {reason}.") from error
+
+
+def _read_npz(path: Path) -> dict[str, np.ndarray]:
+    file = np.load(path, allow_pickle=False)
+    if not isinstance(file, Mapping):
+        raise ValueError("it holds one array, without names")
+    with file:
+        return dict(file)
+
+
+def random() -> Weights:
+    """A VGG19 with random weights, always the same: of variance 2 / fan-in, biases 0.
+
+    Random filters keep enough of a picture to give its textures back (Ustyuzhaninov et al. 2016, He et al. 2016).
+    """
+    net = VGG(RANDOM, activations(RANDOM))
+    params = jax.jit(lambda: net.init(jax.random.key(0), jnp.zeros((1, 32, 32, 3))))()["params"]
+    return Weights("random", "", RANDOM, activations(RANDOM), params, 1.0)
