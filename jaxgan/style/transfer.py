@@ -8,6 +8,7 @@ Source: Gatys, Ecker & Bethge 2016, with the weights of the first author's later
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -114,25 +115,24 @@ def transfer(
       JaxganError: an unknown layer, or a loss that is not finite.
     """
     net = VGG(weights.depth, tuple({**settings.content_layers, **settings.style_layers}), settings.pooling)
-    params = jax.device_put(weights.params)
-    features = jax.jit(lambda params, images: net.apply({"params": params}, images))
-    start = _images(content)
-    goals = _goals(features(params, start), features(params, _images(style)), settings, weights.unit)
+    params, start = jax.device_put(weights.params), _images(content)
+    reached = _features(net, params, start), _features(net, params, _images(style))
+    goals = _goals(*reached, settings, weights.unit)
     if settings.start == "noise":
         start = jax.random.uniform(jax.random.key(settings.seed), start.shape, minval=-1, maxval=1)
 
-    advance, phases, history = _program(net), _phases(start), np.zeros(settings.steps, np.float32)
+    phases, history = _phases(start), np.zeros(settings.steps, np.float32)
     state = OPTIMIZER.init(phases)
     for first in range(0, settings.steps, PER_CALL):
         count = min(PER_CALL, settings.steps - first)
-        phases, state, losses = advance(phases, state, params, goals, count)
+        phases, state, losses = _advance(net, params, goals, phases, state, count)
         history[first : first + count] = losses[:count]
-        if not np.isfinite(history[first : first + count]).all():
+        if not np.isfinite(history).all():
             raise JaxganError("the loss is no longer a finite number; lower --content-weight and --style-weight.")
         progress(count, float(history[first + count - 1]))
     picture = np.rint((np.asarray(jnp.sin(phases)[0]) + 1) * 127.5).astype(np.uint8)
     before, after = (
-        {name: float(term) for name, term in terms(features(params, images), goals).items()}
+        {name: float(term) for name, term in terms(_features(net, params, images), goals).items()}
         for images in (start, _images(picture))
     )
     return Result(picture, history, before, after)
@@ -186,23 +186,26 @@ def _phases(images: jax.Array) -> jax.Array:
     return jnp.arcsin(0.99 * images)  # at 1 the slope would be 0
 
 
-def _program(net: VGG) -> Callable[..., Any]:
-    """Compiled: at most PER_CALL iterations of L-BFGS with a line search by Wolfe's conditions.
+@functools.partial(jax.jit, static_argnums=0)
+def _features(net: VGG, params: Any, images: jax.Array) -> dict[str, jax.Array]:
+    return net.apply({"params": params}, images)  # type: ignore[return-value]
 
-    Arguments: phases [1, h, w, 3], the optimizer's state, params, goals, and the number of iterations. Results: the
-    first two, and the total loss before each iteration, float32 [PER_CALL].
+
+@functools.partial(jax.jit, static_argnums=0)
+def _advance(net: VGG, params: Any, goals: Goals, phases: jax.Array, state: Any, count: int) -> tuple[Any, ...]:
+    """Makes `count` iterations of L-BFGS, PER_CALL at most, with a line search by Wolfe's conditions.
+
+    Returns:
+      phases [1, h, w, 3], the optimizer's state, and the total loss before each iteration, float32 [PER_CALL].
     """
 
-    def advance(phases: jax.Array, state: Any, params: Any, goals: Goals, count: int) -> tuple[Any, ...]:
-        def loss(phases: jax.Array) -> jax.Array:
-            return sum(terms(net.apply({"params": params}, jnp.sin(phases)), goals).values(), jnp.float32(0))
+    def loss(phases: jax.Array) -> jax.Array:
+        return sum(terms(_features(net, params, jnp.sin(phases)), goals).values(), jnp.float32(0))
 
-        def iteration(i: jax.Array, carry: tuple[Any, ...]) -> tuple[Any, ...]:
-            phases, state, history = carry
-            value, gradient = optax.value_and_grad_from_state(loss)(phases, state=state)
-            step, state = OPTIMIZER.update(gradient, state, phases, value=value, grad=gradient, value_fn=loss)
-            return optax.apply_updates(phases, step), state, history.at[i].set(value)
+    def iteration(i: jax.Array, carry: tuple[Any, ...]) -> tuple[Any, ...]:
+        phases, state, history = carry
+        value, gradient = optax.value_and_grad_from_state(loss)(phases, state=state)
+        step, state = OPTIMIZER.update(gradient, state, phases, value=value, grad=gradient, value_fn=loss)
+        return optax.apply_updates(phases, step), state, history.at[i].set(value)
 
-        return jax.lax.fori_loop(0, count, iteration, (phases, state, jnp.zeros(PER_CALL)))
-
-    return jax.jit(advance)
+    return jax.lax.fori_loop(0, count, iteration, (phases, state, jnp.zeros(PER_CALL)))

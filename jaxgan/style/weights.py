@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError
 
 from jaxgan.errors import JaxganError
-from jaxgan.networks.vgg import BLOCKS, IMAGENET_MEAN, VGG, WIDTHS, Depth, activations, block, convolution
+from jaxgan.networks.vgg import BLOCKS, IMAGENET_MEAN, WIDTHS, Depth, activations, block, convolution
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -77,7 +75,7 @@ def standard(arrays: Arrays, convention: Convention) -> dict[str, np.ndarray]:
         kernel = kernel[:, :, ::-1]
     kernel = kernel / np.reshape(convention.std, (1, 1, 3, 1))
     added = {"conv1_1/kernel": kernel, "mean": np.asarray(convention.mean), "unit": np.mean(convention.std)}
-    return {name: np.ascontiguousarray(array, np.float32) for name, array in {**arrays, **added}.items()}
+    return {name: np.array(array, np.float32, order="C") for name, array in {**arrays, **added}.items()}
 
 
 def check(arrays: Arrays, source: object) -> Depth:
@@ -151,18 +149,23 @@ def _read(path: Path) -> dict[str, np.ndarray]:
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
-    file = np.load(path, allow_pickle=False)
-    if not isinstance(file, Mapping):
-        raise ValueError("it holds one array, without names")
-    with file:
+    with path.open("rb") as stream:  # of a damaged file NumPy would leave its own open
+        file = np.load(stream, allow_pickle=False)
+        if not isinstance(file, Mapping):
+            raise ValueError("it holds one array, without names")
         return dict(file)
 
 
 def random() -> Weights:
-    """A VGG19 with random weights, always the same: of variance 2 / fan-in, biases 0.
+    """A VGG with random weights, always the same: kernels N(0, 2 / fan-in), biases 0.
 
     Random filters keep enough of a picture to give its textures back (Ustyuzhaninov et al. 2016, He et al. 2016).
     """
-    net = VGG(RANDOM, activations(RANDOM))
-    params = jax.jit(lambda: net.init(jax.random.key(0), jnp.zeros((1, 32, 32, 3))))()["params"]
+    generator, channels = np.random.default_rng(0), 3
+    params: dict[str, Any] = {"mean": np.asarray(IMAGENET_MEAN, np.float32)}
+    for name in activations(RANDOM):
+        shape = (3, 3, channels, WIDTHS[block(name)])
+        kernel = generator.standard_normal(shape, np.float32) * np.float32((2 / (9 * channels)) ** 0.5)
+        params[convolution(name)] = {"kernel": kernel, "bias": np.zeros(shape[3], np.float32)}
+        channels = shape[3]
     return Weights("random", "", RANDOM, activations(RANDOM), params, 1.0)
