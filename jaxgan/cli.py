@@ -191,7 +191,9 @@ def _add_stylize(verbs: Any) -> None:
         "--style-weight", type=float, default=1e3, help="divided by a layer's channels squared (default: 1000)"
     )
     stylize.add_argument("--start", choices=("content", "noise"), default="content", help="(default: content)")
-    stylize.add_argument("--pooling", choices=("max", "average"), default="max", help="of the VGG (default: max)")
+    stylize.add_argument(
+        "--pooling", choices=("max", "average"), help="of the VGG (default: max, of random weights average)"
+    )
     stylize.add_argument("--seed", type=int, default=0, help="of the noise (default: 0)")
     _add_device(stylize)
     _add_cache(stylize)

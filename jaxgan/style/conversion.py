@@ -6,20 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import safetensors.numpy
 
 from jaxgan.errors import JaxganError
 from jaxgan.networks.vgg import BLOCKS, Depth, activations, block, convolution
-from jaxgan.style.weights import ORIGINAL, Convention, check, standard
+from jaxgan.style.weights import ORIGINAL, Convention, Named, check, standard
 
 TORCHVISION = Convention((123.675, 116.28, 103.53), (58.395, 57.12, 57.375), reversed=False)
 """Of torchvision's own training: 255 times (0.485, 0.456, 0.406) and 255 times (0.229, 0.224, 0.225)."""
 
 TORCHVISION_FEATURES = Convention((122.99925, 116.9991, 103.9992), (1.0, 1.0, 1.0), reversed=False)
 """Of torchvision's `VGG16_Weights.IMAGENET1K_FEATURES`, 255 times (0.48235, 0.45882, 0.40784) and 255 times 1 / 255."""
-
-Named = dict[str, np.ndarray]
 
 
 def convert(source: Path, out: Path) -> Depth:

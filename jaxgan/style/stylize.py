@@ -36,7 +36,8 @@ class Request:
       size: of the shorter side of both pictures.
       content_layers: `NAME[=FACTOR],...`; None: the paper's, as far as the weights go.
       style_layers: likewise.
-      content_weight: see `Settings`, as for all that follow.
+      pooling: None: what suits the weights.
+      content_weight: see `Settings`, as for the others.
     """
 
     content: Path
@@ -50,7 +51,7 @@ class Request:
     style_weight: float = Settings.style_weight
     steps: int = Settings.steps
     start: Start = Settings.start
-    pooling: Pooling = Settings.pooling
+    pooling: Pooling | None = None
     seed: int = Settings.seed
 
 
@@ -91,7 +92,8 @@ def plan(request: Request) -> Plan:
     _check_sizes(request, content, style, loaded, [*content_layers, *style_layers])
     pictures.check_writable(request.out)
     same = {field.name: getattr(request, field.name) for field in dataclasses.fields(Settings)}
-    settings = Settings(**same | dict(content_layers=content_layers, style_layers=style_layers))
+    pooling = request.pooling or loaded.pooling
+    settings = Settings(**same | dict(content_layers=content_layers, style_layers=style_layers, pooling=pooling))
     return Plan(request, loaded, content, style, settings, _note(request, settings, loaded))
 
 
@@ -153,7 +155,7 @@ def _reached(wanted: Iterable[str], loaded: Weights) -> dict[str, float]:
 
 def _note(request: Request, settings: Settings, loaded: Weights) -> str:
     """The layers, and which of the paper's are replaced or missing because the weights end before them."""
-    lines = [f"VGG{loaded.depth}, {loaded.name} weights" if loaded.sha256 else f"VGG{loaded.depth}, random weights"]
+    lines = [f"VGG{loaded.depth} with {loaded.name} weights and {settings.pooling} pooling"]
     for kind, chosen, layers, wanted in (
         ("content", request.content_layers, settings.content_layers, CONTENT_LAYERS),
         ("style", request.style_layers, settings.style_layers, STYLE_LAYERS),

@@ -2,7 +2,7 @@
 
 import hashlib
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,12 +11,15 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from jaxgan.errors import JaxganError
-from jaxgan.networks.vgg import BLOCKS, IMAGENET_MEAN, WIDTHS, Depth, activations, block, convolution
+from jaxgan.networks.vgg import BLOCKS, IMAGENET_MEAN, WIDTHS, Depth, Pooling, activations, block, convolution
 
-Arrays = Mapping[str, np.ndarray]
+Named = dict[str, np.ndarray]
 
-RANDOM: Depth = 19
-"""Of the network whose weights are random."""
+RANDOM_LAYERS = activations(16)[:7]
+"""Those of random weights, up to relu3_3: deeper ones took longer and gave no more of a style."""
+
+RANDOM_UNIT = 10.0
+"""Random filters look for nothing and answer less than trained ones: with this unit the same loss weights suit both."""
 
 
 class Convention(NamedTuple):
@@ -48,6 +51,7 @@ class Weights(NamedTuple):
       params: of the module.
       unit: what to multiply activations by to have those of a picture in 0..255, whatever the convention: 1, or
         the mean of `std`. Losses are of these, so that their weights mean about the same with every file.
+      pooling: that suits them best: max, as they were trained.
     """
 
     name: str
@@ -56,9 +60,10 @@ class Weights(NamedTuple):
     layers: tuple[str, ...]
     params: dict[str, Any]
     unit: float
+    pooling: Pooling
 
 
-def standard(arrays: Arrays, convention: Convention) -> dict[str, np.ndarray]:
+def standard(arrays: Named, convention: Convention) -> Named:
     """Arrays that expect pictures in a convention, as arrays for RGB in 0..255 minus `mean`: the one place of all this.
 
     The mean stays apart: in the bias it would not be the same at the edges, which are padded with zeros after it.
@@ -78,7 +83,7 @@ def standard(arrays: Arrays, convention: Convention) -> dict[str, np.ndarray]:
     return {name: np.array(array, np.float32, order="C") for name, array in {**arrays, **added}.items()}
 
 
-def check(arrays: Arrays, source: object) -> Depth:
+def check(arrays: Named, source: object) -> Depth:
     """The depth of the VGG that the arrays are of; of a beginning that both have, 16.
 
     Raises:
@@ -131,11 +136,11 @@ def load(path: Path) -> Weights:
         conv: {part: arrays[f"{conv}/{part}"] for part in ("kernel", "bias")} for conv in map(convolution, layers)
     }
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Weights(str(path), digest, depth, layers, params | {"mean": arrays["mean"]}, float(arrays["unit"]))
+    return Weights(str(path), digest, depth, layers, params | {"mean": arrays["mean"]}, float(arrays["unit"]), "max")
 
 
-def _read(path: Path) -> dict[str, np.ndarray]:
-    readers = {".npz": _read_npz, ".safetensors": safetensors.numpy.load_file}
+def _read(path: Path) -> Named:
+    readers: dict[str, Callable[[Path], Named]] = {".npz": _read_npz, ".safetensors": safetensors.numpy.load_file}
     if path.suffix not in readers:
         raise JaxganError(
             f"weights are read from {' or '.join(readers)}, not from {path.name}; "
@@ -148,7 +153,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         raise JaxganError(f"cannot read the weights {path}: {reason}.") from error
 
 
-def _read_npz(path: Path) -> dict[str, np.ndarray]:
+def _read_npz(path: Path) -> Named:
     with path.open("rb") as stream:  # of a damaged file NumPy would leave its own open
         file = np.load(stream, allow_pickle=False)
         if not isinstance(file, Mapping):
@@ -157,15 +162,16 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
 
 
 def random() -> Weights:
-    """A VGG with random weights, always the same: kernels N(0, 2 / fan-in), biases 0.
+    """A VGG16 up to relu3_3 with random weights, always the same: kernels N(0, 2 / fan-in), biases 0.
 
-    Random filters keep enough of a picture to give its textures back (Ustyuzhaninov et al. 2016, He et al. 2016).
+    Random filters keep enough of a picture to give its colours and textures back (Ustyuzhaninov et al. 2016, He et al.
+    2016), above all with average pooling, as the largest of random numbers is mostly noise.
     """
     generator, channels = np.random.default_rng(0), 3
     params: dict[str, Any] = {"mean": np.asarray(IMAGENET_MEAN, np.float32)}
-    for name in activations(RANDOM):
+    for name in RANDOM_LAYERS:
         shape = (3, 3, channels, WIDTHS[block(name)])
         kernel = generator.standard_normal(shape, np.float32) * np.float32((2 / (9 * channels)) ** 0.5)
         params[convolution(name)] = {"kernel": kernel, "bias": np.zeros(shape[3], np.float32)}
         channels = shape[3]
-    return Weights("random", "", RANDOM, activations(RANDOM), params, 1.0)
+    return Weights("random", "", 16, RANDOM_LAYERS, params, RANDOM_UNIT, "average")

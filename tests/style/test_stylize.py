@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,8 +10,9 @@ from PIL import Image
 
 from jaxgan import cli
 from jaxgan.networks.vgg import WIDTHS
+from jaxgan.style.stylize import Request, plan
 
-SMALL = ["--size", "16", "--steps", "3", "--content-layers", "relu1_1", "--style-layers", "relu1_1,relu1_2=0.5"]
+SMALL = ["--size", "16", "--steps", "3", "--content-layers", "relu1_1", "--style-layers", "relu1_1=0.5"]
 
 
 @pytest.fixture
@@ -40,21 +42,18 @@ def test_stylize_writes_a_picture_with_its_settings(here, capsys):
         assert image.size == (16, 24)  # upright: the turned 60x40
         facts = json.loads(image.text["jaxgan"])
     assert facts["content_layers"] == {"relu1_1": 1.0}
-    assert facts["style_layers"] == {"relu1_1": 1.0, "relu1_2": 0.5}
+    assert facts["style_layers"] == {"relu1_1": 0.5}
     assert (facts["steps"], facts["seed"], facts["size"], facts["start"]) == (3, 0, 16, "content")
     assert len(facts["weights"]["sha256"]) == len(facts["content"]["sha256"]) == 64
     assert sum(facts["loss_after"].values()) < sum(facts["loss_before"].values())
 
 
-def test_layers_that_the_weights_do_not_reach_are_named(here, capsys):
-    assert (
-        cli.main(["stylize", "content.jpg", "style.png", "--weights", "vgg.npz", "--size", "16", "--steps", "1"]) == 0
-    )
-    said = capsys.readouterr().out
-    assert "VGG16, vgg.npz weights" in said
-    assert "content from relu1_2 (without relu4_2: the weights end at relu1_2)" in said
-    assert "style from relu1_1 (without relu2_1, relu3_1, relu4_1, relu5_1: the weights end at relu1_2)" in said
-    assert (here / "stylized.png").exists()
+def test_layers_that_the_weights_do_not_reach_are_named(here):
+    ready = plan(Request(Path("content.jpg"), Path("style.png"), Path("x.png"), Path("vgg.npz")))
+    assert "VGG16 with vgg.npz weights and max pooling" in ready.note
+    assert "content from relu1_2 (without relu4_2: the weights end at relu1_2)" in ready.note
+    assert "style from relu1_1 (without relu2_1, relu3_1, relu4_1, relu5_1: the weights end at relu1_2)" in ready.note
+    assert (ready.settings.content_layers, ready.settings.style_layers) == ({"relu1_2": 1}, {"relu1_1": 1})
 
 
 BAD = {

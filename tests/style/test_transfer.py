@@ -18,7 +18,7 @@ SETTINGS = Settings({"relu1_1": 1.0}, {"relu1_1": 1.0, "relu1_2": 0.5}, steps=13
 def vgg():
     """Random weights, as far as the tests go."""
     params = {name: weights.random().params[name] for name in ("mean", "conv1_1", "conv1_2")}
-    return weights.random()._replace(params=params, layers=("relu1_1", "relu1_2"))
+    return weights.random()._replace(params=params, layers=("relu1_1", "relu1_2"), unit=1.0)
 
 
 @pytest.fixture(scope="module")

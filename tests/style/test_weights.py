@@ -1,6 +1,7 @@
 """Weights of a VGG: what a file may hold, whose conventions it comes with, and what is refused."""
 
 import hashlib
+import itertools
 import re
 
 import jax
@@ -69,12 +70,14 @@ def test_arrays_of_the_original_network_are_turned_from_blue_green_red(tmp_path)
     np.testing.assert_allclose(loaded.params["mean"], IMAGENET_MEAN)
 
 
-def test_random_weights_are_always_the_same_and_those_of_a_whole_vgg():
+def test_random_weights_are_always_the_same_and_keep_the_size_of_activations():
     a, b = weights.random(), weights.random()
     jax.tree.map(np.testing.assert_array_equal, a.params, b.params)
-    assert {n: np.shape(p["kernel"]) for n, p in a.params.items() if n != "mean"} == shapes(a.depth)
-    deviation = float(np.std(a.params["conv4_2"]["kernel"]))
-    assert deviation == pytest.approx((2 / (9 * 512)) ** 0.5, rel=0.01)  # He et al. 2015
+    expected = dict(itertools.islice(shapes(16).items(), 7))
+    assert {n: np.shape(p["kernel"]) for n, p in a.params.items() if n != "mean"} == expected
+    for name, shape in expected.items():
+        deviation = float(np.std(a.params[name]["kernel"]))
+        assert deviation == pytest.approx((2 / (9 * shape[2])) ** 0.5, rel=0.03)  # He et al. 2015
 
 
 def changed(**arrays):
