@@ -123,7 +123,7 @@ def carry_out(plan: Plan) -> str:
         "versions": {"jaxgan": jaxgan.__version__, "jax": jax.__version__},
     }
     pictures.write(request.out, result.picture, facts)
-    ratio = f"{before / after:.3g} times less" if after else "nothing"
+    ratio = f"{before / after:.3g} times less" if after else "nothing left"
     return f"loss {before:.4g} -> {after:.4g} ({ratio}) in {settings.steps} steps: {request.out}"
 
 
@@ -168,7 +168,7 @@ def _note(request: Request, settings: Settings, loaded: Weights) -> str:
 
 
 def _check_sizes(request: Request, content: Picture, style: Picture, loaded: Weights, layers: Iterable[str]) -> None:
-    """Refuses pictures that one position of a layer sees beyond: it would see mostly the padding around them."""
+    """Refuses pictures smaller than what one position of a layer sees, which would be mostly padding."""
     field, layer = max((receptive_field(loaded.depth, layer), layer) for layer in layers)
     if request.size < field:
         raise JaxganError(
