@@ -122,7 +122,9 @@ def _stroke(
 def sheet(paths: Sequence[Path], height: int = 256, gap: int = 6) -> Image.Image:
     """Pictures side by side, all of one height, on white."""
     images = [Image.open(path).convert("RGB") for path in paths]
-    scaled = [image.resize((round(image.width * height / image.height), height), Image.Resampling.LANCZOS) for image in images]
+    scaled = [
+        image.resize((round(image.width * height / image.height), height), Image.Resampling.LANCZOS) for image in images
+    ]
     canvas = Image.new("RGB", (sum(image.width + gap for image in scaled) - gap, height), "white")
     left = 0
     for image in scaled:

@@ -8,18 +8,19 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from jaxgan.arguments import build_parser
 from jaxgan.errors import JaxganError, unknown
 
-T = TypeVar("T")
-
-DEFAULT_RECIPE = "digits_cgan"
 CONFIG = "--config."
 
 FAILURE = 1
+
+MORE = {"sample": ("generate", "--num 100 --out samples.png"), "translate": ("translate", "PICTURES --out out.png")}
+"""Verbs that go on from a run: the method of systems that they use, and what to give them."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
       arguments: by default those of the process.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    parser = _parser()
+    parser = build_parser()
     overrides = [argument.removeprefix(CONFIG) for argument in arguments if argument.startswith(CONFIG)]
     options, rest = parser.parse_known_args([argument for argument in arguments if not argument.startswith(CONFIG)])
     if rest:
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Orbax logs through absl, with tracebacks, what reaches the user as a message of one or two lines.
     logging.getLogger("absl").setLevel(logging.CRITICAL)
     try:
-        code = options.run(options, overrides, shlex.join(["jaxgan", *arguments]))
+        code = VERBS[options.verb](options, overrides, shlex.join(["jaxgan", *arguments]))
         sys.stdout.flush()  # here, where a reader that has gone is an ordinary end
         return code
     except JaxganError as error:
@@ -62,172 +63,6 @@ def _hint(rest: Sequence[str], overrides: Sequence[str]) -> str:
         return f" (settings are given as {CONFIG}KEY=VALUE, with no space)"
     slips = [argument for argument in rest if argument.startswith("--")]
     return f" (settings are given as {CONFIG}{slips[0].removeprefix('--').partition('=')[0]}=VALUE)" if slips else ""
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="jaxgan", description="Train, resume, sample and measure GANs.", allow_abbrev=False
-    )
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-
-    train = verbs.add_parser(
-        "train",
-        allow_abbrev=False,
-        help="train a recipe; the same command again continues the run",
-        description="Trains a recipe in a run directory. Running the same command again continues it; Ctrl-C saves "
-        "and stops. Settings are overridden with --config.GROUP.KEY=VALUE, e.g. --config.generator.width=64.",
-    )
-    _add_recipe(train)
-    train.add_argument("--workdir", help="run directory (default: runs/RECIPE)")
-    train.add_argument("--allow-changes", action="store_true", help="continue a run with other settings than it had")
-    train.add_argument(
-        "--profile", action="store_true", help="trace two calls into RUN/profile and print the costliest operations"
-    )
-    _add_cache(train)
-    train.set_defaults(run=_train)
-
-    _add_sample(verbs)
-    _add_stylize(verbs)
-    summary = verbs.add_parser(
-        "summary",
-        allow_abbrev=False,
-        help="print the layers, shapes and parameter counts of a recipe's networks",
-        description="Prints the layers, shapes and parameter counts of a recipe's networks. Settings are overridden as "
-        "in train. It opens the data, to know its shape.",
-    )
-    _add_recipe(summary)
-    summary.set_defaults(run=_summary)
-
-    listing = verbs.add_parser(
-        "list", allow_abbrev=False, help="list recipes, data, networks, objectives, optimizers and their options"
-    )
-    listing.set_defaults(run=_list)
-    return parser
-
-
-def _add_sample(verbs: Any) -> None:
-    sample = verbs.add_parser(
-        "sample",
-        allow_abbrev=False,
-        help="draw samples from a run",
-        description="Draws samples from a run directory. Sample i depends on the seed and i only, not on --num.",
-    )
-    sample.add_argument("directory", metavar="DIR", help="run directory")
-    sample.add_argument("--num", type=int, default=64, help="how many (default: 64)")
-    sample.add_argument("--seed", type=int, default=0, help="of the latents (default: 0)")
-    sample.add_argument("--labels", help="class names or numbers, separated by commas, used in turn (default: all)")
-    sample.add_argument(
-        "--truncation",
-        type=_several(float),
-        metavar="T[,T...]",
-        help="less variety for more fidelity: psi of a generator with styles, for others the bound of the latents; of "
-        "several, a row of the sheet each",
-    )
-    _add_tools(sample)
-    sample.add_argument("--checkpoint", default="last", help="a step, or last (default)")
-    sample.add_argument(
-        "--trained-seed", help="of a run of several seeds: which one, or all (default: the first), each to its own file"
-    )
-    sample.add_argument(
-        "--out",
-        default="samples.png",
-        help="X.png: a sheet; X.gif: an animation, of --interpolate; X.npz: images, latents, labels; else a folder of "
-        "PNG files (default: samples.png)",
-    )
-    _add_device(sample)
-    _add_cache(sample)
-    sample.set_defaults(run=_sample)
-
-
-def _add_tools(sample: argparse.ArgumentParser) -> None:
-    tools = sample.add_mutually_exclusive_group()
-    tools.add_argument(
-        "--interpolate",
-        type=int,
-        metavar="STEPS",
-        help="lead from each sample to the next of its class: a row of the sheet each, or an animation",
-    )
-    tools.add_argument(
-        "--arithmetic",
-        type=_several(int),
-        nargs=3,
-        metavar=("WITH", "WITHOUT", "OTHER"),
-        help="add averages of samples, WITH - WITHOUT + OTHER: each the numbers of samples, from 0, as in 3,13,23",
-    )
-    tools.add_argument(
-        "--project",
-        metavar="PICTURES",
-        help="find the latents of an image, or of the first --num of a directory or .zip; --labels are theirs, in turn "
-        "(default: found too)",
-    )
-    sample.add_argument("--how", choices=("slerp", "linear"), help="of --interpolate (default: slerp)")
-
-
-def _several(kind: type[T]) -> Callable[[str], list[T]]:
-    def numbers(text: str) -> list[T]:  # argparse names it where one is wrong
-        return [kind(part) for part in text.split(",")]  # type: ignore[call-arg]
-
-    return numbers
-
-
-def _add_stylize(verbs: Any) -> None:
-    stylize = verbs.add_parser(
-        "stylize",
-        allow_abbrev=False,
-        help="paint the content of one picture in the style of another",
-        description="Neural style transfer: the pixels of a picture are optimised until a VGG sees in it the content "
-        "of CONTENT and the textures of STYLE. The PNG file keeps the settings it was made with.",
-    )
-    stylize.add_argument("content", metavar="CONTENT", type=Path, help="picture file")
-    stylize.add_argument("style", metavar="STYLE", type=Path, help="picture file")
-    stylize.add_argument("--out", type=Path, default="stylized.png", help="X.png (default: stylized.png)")
-    stylize.add_argument("--weights", type=Path, help=".safetensors or .npz file of a VGG (default: random weights)")
-    stylize.add_argument("--size", type=int, default=256, help="pixels of the shorter sides (default: 256)")
-    stylize.add_argument("--steps", type=int, default=300, help="iterations of L-BFGS (default: 300)")
-    for kind in ("content", "style"):
-        stylize.add_argument(f"--{kind}-layers", metavar="NAME[=FACTOR],...", help="e.g. relu1_1,relu3_1=0.5")
-    stylize.add_argument("--content-weight", type=float, default=10.0, help="(default: 10)")
-    stylize.add_argument(
-        "--style-weight", type=float, default=1e3, help="divided by a layer's channels squared (default: 1000)"
-    )
-    stylize.add_argument("--start", choices=("content", "noise"), default="content", help="(default: content)")
-    stylize.add_argument(
-        "--pooling", choices=("max", "average"), help="of the VGG (default: max, of random weights average)"
-    )
-    stylize.add_argument("--seed", type=int, default=0, help="of the noise (default: 0)")
-    _add_device(stylize)
-    _add_cache(stylize)
-    stylize.set_defaults(run=_stylize)
-    convert = verbs.add_parser(
-        "convert-vgg", allow_abbrev=False, help="turn a VGG16 or VGG19 of PyTorch or Keras into weights for stylize"
-    )
-    convert.add_argument("file", metavar="FILE", type=Path, help="torchvision's .pth or Keras' .h5")
-    convert.add_argument("--out", type=Path, default="vgg.safetensors", help="(default: vgg.safetensors)")
-    convert.set_defaults(run=_convert_vgg)
-
-
-def _add_recipe(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--config",
-        default=DEFAULT_RECIPE,
-        help=f"recipe: a name from `jaxgan list`, or a file (default: {DEFAULT_RECIPE})",
-    )
-    _add_device(parser)
-
-
-def _add_device(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--device", choices=("auto", "cpu", "gpu", "tpu"), default="auto", help="where to compute (default: the best)"
-    )
-
-
-def _add_cache(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--compilation-cache",
-        metavar="DIR",
-        help="where compiled programs are kept, for a quick second start; off: nowhere (default: the user's cache "
-        "folder, ~/.cache/jaxgan/compiled)",
-    )
 
 
 def _use_cache(place: str | None) -> None:
@@ -261,6 +96,7 @@ def _use(device: str) -> None:
 
 def _train(options: argparse.Namespace, overrides: list[str], command: str) -> int:
     from jaxgan import config
+    from jaxgan.systems import SYSTEMS
     from jaxgan.training.start import run
 
     settings = config.resolve(config.override(config.load(options.config), overrides))
@@ -274,8 +110,29 @@ def _train(options: argparse.Namespace, overrides: list[str], command: str) -> i
     print(f"trained {result.outcome.step} steps. Pictures:")
     for picture in result.pictures:
         print(f"  {picture}")
-    print(f"More:  jaxgan sample {shlex.quote(str(workdir))} --num 100 --out samples.png")
+    system = SYSTEMS[settings["system"]["name"]]
+    for verb, (method, arguments) in MORE.items():
+        if hasattr(system, method):
+            print(f"More:  jaxgan {verb} {shlex.quote(str(workdir))} {arguments}")
     return 0
+
+
+def _runs(options: argparse.Namespace) -> Iterator[tuple[Any, Path]]:
+    """The runs that the options of `sample` and `translate` name, and the file of each."""
+    from jaxgan import sampling
+
+    if options.checkpoint != "last" and not options.checkpoint.isdecimal():
+        raise JaxganError(f"--checkpoint takes a step or last, not {options.checkpoint!r}.")
+    step = None if options.checkpoint == "last" else int(options.checkpoint)
+    if options.trained_seed not in (None, "all") and not options.trained_seed.isdecimal():
+        raise JaxganError(f"--trained-seed takes a seed or all, not {options.trained_seed!r}.")
+    out = Path(options.out)
+    if options.trained_seed == "all":
+        for trained in sampling.load_all(options.directory, step).values():
+            yield trained, out.with_stem(f"{out.stem}_seed{trained.seed}")
+    else:
+        seed = None if options.trained_seed is None else int(options.trained_seed)
+        yield sampling.load(options.directory, step, seed), out
 
 
 def _sample(options: argparse.Namespace, overrides: list[str], command: str) -> int:
@@ -283,29 +140,30 @@ def _sample(options: argparse.Namespace, overrides: list[str], command: str) -> 
 
     _use(options.device)
     _use_cache(options.compilation_cache)
-    if options.checkpoint != "last" and not options.checkpoint.isdecimal():
-        raise JaxganError(f"--checkpoint takes a step or last, not {options.checkpoint!r}.")
-    step = None if options.checkpoint == "last" else int(options.checkpoint)
-    if options.trained_seed not in (None, "all") and not options.trained_seed.isdecimal():
-        raise JaxganError(f"--trained-seed takes a seed or all, not {options.trained_seed!r}.")
-    every = options.trained_seed == "all"
-    if every:
-        runs = list(sampling.load_all(options.directory, step).values())
-    else:
-        seed = None if options.trained_seed is None else int(options.trained_seed)
-        runs = [sampling.load(options.directory, step, seed)]
-    labels = None
-    if options.labels is not None:
-        labels = [_class(text, runs[0].spec.class_names) for text in options.labels.split(",")]
     tools = {tool: getattr(options, tool) for tool in ("interpolate", "how", "arithmetic", "project")}
-    wish = exploration.Wish(options.num, options.seed, labels, options.truncation or [None], **tools)
-    for trained in runs:
-        out = Path(options.out)
-        out = out.with_stem(f"{out.stem}_seed{trained.seed}") if every else out
+    wish = exploration.Wish(options.num, options.seed, None, options.truncation or [None], **tools)
+    for trained, out in _runs(options):
+        if options.labels is not None:
+            names = [_class(text, trained.spec.class_names) for text in options.labels.split(",")]
+            wish = dataclasses.replace(wish, labels=names)
         sampling.check_form(out, trained, animated=options.interpolate is not None)
         explored = exploration.explore(trained, wish, animated=out.suffix.lower() == ".gif")
         sampling.save(out, explored.samples, trained, explored.pictures, explored.more)
         print(f"{len(explored.samples.images)} samples of step {trained.step}{explored.note}: {out}")
+    return 0
+
+
+def _translate(options: argparse.Namespace, overrides: list[str], command: str) -> int:
+    from jaxgan import translation
+    from jaxgan.pictures import read_pictures
+
+    _use(options.device)
+    _use_cache(options.compilation_cache)
+    for trained, out in _runs(options):
+        given = read_pictures(options.pictures, trained, options.num)
+        translation.check_form(out, given)
+        translation.save(out, given, trained.translate(given.images, options.translation))
+        print(f"{len(given.names)} translations by step {trained.step}: {out}")
     return 0
 
 
@@ -359,8 +217,9 @@ def _list(options: argparse.Namespace, overrides: list[str], command: str) -> in
     for name in config.recipe_names():
         print(f"  {name:20} {config.description(name)}")
     tables: dict[str, Table] = {"config.data": SOURCES, "config.system": SYSTEMS}
-    for system in SYSTEMS.values():
-        tables |= {f"config.{part}": table for part, table in system.PARTS.items()}
+    for (part, _), (table, names) in _parts(SYSTEMS).items():
+        owners = "" if sum(part == other for other, _ in _parts(SYSTEMS)) == 1 else f" of {', '.join(names)}"
+        tables[f"config.{part}{owners}"] = table
     for path, table in tables.items():
         several = f" (any number of them: --{path}.NAME.OPTION=VALUE)" if isinstance(table, Several) else ""
         print(f"\n{path}{several}")
@@ -375,8 +234,29 @@ def _list(options: argparse.Namespace, overrides: list[str], command: str) -> in
     return 0
 
 
+def _parts(systems: Mapping[str, Any]) -> dict[tuple[str, int], tuple[Any, list[str]]]:
+    """Each part of the systems and each table that it is looked up in: the table, and the systems that do so."""
+    found: dict[tuple[str, int], tuple[Any, list[str]]] = {}
+    for name, system in systems.items():
+        for part, table in system.PARTS.items():
+            found.setdefault((part, id(table)), (table, []))[1].append(name)
+    return found
+
+
 def _first_line(thing: object) -> str:
     return (inspect.getdoc(thing) or "").partition("\n")[0]
+
+
+VERBS: Mapping[str, Callable[[argparse.Namespace, list[str], str], int]] = {
+    "train": _train,
+    "sample": _sample,
+    "translate": _translate,
+    "stylize": _stylize,
+    "convert-vgg": _convert_vgg,
+    "summary": _summary,
+    "list": _list,
+}
+"""Verb -> `(options, settings that override the recipe's, the command as typed) -> exit code`."""
 
 
 if __name__ == "__main__":

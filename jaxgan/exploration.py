@@ -4,22 +4,19 @@ Each tool returns samples, and how a sheet lays them out.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan import latents, projection
-from jaxgan.data import images
-from jaxgan.data.files import open_files
+from jaxgan import latents, plotting, projection
 from jaxgan.drawing import Samples
 from jaxgan.errors import JaxganError
+from jaxgan.pictures import read_pictures
 from jaxgan.sampling import Trained
 
 WHITE = 1.0  # what fills up the rows of a sheet
-COLUMNS = 10  # of a sheet of projections
 
 
 class Explored(NamedTuple):
@@ -87,7 +84,7 @@ def explore(trained: Trained, wish: Wish, animated: bool = False) -> Explored:
       JaxganError: as of the tool.
     """
     if wish.project is not None:
-        return project(trained, read_pictures(wish.project, trained, wish.num), wish.seed, wish.labels)
+        return project(trained, read_pictures(wish.project, trained, wish.num).images, wish.seed, wish.labels)
     drawn = [trained.sample(wish.num, wish.seed, wish.labels, truncation) for truncation in wish.truncations]
     samples, truncation = drawn[0], wish.truncations[0]
     if wish.interpolate is not None:
@@ -199,55 +196,8 @@ def project(trained: Trained, given: np.ndarray, seed: int = 0, labels: Sequence
     Arguments and errors as of `projection.project`; `more` has its `errors`.
     """
     found, errors = projection.project(trained, given, seed, labels)
-    columns = min(len(given), COLUMNS)
-    blanks = _blanks(-len(given) % columns, given)
-    rows = [np.concatenate([all_, blanks]).reshape(-1, columns, *given.shape[1:]) for all_ in (given, found.images)]
-    pictures = np.stack(rows, axis=1)  # [rows, 2, columns, h, w, c]
     note = f", mean squared error {errors.mean():.4f}, the largest {errors.max():.4f}"
-    return Explored(found, pictures.reshape(-1, *pictures.shape[2:]), {"errors": errors}, note)
-
-
-def read_pictures(place: str | Path, trained: Trained, most: int) -> np.ndarray:
-    """Reads pictures as the run's own data were read, fitted to its size by the same policy.
-
-    Args:
-      place: an image file, or a directory or `.zip` of them at any depth, which are sorted by path.
-      trained: the run that they are for.
-      most: of several, how many from the first on, at least 1.
-
-    Returns:
-      float32 [n, h, w, c] in [-1, 1].
-
-    Raises:
-      JaxganError: a run of points, nothing there, an unreadable file, or one of another size where the run's data had
-        to be exact.
-    """
-    shape, path = trained.spec.shape, Path(place).expanduser()
-    if len(shape) != 3:
-        raise JaxganError("this run makes points, which no picture can be projected to.")
-    if most < 1:
-        raise JaxganError(f"cannot project {most} pictures; ask for at least 1.")
-    if not path.exists():
-        raise JaxganError(f"there is no picture, directory or .zip at {path}.")
-    resize = trained.config["data"].get("resize", "exact")
-    if path.is_dir() or path.suffix.lower() == ".zip":
-        files = open_files(str(path), split="")
-        return np.stack([_decoded(name, files.read, shape, resize) for name in files.names[:most]])
-    return _decoded(str(path), lambda name: path.read_bytes(), shape, resize)[None]
-
-
-def _decoded(name: str, read: Callable[[str], bytes], shape: images.Shape, resize: images.Resize) -> np.ndarray:
-    try:
-        data = read(name)
-        size = images.probe(data).size
-        if resize == "exact" and size != shape[:2]:
-            raise JaxganError(
-                f"{name} is {size[0]}x{size[1]}, but this run takes {shape[0]}x{shape[1]} and, by its "
-                "config.data.resize=exact, nothing else."
-            )
-        return images.decode(data, shape, resize).astype(np.float32) / 127.5 - 1
-    except images.UNREADABLE as error:
-        raise JaxganError(f"{name} cannot be read: {images.reason(error)}.") from error
+    return Explored(found, plotting.above_one_another(given, found.images), {"errors": errors}, note)
 
 
 def _generate(trained: Trained, points: np.ndarray, labels: np.ndarray, truncation: float | None) -> Samples:

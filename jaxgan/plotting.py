@@ -12,6 +12,8 @@ from PIL import Image
 GAP = 2  # pixels between the images of a sheet
 SMALLEST = 64  # images under this many pixels are enlarged on sheets, by whole factors, so that they can be seen
 FRAME = 80  # milliseconds of an animation
+NOT_WRITTEN = frozenset((".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"))  # suffixes of lossy or rare forms
+COLUMNS = 10  # of a sheet that shows images above what was made of them
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:
@@ -44,6 +46,22 @@ def sheet(images: np.ndarray, columns: int, gap: int = GAP) -> np.ndarray:
 def save_sheet(path: Path, images: np.ndarray, columns: int) -> None:
     """Writes a sheet of uint8 [n, h, w, c] images as PNG, small images enlarged."""
     Image.fromarray(sheet(_enlarged(images), columns)).save(path)
+
+
+def above_one_another(*rows: np.ndarray) -> np.ndarray:
+    """Lays images out in lines of `COLUMNS`, and under each line what was made of its images.
+
+    Args:
+      rows: float32 [n, h, w, c] in [-1, 1] each.
+
+    Returns:
+      [lines * len(rows), columns, h, w, c], what is left over at the end white.
+    """
+    count, shape = len(rows[0]), rows[0].shape[1:]
+    columns = min(count, COLUMNS)
+    blanks = np.ones((-count % columns, *shape), np.float32)
+    lines = [np.concatenate([row, blanks]).reshape(-1, columns, *shape) for row in rows]
+    return np.stack(lines, axis=1).reshape(-1, columns, *shape)
 
 
 def save_animation(path: Path, frames: np.ndarray, columns: int) -> None:

@@ -106,29 +106,29 @@ class Trained:
         _check_truncation(truncation, any(has_styles(module) for module, _ in self.system.networks().values()))
         return Sampler(self.system, truncation)
 
-    def translate(self, images: np.ndarray, translation: str = "", labels: Sequence[int] | None = None) -> np.ndarray:
+    def translate(self, images: np.ndarray, translation: str | None = None) -> np.ndarray:
         """Makes images of images; each depends on its own only.
 
         Args:
           images: float32 [n, h, w, c] in [-1, 1], of the shape that the run was trained on.
           translation: one of `system.translations`; by default the first.
-          labels: of the images; by default 0.
 
         Returns:
           float32 [n, h, w, c] in [-1, 1].
 
         Raises:
-          JaxganError: the run translates nothing, an unknown translation, or labels that are not one an image.
+          JaxganError: the run translates nothing, an unknown translation, or images of another shape.
         """
         if not isinstance(self.system, Translating):
             raise JaxganError("this run makes no images of images: its system makes samples.")
         translation = translation or self.system.translations[0]
         if translation not in self.system.translations:
             raise unknown("translation", translation, self.system.translations)
-        given = np.zeros(len(images), np.int32) if labels is None else np.asarray(labels, np.int32)
-        if given.shape != (len(images),):
-            raise JaxganError(f"{len(images)} images, but labels of shape {given.shape}; give one an image.")
-        return in_chunks(self._translators[translation], self.system.settled(self.state), images, given)
+        if not len(images) or images.shape[1:] != self.spec.shape:
+            shape = ", ".join(map(str, self.spec.shape))
+            raise JaxganError(f"the images are {list(images.shape)}, but must be [n, {shape}].")
+        with jax.default_matmul_precision(self.config["matmul_precision"]):
+            return in_chunks(self._translators[translation], self.system.settled(self.state), images)
 
     @functools.cached_property
     def _translators(self) -> dict[str, Any]:
@@ -209,7 +209,7 @@ def check_form(path: Path, trained: Trained, animated: bool = False) -> None:
     suffix = path.suffix.lower()
     if suffix == ".gif" and not animated:
         raise JaxganError("a .gif is an animation, and only --interpolate has one; write samples to a .png or a .npz.")
-    if suffix in (".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"):
+    if suffix in plotting.NOT_WRITTEN:
         raise JaxganError(f"samples are written as .png or .npz, or into a folder, not as {path.suffix}.")
     if len(trained.spec.shape) == 1 and suffix not in (".png", ".npz"):
         raise JaxganError(f"points are not images: write them to a .npz or a .png instead of {path}.")

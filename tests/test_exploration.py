@@ -143,7 +143,7 @@ def test_pictures_that_cannot_be_read(classes, tmp_path):
         (tmp_path / "broken.png", points, "this run makes points, which no picture can be projected to"),
     ):
         with pytest.raises(JaxganError, match=message) as refused:
-            read_pictures(place, trained, 64)
+            read_pictures(place, trained)
         assert "\n" not in str(refused.value)
     with pytest.raises(JaxganError, match="cannot project 0 pictures"):
         read_pictures(tmp_path, classes, 0)

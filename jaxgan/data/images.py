@@ -44,7 +44,8 @@ _TURNED = (5, 6, 7, 8)  # its values that exchange height and width
 
 def reason(error: BaseException) -> str:
     """What one of UNREADABLE says, without the address of the buffer, which Pillow names in place of the file."""
-    return re.sub(r" <_io\.BytesIO[^>]*>", "", str(error)) or type(error).__name__
+    said = getattr(error, "strerror", None) or re.sub(r" <_io\.BytesIO[^>]*>", "", str(error))
+    return said or type(error).__name__
 
 
 class Header(NamedTuple):

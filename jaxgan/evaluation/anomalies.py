@@ -74,14 +74,14 @@ class Looks(NamedTuple):
 def looked_at(system: Any, state: Any, *sets: np.ndarray) -> list[Looks]:
     """Errors and codes of each set of images, uint8 [n, h, w, c]."""
 
-    def look(state: Any, images: jax.Array, labels: jax.Array) -> jax.Array:
+    def look(state: Any, images: jax.Array) -> jax.Array:
         inputs = scaled(images)
-        made = system.translate(state, inputs, labels, RECONSTRUCTION)
+        made = system.translate(state, inputs, RECONSTRUCTION)
         errors = jnp.sum((inputs - made) ** 2, axis=(1, 2, 3))
         return jnp.concatenate([errors[:, None], system.encode(state, inputs)], axis=1)
 
     compiled, settled = jax.jit(look), system.settled(state)
-    found = [in_chunks(compiled, settled, images, np.zeros(len(images), np.int32)) for images in sets]
+    found = [in_chunks(compiled, settled, images) for images in sets]
     return [Looks(numbers[:, 0], numbers[:, 1:]) for numbers in found]
 
 

@@ -56,7 +56,7 @@ def reconstructed(system: Autoencoder, state: Any, images: np.ndarray) -> dict[s
     def figures(state: Any, images: jax.Array, indices: jax.Array) -> jax.Array:
         clean = scaled(images)
         inputs = jax.vmap(corrupted)(clean, indices)
-        made = system.translate(state, inputs, indices, "reconstruction")
+        made = system.translate(state, inputs, "reconstruction")
         loss = system.reconstruction_loss(state, inputs, clean)
         return jnp.stack([peak_ratio(made, clean), loss, peak_ratio(inputs, clean)], axis=1)
 

@@ -58,10 +58,10 @@ def translation10k_mnist(spec: DataSpec, system: System, data: Mapping[str, Any]
         return float(np.mean(found == reference.test["label"]))
 
     def score(subject: Subject) -> dict[str, float]:
-        state, labels = system.settled(subject.state), np.zeros(len(a), np.int32)
+        state = system.settled(subject.state)
 
         def translated(images: np.ndarray, name: str) -> np.ndarray:
-            return in_chunks(programs[name], state, images, labels)
+            return in_chunks(programs[name], state, images)
 
         made_b = translated(a, "AtoB")
         figures = {"accuracy_AtoB": accuracy(uncoloured(_levels(made_b))), "distance_AtoB": _distance(made_b, b)}

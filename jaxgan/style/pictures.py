@@ -1,7 +1,6 @@
 """Pictures of style transfer: read upright and scaled with their proportions, written with what they were made from."""
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +9,7 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from jaxgan.data.images import UNREADABLE, decode, probe
+from jaxgan.data.images import UNREADABLE, decode, probe, reason
 from jaxgan.errors import JaxganError
 
 FACTS = "jaxgan"
@@ -47,9 +46,7 @@ def read(path: Path, size: int) -> Picture:
         height, width = (round(side * size / min(native)) for side in native)
         return Picture(data, native, decode(data, (height, width, 3), "stretch"))
     except UNREADABLE as error:
-        # Pillow names the buffer that it was given, by its address.
-        reason = getattr(error, "strerror", None) or re.sub(r" <_io\.BytesIO[^>]*>", "", str(error))
-        raise JaxganError(f"cannot read the picture {path}: {reason or type(error).__name__}.") from error
+        raise JaxganError(f"cannot read the picture {path}: {reason(error)}.") from error
 
 
 def check_writable(path: Path) -> None:

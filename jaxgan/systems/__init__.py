@@ -92,8 +92,8 @@ class Translating(System, Protocol):
         """What they are made into, the usual one first: `("reconstruction",)`, `("deer", "horse")`."""
         ...
 
-    def translate(self, state: Any, images: jax.Array, labels: jax.Array, translation: str) -> jax.Array:
-        """Images [n, h, w, c] float32 in [-1, 1] and labels int32 [n] -> images; each depends on its own image only."""
+    def translate(self, state: Any, images: jax.Array, translation: str) -> jax.Array:
+        """Images [n, h, w, c] float32 in [-1, 1] -> images; each depends on its own image only."""
         ...
 
 
@@ -116,10 +116,10 @@ class Previewing(System, Protocol):
 
 
 SYSTEMS: dict[str, Any] = {
+    "gan": Gan,
     "autoencoder": Autoencoder,
     "began": Began,
     "cyclegan": CycleGan,
-    "gan": Gan,
     "infogan": InfoGan,
     "lapgan": Lapgan,
     "pix2pix": Pix2Pix,

@@ -121,15 +121,15 @@ class Autoencoder:
         """The loss, [n], of what is made of inputs [n, *shape] in [-1, 1] against images of the same shape."""
         return LOSSES[self.loss].loss(self.coder.decode(state, self.encode(state, inputs)), images)
 
-    def translate(self, state: CoderState, images: jax.Array, labels: jax.Array, translation: str) -> jax.Array:
-        """Images [n, *shape] in [-1, 1], as given: clean or already corrupted -> images; labels are not looked at."""
+    def translate(self, state: CoderState, images: jax.Array, translation: str) -> jax.Array:
+        """Images [n, *shape] in [-1, 1], as given: clean or already corrupted -> images."""
         return LOSSES[self.loss].images(self.coder.decode(state, self.encode(state, images)))
 
     def previews(self, state: CoderState, batch: Mapping[str, Any], key: jax.Array) -> dict[str, jax.Array]:
         """Rows of images, corrupted images if they are, and what is made of them; codes of two numbers as points."""
         images = scaled(batch["image"])
         inputs = self.corrupted(images, key)
-        made = self.translate(state, inputs, jnp.zeros(len(images), jnp.int32), "reconstruction")
+        made = self.translate(state, inputs, "reconstruction")
         rows = (images, made) if self.corruption is None else (images, inputs, made)
         sheets = {"reconstruction": comparison(*rows)}
         return sheets | ({"codes": self.encode(state, images)} if self.latent_size == 2 else {})

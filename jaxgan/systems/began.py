@@ -244,15 +244,15 @@ class Began:
         indices, labels = numbered(labels_or_count, 0)
         return self.generate(state, self.latents(key, indices), labels)
 
-    def translate(self, state: BeganState, images: jax.Array, labels: jax.Array, translation: str) -> jax.Array:
-        """D's reconstructions of images [n, *shape] float32 in [-1, 1]; the labels are not looked at."""
+    def translate(self, state: BeganState, images: jax.Array, translation: str) -> jax.Array:
+        """D's reconstructions of images [n, *shape] float32 in [-1, 1]."""
         made = self.discriminator.apply(state.discriminator.variables, images, train=False)
         return jnp.clip(jnp.asarray(made), -1, 1)
 
     def previews(self, state: BeganState, batch: Batch, key: jax.Array) -> dict[str, jax.Array]:
         """`reconstruction`: real images above their reconstructions by D, [2, columns, *shape]."""
         real = scaled(batch["image"][:SHOWN])
-        made = self.translate(state, real, jnp.zeros(len(real), jnp.int32), "reconstruction")
+        made = self.translate(state, real, "reconstruction")
         return {"reconstruction": jnp.stack([real, made])}
 
 

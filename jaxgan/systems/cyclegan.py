@@ -193,13 +193,12 @@ class CycleGan:
         """The state as it is: nothing has to be computed before images are translated."""
         return state
 
-    def translate(self, state: CycleGanState, images: jax.Array, labels: jax.Array, translation: str) -> jax.Array:
+    def translate(self, state: CycleGanState, images: jax.Array, translation: str) -> jax.Array:
         """Images [n, *shape] float32 in [-1, 1], of A for "AtoB", of B for "BtoA", to the other domain.
 
         Args:
           state: at any step.
           images: [n, *shape] float32 in [-1, 1].
-          labels: not used.
           translation: one of `translations`.
         """
         player = state.generator_ab if translation == "AtoB" else state.generator_ba
@@ -210,7 +209,6 @@ class CycleGan:
         shown = {}
         for domain, there, back in (("image", "AtoB", "BtoA"), ("other", "BtoA", "AtoB")):
             x = scaled(batch[domain][:SHOWN])
-            labels = jnp.zeros(len(x), jnp.int32)
-            y = self.translate(state, x, labels, there)
-            shown[there] = jnp.stack([x, y, self.translate(state, y, labels, back)])
+            y = self.translate(state, x, there)
+            shown[there] = jnp.stack([x, y, self.translate(state, y, back)])
         return shown

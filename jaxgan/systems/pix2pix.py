@@ -138,13 +138,12 @@ class Pix2Pix:
         """The state as it is: nothing has to be computed before images are translated."""
         return state
 
-    def translate(self, state: Pix2PixState, images: jax.Array, labels: jax.Array, translation: str) -> jax.Array:
+    def translate(self, state: Pix2PixState, images: jax.Array, translation: str) -> jax.Array:
         """Images [n, *shape] float32 in [-1, 1] to what they are to become, without dropout.
 
         Args:
           state: at any step.
           images: [n, *shape] float32 in [-1, 1].
-          labels: not used.
           translation: "AtoB", the only one.
         """
         return jnp.asarray(self.generator.apply(state.generator.variables, images, train=False))
@@ -152,7 +151,7 @@ class Pix2Pix:
     def previews(self, state: Pix2PixState, batch: Batch, key: jax.Array) -> dict[str, jax.Array]:
         """Three rows, x, G(x) and y: [3, n, *shape], n up to SHOWN."""
         x, y = (scaled(batch[key][:SHOWN]) for key in ("image", "other"))
-        return {"AtoB": jnp.stack([x, self.translate(state, x, jnp.zeros(len(x), jnp.int32), "AtoB"), y])}
+        return {"AtoB": jnp.stack([x, self.translate(state, x, "AtoB"), y])}
 
 
 def _side_by_side(shape: tuple[int, ...]) -> tuple[int, ...]:

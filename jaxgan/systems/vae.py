@@ -180,9 +180,9 @@ class Vae:
         indices, labels = numbered(labels_or_count, 0)
         return self.generate(state, self.latents(key, indices), labels)
 
-    def translate(self, state: CoderState, images: jax.Array, labels: jax.Array, translation: str) -> jax.Array:
-        """Images [n, *shape] in [-1, 1] -> what the means of their codes are decoded to; labels are not looked at."""
-        return self.generate(state, self.encode(state, images), labels)
+    def translate(self, state: CoderState, images: jax.Array, translation: str) -> jax.Array:
+        """Images [n, *shape] in [-1, 1] -> what the means of their codes are decoded to."""
+        return self.generate(state, self.encode(state, images), jnp.zeros(len(images), jnp.int32))
 
     def manifold(self, state: CoderState) -> jax.Array:
         """Decoded latents of a plane, [15, 15, h, w, c]: a grid of equally probable steps, x to the right, y upwards.
@@ -200,7 +200,7 @@ class Vae:
     def previews(self, state: CoderState, batch: Mapping[str, Any], key: jax.Array) -> dict[str, jax.Array]:
         """A row of images and what is made of them; of two latents the manifold, and the codes as points."""
         images = scaled(batch["image"])
-        made = self.translate(state, images, jnp.zeros(len(images), jnp.int32), "reconstruction")
+        made = self.translate(state, images, "reconstruction")
         sheets = {"reconstruction": comparison(images, made)}
         if self.latent_size != 2:
             return sheets

@@ -55,7 +55,7 @@ def system_of(translations):
     """A system that only translates, by functions of images."""
     members = dict(PARTS={}, num_classes=0, micro_batches=1, stages=(0,), networks=dict, init=dict, update=dict)
 
-    def translate(state, images, labels, translation):
+    def translate(state, images, translation):
         return translations[translation](images)
 
     system = SimpleNamespace(

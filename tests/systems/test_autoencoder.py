@@ -54,7 +54,7 @@ def test_a_linear_one_spans_the_principal_components():
     cosines = np.linalg.svd(components[:2] @ learnt, compute_uv=False)  # of the principal angles
     assert np.degrees(np.arccos(np.clip(cosines, 0, 1))).max() < 0.5
     assert losses[-1] == pytest.approx((values[2:] ** 2).sum() / 48, rel=3e-3)
-    made = system.translate(state, batch["image"], None, "reconstruction").reshape(-1, 6)
+    made = system.translate(state, batch["image"], "reconstruction").reshape(-1, 6)
     projected = centred @ components[:2].T @ components[:2] + points.mean(axis=0)
     np.testing.assert_allclose(made, projected, atol=0.02)
 
@@ -124,7 +124,7 @@ def test_previews_show_images_what_is_encoded_and_what_is_made():
     shown = system.previews(state, {"image": images}, KEY)
     noisy = system.corrupted(jnp.asarray(clean), KEY)
     assert np.abs(noisy - clean).max() > 0.1
-    made = system.translate(state, noisy, None, "reconstruction")
+    made = system.translate(state, noisy, "reconstruction")
     rows = np.stack([clean[:10], noisy[:10], made[:10]])
     np.testing.assert_allclose(shown["reconstruction"], rows, atol=1e-5)
     np.testing.assert_allclose(shown["codes"], system.encode(state, jnp.asarray(clean)), atol=1e-5)

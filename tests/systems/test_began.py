@@ -96,7 +96,7 @@ def test_images_are_translated_into_their_reconstructions_and_shown_above_them(s
     system, state = still
     levels = np.arange(0, 240, 3, dtype=np.uint8).reshape(20, 2, 2, 1)
     images = levels.astype(np.float32) / 127.5 - 1
-    made = system.translate(state, jnp.asarray(images), jnp.zeros(20, jnp.int32), "reconstruction")
+    made = system.translate(state, jnp.asarray(images), "reconstruction")
     np.testing.assert_allclose(made, images / 2, atol=1e-6)
     sheet = system.previews(state, {"image": levels}, jax.random.key(0))["reconstruction"]
     assert sheet.shape == (2, 16, 2, 2, 1)

@@ -1,0 +1,199 @@
+"""What the command line takes: its verbs and their options."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+DEFAULT_RECIPE = "digits_cgan"
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all verbs; which one was given it leaves in `verb`."""
+    parser = argparse.ArgumentParser(
+        prog="jaxgan", description="Train, resume, sample and measure GANs.", allow_abbrev=False
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    train = verbs.add_parser(
+        "train",
+        allow_abbrev=False,
+        help="train a recipe; the same command again continues the run",
+        description="Trains a recipe in a run directory. Running the same command again continues it; Ctrl-C saves "
+        "and stops. Settings are overridden with --config.GROUP.KEY=VALUE, e.g. --config.generator.width=64.",
+    )
+    _add_recipe(train)
+    train.add_argument("--workdir", help="run directory (default: runs/RECIPE)")
+    train.add_argument("--allow-changes", action="store_true", help="continue a run with other settings than it had")
+    train.add_argument(
+        "--profile", action="store_true", help="trace two calls into RUN/profile and print the costliest operations"
+    )
+    _add_cache(train)
+
+    _add_sample(verbs)
+    _add_translate(verbs)
+    _add_stylize(verbs)
+    summary = verbs.add_parser(
+        "summary",
+        allow_abbrev=False,
+        help="print the layers, shapes and parameter counts of a recipe's networks",
+        description="Prints the layers, shapes and parameter counts of a recipe's networks. Settings are overridden as "
+        "in train. It opens the data, to know its shape.",
+    )
+    _add_recipe(summary)
+    verbs.add_parser(
+        "list", allow_abbrev=False, help="list recipes, data, networks, objectives, optimizers and their options"
+    )
+    return parser
+
+
+def _add_sample(verbs: Any) -> None:
+    sample = verbs.add_parser(
+        "sample",
+        allow_abbrev=False,
+        help="draw samples from a run",
+        description="Draws samples from a run directory. Sample i depends on the seed and i only, not on --num.",
+    )
+    sample.add_argument("directory", metavar="DIR", help="run directory")
+    sample.add_argument("--num", type=int, default=64, help="how many (default: 64)")
+    sample.add_argument("--seed", type=int, default=0, help="of the latents (default: 0)")
+    sample.add_argument("--labels", help="class names or numbers, separated by commas, used in turn (default: all)")
+    sample.add_argument(
+        "--truncation",
+        type=_several(float),
+        metavar="T[,T...]",
+        help="less variety for more fidelity: psi of a generator with styles, for others the bound of the latents; of "
+        "several, a row of the sheet each",
+    )
+    _add_tools(sample)
+    sample.add_argument(
+        "--out",
+        default="samples.png",
+        help="X.png: a sheet; X.gif: an animation, of --interpolate; X.npz: images, latents, labels; else a folder of "
+        "PNG files (default: samples.png)",
+    )
+    _add_run(sample)
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    """Which of a run's states to use, and where."""
+    parser.add_argument("--checkpoint", default="last", help="a step, or last (default)")
+    parser.add_argument(
+        "--trained-seed", help="of a run of several seeds: which one, or all (default: the first), each to its own file"
+    )
+    _add_device(parser)
+    _add_cache(parser)
+
+
+def _add_translate(verbs: Any) -> None:
+    translate = verbs.add_parser(
+        "translate",
+        allow_abbrev=False,
+        help="bring pictures through a run: to another domain, reconstructed, without noise, in colour",
+        description="Translates pictures with a run directory of a system that makes images of images: cyclegan, "
+        "pix2pix, autoencoder, vae, began. They are fitted to the run's size as its data were.",
+    )
+    translate.add_argument("directory", metavar="DIR", help="run directory")
+    translate.add_argument("pictures", metavar="PICTURES", help="an image file, or a directory or .zip of them")
+    translate.add_argument(
+        "--translation", metavar="NAME", help="AtoB or BtoA of a CycleGAN, of others there is one (default: the first)"
+    )
+    translate.add_argument("--num", type=int, help="how many, from the first on (default: all)")
+    translate.add_argument(
+        "--out",
+        default="translated.png",
+        help="X.png: a sheet, each above its translation; X.npz: images, given, names; else a folder of PNG files "
+        "with the pictures' names (default: translated.png)",
+    )
+    _add_run(translate)
+
+
+def _add_tools(sample: argparse.ArgumentParser) -> None:
+    tools = sample.add_mutually_exclusive_group()
+    tools.add_argument(
+        "--interpolate",
+        type=int,
+        metavar="STEPS",
+        help="lead from each sample to the next of its class: a row of the sheet each, or an animation",
+    )
+    tools.add_argument(
+        "--arithmetic",
+        type=_several(int),
+        nargs=3,
+        metavar=("WITH", "WITHOUT", "OTHER"),
+        help="add averages of samples, WITH - WITHOUT + OTHER: each the numbers of samples, from 0, as in 3,13,23",
+    )
+    tools.add_argument(
+        "--project",
+        metavar="PICTURES",
+        help="find the latents of an image, or of the first --num of a directory or .zip; --labels are theirs, in turn "
+        "(default: found too)",
+    )
+    sample.add_argument("--how", choices=("slerp", "linear"), help="of --interpolate (default: slerp)")
+
+
+def _several(kind: type[T]) -> Callable[[str], list[T]]:
+    def numbers(text: str) -> list[T]:  # argparse names it where one is wrong
+        return [kind(part) for part in text.split(",")]  # type: ignore[call-arg]
+
+    return numbers
+
+
+def _add_stylize(verbs: Any) -> None:
+    stylize = verbs.add_parser(
+        "stylize",
+        allow_abbrev=False,
+        help="paint the content of one picture in the style of another",
+        description="Neural style transfer: the pixels of a picture are optimised until a VGG sees in it the content "
+        "of CONTENT and the textures of STYLE. The PNG file keeps the settings it was made with.",
+    )
+    stylize.add_argument("content", metavar="CONTENT", type=Path, help="picture file")
+    stylize.add_argument("style", metavar="STYLE", type=Path, help="picture file")
+    stylize.add_argument("--out", type=Path, default="stylized.png", help="X.png (default: stylized.png)")
+    stylize.add_argument("--weights", type=Path, help=".safetensors or .npz file of a VGG (default: random weights)")
+    stylize.add_argument("--size", type=int, default=256, help="pixels of the shorter sides (default: 256)")
+    stylize.add_argument("--steps", type=int, default=300, help="iterations of L-BFGS (default: 300)")
+    for kind in ("content", "style"):
+        stylize.add_argument(f"--{kind}-layers", metavar="NAME[=FACTOR],...", help="e.g. relu1_1,relu3_1=0.5")
+    stylize.add_argument("--content-weight", type=float, default=10.0, help="(default: 10)")
+    stylize.add_argument(
+        "--style-weight", type=float, default=1e3, help="divided by a layer's channels squared (default: 1000)"
+    )
+    stylize.add_argument("--start", choices=("content", "noise"), default="content", help="(default: content)")
+    stylize.add_argument(
+        "--pooling", choices=("max", "average"), help="of the VGG (default: max, of random weights average)"
+    )
+    stylize.add_argument("--seed", type=int, default=0, help="of the noise (default: 0)")
+    _add_device(stylize)
+    _add_cache(stylize)
+    convert = verbs.add_parser(
+        "convert-vgg", allow_abbrev=False, help="turn a VGG16 or VGG19 of PyTorch or Keras into weights for stylize"
+    )
+    convert.add_argument("file", metavar="FILE", type=Path, help="torchvision's .pth or Keras' .h5")
+    convert.add_argument("--out", type=Path, default="vgg.safetensors", help="(default: vgg.safetensors)")
+
+
+def _add_recipe(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config",
+        default=DEFAULT_RECIPE,
+        help=f"recipe: a name from `jaxgan list`, or a file (default: {DEFAULT_RECIPE})",
+    )
+    _add_device(parser)
+
+
+def _add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "gpu", "tpu"), default="auto", help="where to compute (default: the best)"
+    )
+
+
+def _add_cache(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--compilation-cache",
+        metavar="DIR",
+        help="where compiled programs are kept, for a quick second start; off: nowhere (default: the user's cache "
+        "folder, ~/.cache/jaxgan/compiled)",
+    )
