@@ -96,7 +96,9 @@ def test_one_picture_and_the_first_few_become_what_they_become_among_all(trained
         (["twice", "--out", "folder"], "2 pictures would be written to 00.png; write them to a .npz instead."),
     ],
 )
-def test_bad_input_is_a_message_and_leaves_nothing(trained, pictures, tmp_path, monkeypatch, capsys, arguments, message):
+def test_bad_input_is_a_message_and_leaves_nothing(
+    trained, pictures, tmp_path, monkeypatch, capsys, arguments, message
+):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "twice").mkdir()
     for name in ("00.bmp", "00.png"):

@@ -17,6 +17,7 @@ from jaxgan.data import DataSpec
 from jaxgan.drawing import CHUNK, Sampler
 from jaxgan.systems import SYSTEMS, Encoding, Generative, Previewing, System, Translating, build_system
 from jaxgan.systems.players import Player
+from jaxgan.training.checkpoints import Checkpoints
 
 DIGITS = DataSpec((SIDE, SIDE, 1), "uint8", tuple("0123456789"), 100)
 PAIRS = DataSpec((SIDE, SIDE, 3), "uint8", (), 100, (SIDE, SIDE, 3))
@@ -130,8 +131,7 @@ def test_state_and_metrics_stay_finite(run):
 
 def test_no_buffer_stands_twice_in_a_new_state(run):
     """Or it could not be donated."""
-    state = run.system.init(jax.random.key(0), run.batch)
-    pointers = [leaf.unsafe_buffer_pointer() for leaf in jax.tree.leaves(state) if leaf.size]
+    pointers = [leaf.unsafe_buffer_pointer() for leaf in jax.tree.leaves(run.states[0]) if leaf.size]
     assert len(set(pointers)) == len(pointers)
 
 
@@ -149,6 +149,23 @@ def test_an_optimizer_moves_its_own_player_only(run):
         after, _ = run.update(with_player(before, name, idle), run.batch, jax.random.key(0), stage=stage)
         for other, moved in players(after).items():
             assert same(moved.params, players(before)[other].params) == (other == name), (name, other)
+
+
+def test_a_saved_state_goes_on_as_the_state_does(run, tmp_path):
+    """To the bit, from every stage: nothing that training needs is anywhere else."""
+    checkpoints = Checkpoints(tmp_path, keep=len(run.states))
+    for state in run.states:
+        checkpoints.save(int(state.step), {"state": state})
+    checkpoints.wait()
+    abstract = jax.eval_shape(run.system.init, jax.random.key(0), run.batch)
+    for state in run.states:
+        restored = checkpoints.restore(int(state.step), {"state": abstract})["state"]
+        stage = int(np.searchsorted(run.system.stages, int(state.step), side="right")) - 1
+        both = [
+            run.update(each, run.batch, jax.random.key(9), stage=stage) for each in (state, jax.device_put(restored))
+        ]
+        assert same(*both), int(state.step)
+    checkpoints.close()
 
 
 def test_a_sample_depends_on_its_key_its_index_and_its_label_only(run):
