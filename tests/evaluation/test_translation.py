@@ -36,7 +36,7 @@ def scored(digits, shared_data, monkeypatch):
     def some(seed, dataset, *, split, **options):
         return tfds(seed, dataset, split=f"{split}[:{NUM}]", **options)
 
-    reference = Reference(None, None, labels, 1.0, 1.0, {"classifier": "one that knows them all"})
+    reference = Reference(None, {"label": labels}, None, 1.0, 1.0, {"classifier": "one that knows them all"})
     monkeypatch.setattr(translation, "load_reference", lambda dataset, data: reference)
     monkeypatch.setattr(translation, "probabilities", probabilities)
     monkeypatch.setattr(mnist_domains, "tfds", some)
