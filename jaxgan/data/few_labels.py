@@ -6,14 +6,13 @@ from typing import Any, Literal
 import numpy as np
 
 from jaxgan.data import digits, folder, images, tfds
-from jaxgan.data.order import epoch_permutation
-from jaxgan.data.spec import DataSpec, Example, Source
+from jaxgan.data.memory import read
+from jaxgan.data.order import CHOSEN_LABELS, epoch_permutation
+from jaxgan.data.spec import Example, Source
 from jaxgan.errors import JaxganError
 from jaxgan.registry import build, lookup, options_of
 
 LABELLED: dict[str, Callable[..., Source]] = {"digits": digits.digits, "folder": folder.folder, "tfds": tfds.tfds}
-
-_STREAM = 2**64 - 2  # of the choice of labelled examples; those of epochs are their numbers, and see `stacked.py`
 
 
 def few_labels(
@@ -48,7 +47,7 @@ def few_labels(
     settings = dict(split=split, data_dir=data_dir, image_size=image_size, resize=resize, channels=channels)
     whole = underlying({"name": f"few_labels:{dataset}", **settings})
     source = build(whole, LABELLED, "config.data", seed=seed, dataset=dataset.partition(":")[2])
-    return _FewLabels(source, choose(source, labels, seed))
+    return _FewLabels(source, choose(source, labels, seed, "config.data.labels"))
 
 
 def underlying(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,8 +64,14 @@ def underlying(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {"name": dataset, **kept}
 
 
-def choose(source: Source, count: int, seed: int) -> list[Example]:
+def choose(source: Source, count: int, seed: int, setting: str) -> list[Example]:
     """As many examples of each class, in an order that is drawn from the seed, the classes in turn.
+
+    Args:
+      source: of examples with labels.
+      count: how many to choose, all classes together.
+      seed: of the choice.
+      setting: what the count is called in messages.
 
     Raises:
       JaxganError: the number is no multiple of that of the classes, or a class has too few examples.
@@ -76,10 +81,10 @@ def choose(source: Source, count: int, seed: int) -> list[Example]:
         raise JaxganError("config.data: there are no labels to learn from; put the images into one folder a class.")
     if count < classes or count % classes:
         low = max(count // classes, 1) * classes
-        raise JaxganError(f"config.data.labels is {count}, but must be a multiple of {classes} classes, such as {low}.")
+        raise JaxganError(f"{setting} is {count}, but must be a multiple of {classes} classes, such as {low}.")
     each = count // classes
     found: list[list[Example]] = [[] for _ in range(classes)]
-    for index in epoch_permutation(seed, _STREAM, source.spec.size):
+    for index in epoch_permutation(seed, CHOSEN_LABELS, source.spec.size):
         example = source[int(index)]
         members = found[int(example["label"])]
         if len(members) < each:
@@ -89,8 +94,7 @@ def choose(source: Source, count: int, seed: int) -> list[Example]:
     fewest = min(range(classes), key=lambda label: len(found[label]))
     name, most = source.spec.class_names[fewest], len(found[fewest])
     raise JaxganError(
-        f"config.data.labels={count} asks for {each} examples of each class, but {name} has {most}; "
-        f"the most is {most * classes}."
+        f"{setting} is {count}, {each} examples of each class, but {name} has {most}; the most is {most * classes}."
     )
 
 
@@ -98,7 +102,7 @@ class _FewLabels:
     """A set without its labels, and labelled examples."""
 
     def __init__(self, source: Source, labelled: Sequence[Example]) -> None:
-        self.spec = DataSpec(*source.spec[:4], other=source.spec.shape)
+        self.spec = source.spec._replace(other=source.spec.shape)
         self._source = source
         self._other = np.stack([example["image"] for example in labelled])
         self._labels = np.array([example["label"] for example in labelled], np.int32)
@@ -107,8 +111,7 @@ class _FewLabels:
         return self._pair(self._source[index], index)
 
     def __getitems__(self, indices: Sequence[int]) -> list[Example]:
-        together = getattr(self._source, "__getitems__", None)
-        examples = together(indices) if together else [self._source[index] for index in indices]
+        examples = read(self._source, indices)
         return [self._pair(example, index) for example, index in zip(examples, indices, strict=True)]
 
     def arrays(self) -> Example:

@@ -4,11 +4,10 @@ import numpy as np
 
 from jaxgan.data import images
 from jaxgan.data.memory import ArraySource
+from jaxgan.data.order import HUES, random_raw
 from jaxgan.data.spec import Source
 from jaxgan.data.tfds import tfds
 from jaxgan.errors import JaxganError, check_range
-
-_STREAM = 2**64 - 2  # the second word of the hues' key; others are those of `order.py` and `stacked.py`
 
 
 def mnist_domains(
@@ -52,9 +51,8 @@ def mnist_domains(
 
 
 def drawn_hues(seed: int, count: int, hues: tuple[float, float]) -> np.ndarray:
-    """Hues, float64 [count], uniform between two; made of a raw stream, which NumPy keeps over its versions."""
-    raw = np.random.Philox(key=np.array([seed, _STREAM], np.uint64)).random_raw(count)
-    return hues[0] + (hues[1] - hues[0]) * raw / 2.0**64
+    """Hues, float64 [count], uniform between two."""
+    return hues[0] + (hues[1] - hues[0]) * random_raw(seed, HUES, count) / 2.0**64
 
 
 def coloured(digits: np.ndarray, hues: np.ndarray) -> np.ndarray:

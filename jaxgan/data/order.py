@@ -4,20 +4,34 @@ from collections.abc import Callable
 
 import numpy as np
 
+# Streams of random numbers, the second words of their keys. Those of the order are the numbers of the epochs; what a
+# source draws has one of its own, up here.
+STACKED_DIGITS = 2**64 - 1
+HUES = 2**64 - 2
+CHOSEN_LABELS = 2**64 - 3
+PARTNERS = 2**63  # and those that follow, one an epoch of the smaller domain
+
+
+def random_raw(seed: int, stream: int, count: int) -> np.ndarray:
+    """Numbers uniform in 0..2^64-1, uint64 `[count]`, of the Philox stream with the key (seed, stream).
+
+    NumPy keeps raw bit streams fixed over its versions (NEP 19) but not what `Generator` makes of them, and what was
+    drawn must outlive an upgrade.
+    """
+    return np.random.Philox(key=np.array([seed % 2**64, stream], np.uint64)).random_raw(count)
+
 
 def epoch_permutation(seed: int, epoch: int, size: int) -> np.ndarray:
     """The order of one epoch: a permutation of `0..size-1`, int64 `[size]`, read-only.
 
-    It is the stable argsort of a raw Philox stream keyed by (seed, epoch). NumPy keeps raw bit streams fixed over its
-    versions (NEP 19) but not what `Generator.permutation` makes of them, and an order must outlive an upgrade.
+    It is the stable argsort of the raw stream of (seed, epoch).
 
     Args:
       seed: of the run.
-      epoch: number of the pass over the set, from 0.
+      epoch: number of the pass over the set, from 0; or another stream, for a permutation that is no epoch's.
       size: number of examples.
     """
-    key = np.array([seed % 2**64, epoch], np.uint64)
-    order = np.argsort(np.random.Philox(key=key).random_raw(size), kind="stable").astype(np.int64)
+    order = np.argsort(random_raw(seed, epoch, size), kind="stable").astype(np.int64)
     order.setflags(write=False)
     return order
 

@@ -4,11 +4,10 @@ import numpy as np
 
 from jaxgan.data import images
 from jaxgan.data.memory import empty
+from jaxgan.data.order import STACKED_DIGITS, random_raw
 from jaxgan.data.spec import DataSpec, Example, Source
 from jaxgan.data.tfds import tfds
 from jaxgan.errors import check_range
-
-_STREAM = 2**64 - 1  # the second word of the table's key; that of an epoch's order (`order.py`) is the epoch's number
 
 
 def stacked_mnist(
@@ -47,10 +46,9 @@ def stacked_mnist(
 def digit_table(seed: int, num: int, size: int) -> np.ndarray:
     """Which digits the channels of each image are, int64 `[num, 3]`, uniform over `0..size-1`.
 
-    Made of a raw stream, which NumPy keeps over its versions; the remainder's bias is below size / 2^64.
+    Made of a raw stream; the remainder's bias is below size / 2^64.
     """
-    key = np.array([seed, _STREAM], np.uint64)
-    return (np.random.Philox(key=key).random_raw(3 * num) % np.uint64(size)).astype(np.int64).reshape(num, 3)
+    return (random_raw(seed, STACKED_DIGITS, 3 * num) % np.uint64(size)).astype(np.int64).reshape(num, 3)
 
 
 class _StackedSource:

@@ -165,7 +165,7 @@ def _example(spec: DataSpec) -> np.ndarray:
 
 
 def _drawn(source: Source, labels: int, seed: int) -> Split:
-    chosen = choose(source, labels, seed)
+    chosen = choose(source, labels, seed, "the number of labels of the probe")
     return Split(*(np.stack([example[key] for example in chosen]) for key in ("image", "label")))
 
 

@@ -112,7 +112,7 @@ def test_settings_of_the_set_itself():
     [
         (dict(labels=55), r"config\.data\.labels is 55, but must be a multiple of 10 classes, such as 50"),
         (dict(labels=5), r"config\.data\.labels is 5, but must be a multiple of 10 classes, such as 10"),
-        (dict(labels=2000), r"asks for 200 examples of each class, but \d has 1\d\d; the most is 1\d\d0"),
+        (dict(labels=2000), r"labels is 2000, 200 examples of each class, but \d has 1\d\d; the most is 1\d\d0"),
         (dict(name="few_labels:rings"), r"unknown config\.data 'rings'.* Known: digits, folder, tfds"),
         (dict(name="few_labels"), r"must have the form 'few_labels:NAME'"),
         (dict(data_dir="there"), r"unknown option of config\.data=digits 'data_dir'"),
@@ -125,4 +125,9 @@ def test_what_cannot_be_is_refused(changes, message):
 
 def test_a_set_without_classes_is_refused():
     with pytest.raises(JaxganError, match="there are no labels to learn from"):
-        choose(ArraySource(np.zeros((4, 2, 2, 1), np.uint8)), 2, 0)
+        choose(ArraySource(np.zeros((4, 2, 2, 1), np.uint8)), 2, 0, "a number")
+
+
+def test_messages_name_the_setting_that_asked():
+    with pytest.raises(JaxganError, match=r"^the number of a probe is 15, but must be a multiple of 10 classes"):
+        choose(open_source(dict(name="digits"), 0), 15, 0, "the number of a probe")

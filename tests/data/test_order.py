@@ -3,12 +3,18 @@
 import numpy as np
 import pytest
 
-from jaxgan.data.order import epoch_permutation, indices
+from jaxgan.data.order import CHOSEN_LABELS, HUES, PARTNERS, STACKED_DIGITS, epoch_permutation, indices
 
 
 def test_the_order_is_pinned():
     # A change here breaks the resumption of every existing run.
     assert epoch_permutation(0, 0, 8).tolist() == [0, 2, 1, 5, 4, 3, 6, 7]
+
+
+def test_what_sources_draw_has_streams_of_its_own():
+    words = (STACKED_DIGITS, HUES, CHOSEN_LABELS, PARTNERS)
+    assert len(set(words)) == len(words)
+    assert min(words) >= 2**63  # far from every epoch's number
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 1000])
