@@ -44,7 +44,8 @@ def open_source(options: Mapping[str, Any], seed: int) -> Source:
 
     Args:
       options: `{"name": ..., option: value}`; `"tfds:mnist"` names the data set `"mnist"` of the source `"tfds"`.
-      seed: the run's; sets that are drawn (gaussian, ring, grid, stacked_mnist, mnist_domains) are drawn from it.
+      seed: the run's; what is drawn of a set (gaussian, ring, grid, stacked_mnist, mnist_domains, unpaired,
+        few_labels) is drawn from it.
 
     Raises:
       JaxganError: an unknown name or option, or data that is missing or unusable.

@@ -19,6 +19,7 @@ from jaxgan.data.workers import Workers
 from jaxgan.errors import JaxganError
 
 T = TypeVar("T")
+Decode = Callable[[bytes, images.Shape, images.Resize], np.ndarray]
 
 _SHOWN = 10  # names in a message, then a count
 _SPLITS = frozenset(("test", "train", "val", "valid", "validation"))
@@ -56,6 +57,20 @@ def folder(
         unknown class.
     """
     files = open_files(data_dir, split)
+    return decoded_files(files, image_size, resize, channels, broken, memory_gib, without, images.decode)
+
+
+def decoded_files(
+    files: Files,
+    image_size: images.ImageSize,
+    resize: images.Resize,
+    channels: int,
+    broken: Literal["refuse", "skip"],
+    memory_gib: float,
+    without: tuple[str, ...],
+    decode: Decode,
+) -> Source:
+    """The source of files that are listed already; as `folder`, but for what makes an image of a file's bytes."""
     class_names, label_of = _classes(files.names)
     headers, failures = _try_each(lambda name: images.probe(files.read(name)), files.names, "reading headers")
     if not headers:
@@ -66,7 +81,7 @@ def folder(
     rows = {name: row for row, name in enumerate(headers)}
 
     def check(name: str) -> None:
-        image = images.decode(files.read(name), shape, resize)
+        image = decode(files.read(name), shape, resize)
         if fits:
             pixels[rows[name]] = image
 
@@ -79,7 +94,7 @@ def folder(
         source = ArraySource(pixels[[rows[name] for name in names]] if damaged else pixels, labels, class_names)
     else:
         spec = DataSpec(shape, "uint8", class_names, len(names))
-        source = _FolderSource(_Decoder(files, shape, resize), names, labels, spec)
+        source = _FolderSource(_Decoder(files, shape, resize, decode), names, labels, spec)
     return leaving_out(source, without, lambda: np.asarray(labels))
 
 
@@ -90,13 +105,14 @@ class _Decoder:
     files: Files
     shape: images.Shape
     resize: images.Resize
+    decode: Decode
 
     def __call__(self, names: Sequence[str]) -> np.ndarray:
         return np.stack([self._decode(name) for name in names])
 
     def _decode(self, name: str) -> np.ndarray:
         try:
-            return images.decode(self.files.read(name), self.shape, self.resize)
+            return self.decode(self.files.read(name), self.shape, self.resize)
         except images.UNREADABLE as error:
             raise JaxganError(f"{name} was readable when the run started and is not now: {error}.") from error
 

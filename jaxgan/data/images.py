@@ -112,6 +112,34 @@ def decode(data: bytes, shape: Shape, resize: Resize) -> np.ndarray:
         return fit(image, shape, resize)
 
 
+def decode_halves(data: bytes, shape: Shape, resize: Resize) -> np.ndarray:
+    """Decodes a file of two images side by side, each of which is fitted alone, so that no filter crosses the seam.
+
+    Args:
+      data: the file's bytes.
+      shape: (height, width, channels) of the result, both halves together.
+      resize: of each half; see `fit`.
+
+    Returns:
+      uint8 `[height, width, channels]`.
+
+    Raises:
+      one of UNREADABLE: as `decode`.
+      JaxganError: a width that cannot be halved, or another size under "exact".
+    """
+    with Image.open(io.BytesIO(data)) as image:
+        ImageOps.exif_transpose(image, in_place=True)
+        if image.width % 2:
+            raise JaxganError(
+                f"an image of {image.height}x{image.width} does not fall into two halves of equal width; "
+                "cut it, or take it out."
+            )
+        half = (shape[0], shape[1] // 2, shape[2])
+        middle, width, height = image.width // 2, image.width, image.height
+        boxes = (0, 0, middle, height), (middle, 0, width, height)
+        return np.concatenate([fit(image.crop(box), half, resize) for box in boxes], axis=1)
+
+
 def _decode_reduced(image: JpegImageFile, side: int) -> None:
     """Has libjpeg scale while it decodes, to the smallest size it can that is nowhere below `side` pixels."""
     width, height = image.size

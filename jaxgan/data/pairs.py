@@ -6,10 +6,11 @@ from typing import Any, Literal
 import numpy as np
 
 from jaxgan.data import images
+from jaxgan.data.feed import decoded_bytes
 from jaxgan.data.files import open_files
-from jaxgan.data.folder import folder, listing
-from jaxgan.data.memory import read
-from jaxgan.data.order import indices
+from jaxgan.data.folder import decoded_files, folder, listing
+from jaxgan.data.memory import ArraySource, read
+from jaxgan.data.order import PARTNERS, epoch_permutation, indices
 from jaxgan.data.spec import DataSpec, Example, Source
 from jaxgan.errors import JaxganError
 
@@ -29,7 +30,9 @@ def unpaired(
     """Two sub-folders of a directory or `.zip`, a domain each: `"image"` of the first, `"other"` of the second.
 
     Of the larger domain each image stands in one pair; of the other they come in turn, in one random order after
-    another. Which two meet in a pair is chance, and fixed.
+    another. Which two meet in a pair is chance, and fixed: an example is a function of its position, so that a run can
+    be resumed. CycleGAN's authors draw a new partner every time; here an image of the smaller domain that has had one
+    turn more than others has it in every pass.
 
     Args:
       seed: of that chance.
@@ -43,7 +46,7 @@ def unpaired(
       memory_gib: for both together.
 
     Raises:
-      JaxganError: as of `folder`, or domains that differ in size or channels.
+      JaxganError: as of `folder`, or domains that are one, or differ in size or channels.
     """
     a, b = _sides(
         data_dir,
@@ -53,9 +56,14 @@ def unpaired(
         memory_gib,
     )
     size = max(a.spec.size, b.spec.size)
-    rows = [indices(seed, 0, size, domain.spec.size) for domain in (a, b)]
+    rows = [indices(seed, 0, size, domain.spec.size, _partners) for domain in (a, b)]
     rows[b.spec.size > a.spec.size] = np.arange(size)
     return PairSource(a, b, np.stack(rows, axis=1))
+
+
+def _partners(seed: int, turn: int, size: int) -> np.ndarray:
+    """The order in which the smaller domain's images are met for the `turn`-th time, int64 [size]."""
+    return epoch_permutation(seed, PARTNERS + turn, size)
 
 
 def paired(
@@ -110,6 +118,8 @@ def combined(
 ) -> Source:
     """A directory or `.zip` of images each of which is a pair side by side, as pix2pix's published sets are.
 
+    Each half is fitted to its size alone, so that nothing of one shows in the other.
+
     Args:
       seed: not used; the set is fixed.
       data_dir: the directory, or the `.zip`.
@@ -125,21 +135,9 @@ def combined(
       JaxganError: as of `folder`, or a width that cannot be halved.
     """
     height, width = images.target_size(image_size, native=(0, 0))
-    whole = folder(
-        seed,
-        data_dir=data_dir,
-        split=split,
-        image_size=(height, 2 * width) if image_size else 0,
-        resize=resize,
-        channels=channels,
-        broken=broken,
-        memory_gib=memory_gib,
-    )
-    if whole.spec.shape[1] % 2:
-        raise JaxganError(
-            f"images of {_size(whole.spec)} do not fall into two halves of equal width; set config.data.image_size to "
-            "that of a half."
-        )
+    joined = (height, 2 * width) if image_size else 0
+    files = open_files(data_dir, split)
+    whole = decoded_files(files, joined, resize, channels, broken, memory_gib, (), images.decode_halves)
     return _HalvesSource(whole, ("image", "other") if direction == "AtoB" else ("other", "image"))
 
 
@@ -200,10 +198,12 @@ class _HalvesSource:
 
 
 def _sides(data_dir: str, first: str, second: str, options: dict[str, Any], memory_gib: float) -> tuple[Source, Source]:
-    """Two sub-folders whose images are of one shape."""
-    a, b = (
-        folder(0, data_dir=data_dir, split=split, memory_gib=memory_gib / 2, **options) for split in (first, second)
-    )
+    """Two different sub-folders whose images are of one shape."""
+    if first.strip("/") == second.strip("/"):
+        raise JaxganError(f"config.data.first and config.data.second are both {first!r}; name two sub-folders.")
+    a = folder(0, data_dir=data_dir, split=first, memory_gib=memory_gib, **options)
+    taken = decoded_bytes(a.spec) / 2**30 if isinstance(a, ArraySource) else 0
+    b = folder(0, data_dir=data_dir, split=second, memory_gib=memory_gib - taken, **options)
     if a.spec.shape[2] != b.spec.shape[2]:
         raise JaxganError(
             f"the images in {first} have {a.spec.shape[2]} channels, those in {second} {b.spec.shape[2]}; set "

@@ -2,6 +2,7 @@
 
 import colorsys
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from PIL import Image
 
 from jaxgan.data import DataSpec, make_feed, open_source
 from jaxgan.data.mnist_domains import coloured, drawn_hues, uncoloured
+from jaxgan.data.order import epoch_permutation
 from jaxgan.errors import JaxganError
 
 SIDE = 4
@@ -75,6 +77,29 @@ def test_who_meets_is_decided_by_the_seed(domains):
     assert len({tuple(values(opened("unpaired", domains, seed))) for seed in range(6)}) > 3
 
 
+def test_partners_are_not_drawn_by_what_orders_the_epochs(domains):
+    for value in (103, 104):
+        save(domains / "trainB" / f"{value}.png", value)
+    met = [[b - 100 for _, b in values(opened("unpaired", domains, seed))] for seed in range(4)]
+    assert met != [epoch_permutation(seed, 0, 5).tolist() for seed in range(4)]
+
+
+def test_a_domain_with_itself_is_refused(domains):
+    for name in ("unpaired", "paired"):
+        with pytest.raises(JaxganError, match=r"config\.data\.first and config\.data\.second are both 'trainA'"):
+            opened(name, domains, first="trainA", second="trainA/")
+
+
+def test_memory_that_one_domain_leaves_is_the_others(domains):
+    """Of five images and three, 48 bytes each: together they take 384."""
+    enough, too_little = (opened("unpaired", domains, memory_gib=size / 2**30) for size in (384, 383))
+    together = values(enough)
+    shutil.rmtree(domains)
+    assert values(enough) == together
+    with pytest.raises(JaxganError, match="was readable when the run started"):
+        values(too_little)
+
+
 def test_class_folders_of_a_split_are_domains(tmp_path):
     for name, value in (("horse", 7), ("deer", 9), ("ship", 11)):
         save(tmp_path / "train" / name / "0.png", value)
@@ -117,6 +142,15 @@ def test_halves_of_one_image_are_a_pair(tmp_path, direction, expected, options):
     np.testing.assert_array_equal(source[1]["image"], source.arrays()["image"][1])
 
 
+@pytest.mark.parametrize("options", [{}, SMALL_LIMIT])
+def test_nothing_of_one_half_shows_in_the_other(tmp_path, options):
+    """Black beside white stays so, whatever filter makes them smaller."""
+    row = np.repeat(np.uint8([0, 255]), 15)
+    save(tmp_path / "train" / "x.png", row[None, :, None], size=(12, 30))
+    arrays = opened("combined", tmp_path, image_size=SIDE, **options).arrays()
+    assert (arrays["image"].max(), arrays["other"].min()) == (0, 255)
+
+
 def test_a_feed_brings_pairs(domains):
     """From the device or as a stream, in the same order, as the source has them."""
     source = opened("unpaired", domains)
@@ -151,8 +185,9 @@ def test_what_cannot_be_opened_is_refused(tmp_path):
     save(tmp_path / "trainA" / "0.png", 1, size=(4, 5))
     with pytest.raises(JaxganError, match=r"unknown split .*'trainB'\. Did you mean 'trainA'"):
         opened("unpaired", tmp_path)
-    with pytest.raises(JaxganError, match="images of 4x5 do not fall into two halves of equal width"):
-        opened("combined", tmp_path, split="trainA")
+    for image_size in (0, 3):
+        with pytest.raises(JaxganError, match="an image of 4x5 does not fall into two halves of equal width"):
+            opened("combined", tmp_path, split="trainA", image_size=image_size)
 
 
 # MNIST's domains
@@ -207,6 +242,11 @@ def test_colours_are_those_of_the_circle(hue):
     expected = 255 - ramp[0] * (1 - full / 255)
     np.testing.assert_allclose(made[0], expected, atol=0.51)
     np.testing.assert_array_equal(uncoloured(made), ramp)
+
+
+def test_hues_are_pinned():
+    # A change here gives runs that are resumed other data.
+    np.testing.assert_allclose(drawn_hues(0, 2, (0.0, 1.0)), [0.3133402162053909, 0.4212743422502509], rtol=1e-15)
 
 
 def test_hues_are_uniform_within_their_bounds():
