@@ -25,6 +25,6 @@ def get_config():
     for half in ("generator", "decoder"):
         config[half].update(width=128, multipliers=(2, 1))
     config.encoder.update(width=128, multipliers=(1, 2))
-    adam = dict(name="adam", learning_rate=("cosine", 1e-4, 1e-5, float(300_000 * 16)), b1=0.9)
+    adam = dict(name="adam", learning_rate=("cosine", 1e-4, 1e-5), b1=0.9)
     config.generator_optimizer = config.discriminator_optimizer = adam
     return config

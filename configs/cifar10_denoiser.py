@@ -14,7 +14,6 @@ from jaxgan.config import recipe
 
 def get_config():
     network = dict(name="dcgan", width=64)
-    images = 2e6  # 40 epochs
     return recipe(
         steps=15_600,
         batch_size=128,
@@ -28,5 +27,5 @@ def get_config():
         corruption=dict(name="noise", std=0.5),
         encoder=network,
         decoder=network,
-        optimizer=dict(name="adam", learning_rate=("cosine", 1e-3, 0.0, images), b1=0.9),
+        optimizer=dict(name="adam", learning_rate=("cosine", 1e-3, 0.0), b1=0.9),
     )

@@ -16,11 +16,10 @@ from jaxgan.networks import PRESETS
 
 
 def get_config():
-    steps, batch = 100_000, 100
-    adam = dict(name="adam", learning_rate=("linear", 3e-4, 0.0, float(steps * batch)), b1=0.5)
+    adam = dict(name="adam", learning_rate=("linear", 3e-4, 0.0), b1=0.5)
     config = recipe(
-        steps=steps,
-        batch_size=batch,
+        steps=100_000,
+        batch_size=100,
         steps_per_call=50,
         log_every=100,
         sample_every=5_000,

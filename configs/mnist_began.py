@@ -16,15 +16,14 @@ from jaxgan.config import recipe
 
 
 def get_config():
-    steps, batch = 10_000, 64
-    adam = dict(name="adam", learning_rate=("cosine", 5e-4, 5e-5, float(steps * batch)), b1=0.5)
+    adam = dict(name="adam", learning_rate=("cosine", 5e-4, 5e-5), b1=0.5)
     upwards = dict(
         name="dcgan", width=32, multipliers=(4, 2, 1), slope=0.2, normalise=False, kernel_init="glorot_uniform"
     )
     downwards = upwards | dict(multipliers=(1, 2, 4))
     return recipe(
-        steps=steps,
-        batch_size=batch,
+        steps=10_000,
+        batch_size=64,
         steps_per_call=50,
         log_every=100,
         sample_every=1000,

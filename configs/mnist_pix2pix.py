@@ -1,8 +1,9 @@
 """pix2pix from MNIST's digits to the same digits in blue on white: pairs of one answer.
 
 Source: Isola et al. 2017: U-Net with dropout, a D that sees both images, cross-entropy, L1 of weight 100, Adam 2e-4
-with b1 = 0.5. Ours: networks for 28x28, a quarter as wide, patches of 34x34; 16 pairs a step (1); all digits in one
-colour (`hues`), as no network can know which one was drawn; translations without dropout.
+with b1 = 0.5. Ours: networks for 28x28, a quarter as wide, patches of 34x34, so that a logit may see all of an image,
+and beyond; 16 pairs a step (1); all digits in one colour (`hues`), as no network can know which one was drawn;
+translations without dropout.
 
 Command: `jaxgan train --config mnist_pix2pix --config.data.data_dir=DIR`.
 Cost and result: not yet measured.

@@ -11,6 +11,7 @@ from PIL import Image
 from shrink import shrink
 
 from jaxgan.config import description, load, override, recipe_names, resolve
+from jaxgan.schedules import SHAPES
 from jaxgan.systems import Generative, Previewing, build_system
 from jaxgan.training.run_directory import RunDirectory
 from jaxgan.training.start import run
@@ -73,6 +74,21 @@ def test_a_recipe_trains_two_steps(name, tmp_path, request, capsys):
 
 def _lines(path):
     return path.read_text().splitlines() if path.exists() else []
+
+
+def _schedules(setting):
+    """Every schedule in some settings: (shape, start, end, images)."""
+    if isinstance(setting, dict):
+        return [schedule for value in setting.values() for schedule in _schedules(value)]
+    return [setting] if isinstance(setting, tuple) and setting[:1] in {(shape,) for shape in SHAPES} else []
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_schedules_that_span_the_run_do_so_however_long_it_is(name):
+    plain, longer = (resolve(override(load(name), changes)) for changes in ((), ("steps=40_000_000",)))
+    images = [run["steps"] * run["batch_size"] * run["system"].get("critic_steps", 1) for run in (plain, longer)]
+    for before, after in zip(_schedules(plain), _schedules(longer), strict=True):
+        assert after[3] == (images[1] if before[3] == images[0] else before[3])
 
 
 @pytest.mark.parametrize("name", recipe_names())
