@@ -43,7 +43,7 @@ def built(system: type, config: Mapping[str, Any], spec: DataSpec, judged: tuple
       JaxganError: the data has no pairs, or pairs of two shapes, or a part refuses the shape.
     """
     name = config["system"]["name"]
-    if not spec.other:
+    if not spec.other or spec.class_names:  # with classes the second part is a labelled example of its own
         raise JaxganError(
             f"config.system={name} learns from pairs of images, which config.data={config['data']['name']} does not "
             "give; set --config.data.name to unpaired, paired, combined or mnist_domains."

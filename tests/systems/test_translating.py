@@ -237,6 +237,7 @@ def from_recipe(name, spec, *assignments):
     ("spec", "message"),
     [
         (PAIRS._replace(other=()), r"learns from pairs of images, which config\.data=mnist_domains does not give; set"),
+        (PAIRS._replace(class_names=("a", "b")), r"learns from pairs of images, which config\.data=\w+ does not give"),
         (PAIRS._replace(other=(8, 8, 1)), r"of one shape, not between \(8, 8, 3\) and \(8, 8, 1\)\.$"),
     ],
 )
