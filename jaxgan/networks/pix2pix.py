@@ -39,7 +39,8 @@ class UNetTranslator(nn.Module):
       multipliers: channels of the encoder's layers in units of `width`, each of which halves the map; () is 1, 2, 4, 8,
         8, ... down to one pixel.
       dropout: share of what the first three layers of the decoder make that is dropped in training, the only thing here
-        that is drawn. The paper drops in translations too.
+        that is drawn; with four multipliers or fewer these are all of its layers but the one that makes the image. The
+        paper drops in translations too.
       kernel_init: of the kernels.
     """
 
@@ -91,7 +92,8 @@ class PatchDiscriminator(nn.Module):
     """PatchGAN: a logit a position, each a function of the patch of the image around it.
 
     C64-C128-C256-C512 with three strided layers, then one channel; its patches are of 70x70 pixels. Two strided layers
-    make them 34x34, one 16x16.
+    make them 34x34, one 16x16. Every layer pads as "SAME" does, so that an image of 256x256 has 32x32 logits; in the
+    authors' code the last two maps lose a row and a column each, which leaves 30x30.
 
     Attributes:
       shape: (height, width, channels) of what is judged.
