@@ -12,9 +12,9 @@ import jax
 import numpy as np
 
 from jaxgan import plotting, sampling
-from jaxgan.data import open_source
 from jaxgan.drawing import in_chunks
 from jaxgan.errors import JaxganError
+from jaxgan.evaluation.held_out import open_test_split
 from jaxgan.sampling import Trained
 from jaxgan.systems import Vae
 from jaxgan.systems.inputs import scaled
@@ -29,9 +29,7 @@ def draw(trained: Trained, out: Path) -> None:
     system, data = trained.system, trained.config["data"]
     if not isinstance(system, Vae) or system.latent_size != 2:
         raise JaxganError("the figures are those of a variational autoencoder with config.system.latent_size=2.")
-    if "split" not in data:
-        raise JaxganError(f"config.data.name={data['name']} has no test split.")
-    source = open_source({**data, "split": "test"}, trained.seed)
+    source = open_test_split("the figure of the codes", data)
     if not source.spec.class_names:
         raise JaxganError(f"config.data.name={data['name']} has no classes to colour the codes by.")
     test = source.arrays()

@@ -5,9 +5,22 @@ import numpy as np
 
 from jaxgan.config import recipe, resolve
 from jaxgan.data import DataSpec
+from jaxgan.data.memory import ArraySource
 from jaxgan.systems import build_system
 
 LINEAR = dict(name="mlp", hidden=())
+EYE, ZERO = (np.eye(64), np.zeros(64)), (np.zeros((64, 64)), np.zeros(64))
+"""Weights of linear networks of 8x8 pixels and 64 numbers: everything as it is, and nothing of it."""
+
+NUM = 10_000
+
+
+def little(seed: int, *, split: str = "train"):
+    """A source of 10,000 images of 2x2 pixels, other ones in every split."""
+    images = np.random.default_rng(len(split)).integers(0, 256, (NUM, 2, 2, 1), dtype=np.uint8)
+    return ArraySource(images)
+
+
 SGD = dict(name="sgd", learning_rate=0.1)
 
 

@@ -47,6 +47,7 @@ MAY_IMPORT = {
     "sampling": {"training", "config", "drawing", "plotting", "systems", "data", "errors"},
     "latents": set(),
     "projection": {"sampling", "drawing", "systems", "errors"},
+    "arguments": set(),
     "pictures": {"sampling", "data", "errors"},
     "translation": {"pictures", "plotting", "errors"},
     "exploration": {"projection", "pictures", "sampling", "latents", "drawing", "plotting", "errors"},

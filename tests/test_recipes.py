@@ -25,7 +25,8 @@ def with_data(settings, tmp_path, request):
     name = data["name"].removeprefix("few_labels:")
     if name in ("folder", "unpaired"):
         data["data_dir"] = str(tmp_path / "images")
-        folders = [data["first"], data["second"]] if "first" in data else [f"{data['split'] or '.'}/class{i}" for i in (0, 1)]
+        split = data.get("split") or "."
+        folders = [data["first"], data["second"]] if "first" in data else [f"{split}/class{i}" for i in (0, 1)]
         if "labels" in data:
             data["labels"] = 4
             folders += [f"test/class{i}" for i in (0, 1)]

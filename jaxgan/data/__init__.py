@@ -18,7 +18,6 @@ __all__ = [
     "ResidentFeed",
     "Source",
     "StreamingFeed",
-    "held_out",
     "make_feed",
     "open_source",
 ]
@@ -57,11 +56,3 @@ def open_source(options: Mapping[str, Any], seed: int) -> Source:
         raise JaxganError(f"config.data.name is {options['name']!r}, but must have the form '{name}:NAME'.")
     given = {"dataset": dataset} if of_many else {}
     return build(options, SOURCES, "config.data", seed=seed, **given)
-
-
-def held_out(options: Mapping[str, Any]) -> Source:
-    """The test split of the set that a run is trained on, with every label; arguments and errors as of `open_source`.
-
-    Of a folder it is the sub-folder `test`.
-    """
-    return open_source(few_labels.underlying(options) | {"split": "test"}, 0)

@@ -6,9 +6,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxgan.data import DataSpec, held_out
+from jaxgan.data import DataSpec
 from jaxgan.drawing import in_chunks
 from jaxgan.errors import JaxganError
+from jaxgan.evaluation.held_out import open_test_split
 from jaxgan.evaluation.metric import Metric, Subject
 from jaxgan.systems import SemiSupervised, System
 from jaxgan.systems.inputs import scaled
@@ -28,7 +29,7 @@ def accuracy_test(spec: DataSpec, system: System, data: Mapping[str, Any]) -> Me
       data: settings of few_labels.
 
     Raises:
-      JaxganError: the system is no semi-supervised classifier, or there is no test split.
+      JaxganError: the system is no semi-supervised classifier, or as of `open_test_split`.
 
     Source: Salimans et al. 2016, section 6.
     """
@@ -36,7 +37,7 @@ def accuracy_test(spec: DataSpec, system: System, data: Mapping[str, Any]) -> Me
         raise JaxganError(
             "the metric accuracy_test scores config.system.name=semisupervised; remove it with --config.metrics='()'."
         )
-    source = held_out(data)
+    source = open_test_split("the metric accuracy_test", data)
     if source.spec.class_names != spec.class_names:
         raise JaxganError(
             f"the metric accuracy_test: the test split has the classes {', '.join(source.spec.class_names)}, "

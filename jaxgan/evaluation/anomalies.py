@@ -1,13 +1,13 @@
 """Telling what was never seen: one-class detection by an autoencoder, from its error and from its codes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.data import open_source
+from jaxgan.data import Example, open_source
 from jaxgan.data.spec import DataSpec
 from jaxgan.drawing import in_chunks
 from jaxgan.errors import JaxganError
@@ -35,7 +35,8 @@ def anomaly_test_5nn(spec: DataSpec, system: System, data: Mapping[str, Any]) ->
       data: settings of the run's, with the classes left out, `without`.
 
     Raises:
-      JaxganError: another system, no class left out, or no test split.
+      JaxganError: another system, no class left out, or none left; no test split, or none of both kinds of classes; or
+        fewer train images than neighbours.
     """
     name = "anomaly_test_5nn"
     if not (isinstance(system, Encoding) and isinstance(system, Translating) and RECONSTRUCTION in system.translations):
@@ -45,12 +46,19 @@ def anomaly_test_5nn(spec: DataSpec, system: System, data: Mapping[str, Any]) ->
             f"the metric {name} scores classes that training leaves out: set --config.data.without=\"('NAME',)\", or "
             "remove it with --config.metrics='()'."
         )
-    source = open_test_split(name, data, without=())
+    source = open_test_split(f"the metric {name}", data, without=())
     test, train = source.arrays(), open_source(data, seed=0).arrays()["image"]
-    unseen = np.isin(test["label"], [source.spec.class_names.index(left) for left in data["without"]])
+    unseen = _left_out(name, test, source.spec.class_names, data["without"])
+    if len(train) < NEIGHBOURS:
+        raise JaxganError(
+            f"the metric {name} looks for {NEIGHBOURS} neighbours among the run's examples, which are {len(train)}; "
+            "remove it with --config.metrics='()'."
+        )
+    look = looking(system)
 
     def score(subject: Subject) -> dict[str, float]:
-        seen, asked = looked_at(subject.system, subject.state, train, test["image"])
+        state = system.settled(subject.state)
+        seen, asked = look(state, train), look(state, test["image"])
         distances = neighbour_distances(seen.codes, asked.codes, NEIGHBOURS)
         scores = {"both": asked.errors * distances, "reconstruction": asked.errors, "latent": distances}
         return {f"auc_{key}": roc_auc(values, unseen) for key, values in scores.items()}
@@ -64,6 +72,22 @@ def anomaly_test_5nn(spec: DataSpec, system: System, data: Mapping[str, Any]) ->
     return Metric(len(unseen), score, protocol)
 
 
+def _left_out(metric: str, test: Example, names: Sequence[str], without: Sequence[str]) -> np.ndarray:
+    """Whether each example of the test split, whose classes have these names, is of a class left out: bool [n].
+
+    Raises:
+      JaxganError: there are none of a class that is left out, or only such.
+    """
+    classes = [names[label] for label in test.get("label", ())]
+    missing = [name for name in without if name not in classes]
+    if missing or not set(classes) - set(without):
+        raise JaxganError(
+            f"the metric {metric} tells examples of the classes left out from others, and the test split has none of "
+            f"{', '.join(missing) or 'the others'}; remove it with --config.metrics='()'."
+        )
+    return np.isin(classes, without)
+
+
 class Looks(NamedTuple):
     """What an autoencoder finds in images: squared errors [n] and codes [n, d]."""
 
@@ -71,18 +95,21 @@ class Looks(NamedTuple):
     codes: np.ndarray
 
 
-def looked_at(system: Any, state: Any, *sets: np.ndarray) -> list[Looks]:
-    """Errors and codes of each set of images, uint8 [n, h, w, c]."""
+def looking(system: Any) -> Callable[[Any, np.ndarray], Looks]:
+    """`(state, images uint8 [n, h, w, c]) -> errors and codes`, compiled once."""
 
-    def look(state: Any, images: jax.Array) -> jax.Array:
+    @jax.jit
+    def numbers(state: Any, images: jax.Array) -> jax.Array:
         inputs = scaled(images)
         made = system.translate(state, inputs, RECONSTRUCTION)
         errors = jnp.sum((inputs - made) ** 2, axis=(1, 2, 3))
         return jnp.concatenate([errors[:, None], system.encode(state, inputs)], axis=1)
 
-    compiled, settled = jax.jit(look), system.settled(state)
-    found = [in_chunks(compiled, settled, images) for images in sets]
-    return [Looks(numbers[:, 0], numbers[:, 1:]) for numbers in found]
+    def look(state: Any, images: np.ndarray) -> Looks:
+        found = in_chunks(numbers, state, images)
+        return Looks(found[:, 0], found[:, 1:])
+
+    return look
 
 
 def neighbour_distances(known: np.ndarray, asked: np.ndarray, neighbours: int) -> np.ndarray:

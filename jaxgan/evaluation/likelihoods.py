@@ -11,18 +11,21 @@ import numpy as np
 from jaxgan.data.spec import DataSpec
 from jaxgan.drawing import in_chunks
 from jaxgan.errors import JaxganError
-from jaxgan.evaluation.held_out import first_images, open_test_split
+from jaxgan.evaluation.held_out import held_out_images
 from jaxgan.evaluation.metric import Metric, Subject
 from jaxgan.systems import System, Vae
 from jaxgan.systems.inputs import gaussian_latents, scaled
 
-Score = Callable[[Vae, Any, np.ndarray], dict[str, float]]
+Score = Callable[[Any, np.ndarray], dict[str, float]]
+"""`(state, images uint8 [n, h, w, c]) -> figures`."""
+
+BOUND_SEED, WEIGHTS_SEED = 0, 1  # of the draws from the posteriors
 
 
 def elbo10k_test(spec: DataSpec, system: System, data: Mapping[str, Any]) -> Metric:
     """The evidence lower bound of 10,000 test images, by one draw from the posterior of each.
 
-    Figures, in nats an image:
+    Figures, in nats an image, of the likelihood that the protocol names; those of two likelihoods do not compare:
       elbo: log p(x | z) - KL(q(z | x) || p(z)) <= log p(x), whatever the beta of training; what is called the test loss
         of a variational autoencoder is its negative.
       reconstruction_loss: -log p(x | z).
@@ -31,18 +34,18 @@ def elbo10k_test(spec: DataSpec, system: System, data: Mapping[str, Any]) -> Met
     Args:
       spec: not used; the system says what it is trained on.
       system: that is trained, a variational autoencoder.
-      data: settings of the run's, of which the first 10,000 images of the test split are scored.
+      data: settings of the run's, of which 10,000 images of the test split are scored.
 
     Raises:
       JaxganError: another system, or no such images.
     """
-    return _metric("elbo10k_test", 10_000, lower_bound, system, data, draws=1)
+    return _metric("elbo10k_test", 10_000, lower_bound, system, data, {"draws": 1, "draws_seed": BOUND_SEED})
 
 
 def likelihood1k_test_iw1000(spec: DataSpec, system: System, data: Mapping[str, Any]) -> Metric:
     """The log-likelihood of 1,000 test images, estimated by 1,000 importance-weighted draws for each.
 
-    Figures, in nats an image:
+    Figures, in nats an image, of the likelihood that the protocol names; those of two likelihoods do not compare:
       log_likelihood: log 1/K sum_k p(x, z_k) / q(z_k | x), z_k ~ q(z | x), K = 1,000; below log p(x) on average, and
         the nearer the larger K.
       elbo: the mean of the logarithms instead, over the same draws.
@@ -52,32 +55,34 @@ def likelihood1k_test_iw1000(spec: DataSpec, system: System, data: Mapping[str, 
     Source: Burda, Grosse & Salakhutdinov 2016 (arXiv:1509.00519), equation 8, who have K = 5,000 and all test images.
     """
     draws = 1000
-
-    def score(system: Vae, state: Any, images: np.ndarray) -> dict[str, float]:
-        return importance_weighted(system, state, images, draws)
-
-    return _metric("likelihood1k_test_iw1000", 1000, score, system, data, draws)
+    made = {"draws": draws, "draws_seed": WEIGHTS_SEED}
+    return _metric("likelihood1k_test_iw1000", 1000, lambda vae: importance_weighted(vae, draws), system, data, made)
 
 
-def lower_bound(system: Vae, state: Any, images: np.ndarray) -> dict[str, float]:
-    """The figures of `elbo10k_test` of images uint8 [n, h, w, c] in a state."""
+def lower_bound(system: Vae) -> Score:
+    """What gives the figures of `elbo10k_test` of images; compiled once."""
 
+    @jax.jit
     def terms(state: Any, images: jax.Array, indices: jax.Array) -> jax.Array:
-        noise = gaussian_latents(jax.random.key(0), indices, system.latent_size)
+        noise = gaussian_latents(jax.random.key(BOUND_SEED), indices, system.latent_size)
         return jnp.stack(system.bound(state, scaled(images), noise), axis=1)
 
-    reconstruction, kl = _mean_of_images(terms, state, images)
-    return {"elbo": -(reconstruction + kl), "reconstruction_loss": reconstruction, "kl_loss": kl}
+    def score(state: Any, images: np.ndarray) -> dict[str, float]:
+        reconstruction, kl = _mean_of_images(terms, state, images)
+        return {"elbo": -(reconstruction + kl), "reconstruction_loss": reconstruction, "kl_loss": kl}
+
+    return score
 
 
-def importance_weighted(system: Vae, state: Any, images: np.ndarray, draws: int) -> dict[str, float]:
-    """The figures of `likelihood1k_test_iw1000` of images uint8 [n, h, w, c] in a state, by so many draws for each."""
+def importance_weighted(system: Vae, draws: int) -> Score:
+    """What gives the figures of `likelihood1k_test_iw1000` by so many draws for each image; compiled once."""
 
+    @jax.jit
     def estimates(state: Any, images: jax.Array, indices: jax.Array) -> jax.Array:
         inputs = scaled(images)
 
         def draw(sums: tuple[jax.Array, jax.Array], k: jax.Array) -> tuple[tuple[jax.Array, jax.Array], None]:
-            noise = gaussian_latents(jax.random.fold_in(jax.random.key(1), k), indices, system.latent_size)
+            noise = gaussian_latents(jax.random.fold_in(jax.random.key(WEIGHTS_SEED), k), indices, system.latent_size)
             log_weights = system.log_weights(state, inputs, noise)
             return (jnp.logaddexp(sums[0], log_weights), sums[1] + log_weights), None
 
@@ -85,24 +90,33 @@ def importance_weighted(system: Vae, state: Any, images: np.ndarray, draws: int)
         (log_sum, total), _ = jax.lax.scan(draw, none, jnp.arange(draws))
         return jnp.stack([log_sum - math.log(draws), total / draws], axis=1)
 
-    log_likelihood, elbo = _mean_of_images(estimates, state, images)
-    return {"log_likelihood": log_likelihood, "elbo": elbo}
+    def score(state: Any, images: np.ndarray) -> dict[str, float]:
+        log_likelihood, elbo = _mean_of_images(estimates, state, images)
+        return {"log_likelihood": log_likelihood, "elbo": elbo}
+
+    return score
 
 
-def _mean_of_images(function: Callable[..., jax.Array], state: Any, images: np.ndarray) -> list[float]:
+def _mean_of_images(compiled: Callable[..., jax.Array], state: Any, images: np.ndarray) -> list[float]:
     """Means of what a function says of each image, [n, figures]; what is drawn for image i depends on i only."""
     indices = np.arange(len(images), dtype=np.int32)
-    return in_chunks(jax.jit(function), state, images, indices).mean(axis=0, dtype=np.float64).tolist()
+    return in_chunks(compiled, state, images, indices).mean(axis=0, dtype=np.float64).tolist()
 
 
-def _metric(name: str, num: int, score: Score, system: System, data: Mapping[str, Any], draws: int) -> Metric:
+def _metric(
+    name: str,
+    num: int,
+    scoring: Callable[[Vae], Score],
+    system: System,
+    data: Mapping[str, Any],
+    protocol: Mapping[str, Any],
+) -> Metric:
     if not isinstance(system, Vae):
         raise JaxganError(f"the metric {name} scores variational autoencoders; remove it with --config.metrics='()'.")
-    source = open_test_split(name, data)
-    images = first_images(name, source, num)
+    images, held_out = held_out_images(name, data, num)
+    score = scoring(system)
 
     def score_subject(subject: Subject) -> dict[str, float]:
-        return score(subject.system, subject.state, images)  # type: ignore[arg-type]  # looked at above
+        return score(system.settled(subject.state), images)
 
-    protocol = {"held_out": f"{data['name']} test, the first {num:,} of {source.spec.size:,}", "draws": draws}
-    return Metric(num, score_subject, protocol)
+    return Metric(num, score_subject, {"held_out": held_out, "likelihood": system.likelihood.name, **protocol})

@@ -25,10 +25,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxgan.data import DataSpec, Source, held_out, open_source
+from jaxgan.data import DataSpec, Source, open_source
 from jaxgan.data.few_labels import choose, underlying
 from jaxgan.drawing import in_chunks
 from jaxgan.errors import JaxganError
+from jaxgan.evaluation.held_out import open_test_split
 from jaxgan.evaluation.metric import Metric, Subject, wrong_data
 from jaxgan.evaluation.mnist import mnist_of
 from jaxgan.systems import System
@@ -112,7 +113,8 @@ def probe(name: str, labels: int, system: System, data: Mapping[str, Any], budge
       JaxganError: the system has no D of single examples without labels, or the data no classes or no test split.
     """
     module = _discriminator(name, system)
-    source, arrays = open_source(underlying(data), 0), held_out(data).arrays()
+    arrays = open_test_split(f"the metric {name}", data).arrays()
+    source = open_source(underlying(data), 0)
     test, draws = Split(arrays["image"], arrays["label"]), [_drawn(source, labels, i) for i in range(budget.draws)]
     starts = [module.init(jax.random.key(draw), _example(source.spec), train=False) for draw in range(budget.draws)]
     extract = jax.jit(lambda variables, images: features_of(module, variables, scaled(images)))

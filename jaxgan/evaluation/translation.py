@@ -7,10 +7,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxgan.data.mnist_domains import mnist_domains, uncoloured
+from jaxgan.data.mnist_domains import uncoloured
 from jaxgan.data.spec import DataSpec
 from jaxgan.drawing import in_chunks
 from jaxgan.errors import JaxganError
+from jaxgan.evaluation.held_out import open_test_split
 from jaxgan.evaluation.metric import Metric, Subject, wrong_data
 from jaxgan.evaluation.mnist import load_reference, to_digits
 from jaxgan.evaluation.mnist_classifier import probabilities
@@ -41,15 +42,18 @@ def translation10k_mnist(spec: DataSpec, system: System, data: Mapping[str, Any]
       data: settings of mnist_domains.
 
     Raises:
-      JaxganError: the system translates nothing, the run was trained on something else, or MNIST is not prepared.
+      JaxganError: the system does not translate "AtoB", the run was trained on something else or may have seen the test
+        digits, or MNIST is not prepared.
     """
     if data["name"] != "mnist_domains":
         raise wrong_data("translation10k_mnist", "mnist_domains", data)
-    if not isinstance(system, Translating):
-        raise JaxganError("the metric translation10k_mnist scores translations, and this system makes none.")
-    size = {key: data[key] for key in ("data_dir", "image_size", "resize")}
-    reference = load_reference("mnist", size)
-    test = mnist_domains(0, paired=True, hues=data["hues"], split="test", **size).arrays()
+    if not isinstance(system, Translating) or "AtoB" not in system.translations:
+        raise JaxganError(
+            "the metric translation10k_mnist scores translations between two domains, and this system makes none; "
+            "remove it with --config.metrics='()'."
+        )
+    test = open_test_split("the metric translation10k_mnist", data, paired=True).arrays()
+    reference = load_reference("mnist", data)
     a, b = (test[key].astype(np.float32) / np.float32(LEVELS) - 1 for key in ("image", "other"))
     programs = {name: jax.jit(functools.partial(system.translate, translation=name)) for name in system.translations}
 
@@ -73,7 +77,8 @@ def translation10k_mnist(spec: DataSpec, system: System, data: Mapping[str, Any]
             figures["cycle_B"] = _distance(translated(made_a, "AtoB"), b)
         return figures | {"test_accuracy": reference.test_accuracy}
 
-    return Metric(len(a), score, reference.protocol | {"hues": data["hues"], "cycles": "not rounded in between"})
+    protocol = {"hues": data["hues"], "hues_drawn_with_seed": 0, "cycles": "not rounded in between"}
+    return Metric(len(a), score, reference.protocol | protocol)
 
 
 def _levels(images: np.ndarray) -> np.ndarray:

@@ -1,18 +1,31 @@
 """What a denoiser has to mend: images made worse, in a way that is drawn anew for each."""
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from jaxgan.errors import JaxganError, check_range
 
-Corruption: TypeAlias = Callable[[jax.Array, jax.Array], jax.Array]
-"""`(images [b, h, w, c] in [-1, 1], key) -> images` of the same shape and range."""
-
 LUMINANCE = (0.299, 0.587, 0.114)
 """Of red, green and blue in a grey level: ITU-R BT.601, as in PIL and JPEG."""
+
+
+class Corruption(NamedTuple):
+    """What is done to images.
+
+    Attributes:
+      name: by which protocols tell it from others, with what it is set to.
+      apply: `(images [b, h, w, c] in [-1, 1], key) -> images` of the same shape and range.
+    """
+
+    name: str
+    apply: Callable[[jax.Array, jax.Array], jax.Array]
+
+    def __call__(self, images: jax.Array, key: jax.Array) -> jax.Array:
+        """The images, made worse."""
+        return self.apply(images, key)
 
 
 def none() -> None:
@@ -26,11 +39,18 @@ def noise(std: float = 0.5) -> Corruption:
       std: its standard deviation, where black is -1 and white 1.
     """
     check_range("std", std, 0, 1e3)
-    return lambda images, key: jnp.clip(images + std * jax.random.normal(key, images.shape), -1, 1)
+
+    def add(images: jax.Array, key: jax.Array) -> jax.Array:
+        return jnp.clip(images + std * jax.random.normal(key, images.shape), -1, 1)
+
+    return Corruption(f"noise, std {std}", add)
 
 
 def masking(share: float = 0.5) -> Corruption:
-    """Pixels, all channels of one together, turned black with a probability (Vincent et al. 2008, section 2.3).
+    """Pixels, all channels of one together, turned black, each with a probability and by itself.
+
+    After Vincent et al. 2008, section 2.3, who turn a fixed number of the components of every image to 0, single ones,
+    so that of a coloured pixel one channel may be lost and the others stay.
 
     Args:
       share: of the pixels, on average.
@@ -41,7 +61,7 @@ def masking(share: float = 0.5) -> Corruption:
         kept = jax.random.bernoulli(key, 1 - share, (*images.shape[:-1], 1))
         return jnp.where(kept, images, -1.0)
 
-    return mask
+    return Corruption(f"masking, share {share}", mask)
 
 
 def grey(shape: tuple[int, ...]) -> Corruption:
@@ -60,7 +80,7 @@ def grey(shape: tuple[int, ...]) -> Corruption:
         levels = jnp.dot(images, jnp.array(LUMINANCE), precision="highest")
         return jnp.broadcast_to(levels[..., None], images.shape)
 
-    return without_colour
+    return Corruption("grey", without_colour)
 
 
 CORRUPTIONS: dict[str, Callable[..., Corruption | None]] = {

@@ -15,11 +15,13 @@ class Likelihood(NamedTuple):
     """What the output of a decoder says.
 
     Attributes:
+      name: by which protocols tell it from others, with what it is set to.
       loss: `(output [b, *shape], images [b, *shape] in [-1, 1]) -> [b]`; of a likelihood it is -log p(image | output).
       images: `output -> images` in [-1, 1], the most probable ones, or their mean.
       of_logits: the output is a logit of every number, else it is the image.
     """
 
+    name: str
     loss: Callable[[jax.Array, jax.Array], jax.Array]
     images: Callable[[jax.Array], jax.Array]
     of_logits: bool = False
@@ -59,9 +61,12 @@ def _clipped(output: jax.Array) -> jax.Array:
 
 
 LOSSES: dict[str, Likelihood] = {
-    "squared": Likelihood(squared_error, _clipped),
-    "absolute": Likelihood(absolute_error, _clipped),
-    "cross_entropy": Likelihood(cross_entropy, lambda logits: jnp.tanh(logits / 2), of_logits=True),
+    loss.name: loss
+    for loss in (
+        Likelihood("squared", squared_error, _clipped),
+        Likelihood("absolute", absolute_error, _clipped),
+        Likelihood("cross_entropy", cross_entropy, lambda logits: jnp.tanh(logits / 2), of_logits=True),
+    )
 }
 """By name. 2 s(l) - 1 = tanh(l / 2)."""
 
@@ -72,11 +77,15 @@ def bernoulli() -> Likelihood:
     Of pixels that are neither black nor white the cross-entropy is no log-likelihood, and never 0: then figures can be
     compared on the same images only (Loaiza-Ganem & Cunningham 2019).
     """
-    return LOSSES["cross_entropy"]
+    return LOSSES["cross_entropy"]._replace(name="bernoulli")
 
 
 def gaussian(sigma: float = 0.1) -> Likelihood:
     """N(output, sigma^2 I), a density of images in [-1, 1]: ||y - x||^2 / (2 sigma^2) + d / 2 log(2 pi sigma^2).
+
+    Images have 256 levels, so its figures are densities at points of a grid: they rise with every sigma that fits
+    better, past any bound, and compare with those of the same sigma only. To be compared with other models they would
+    need images dequantised by uniform noise (Theis et al. 2016, arXiv:1511.01844, section 3.1), which these are not.
 
     Args:
       sigma: standard deviation of every number, the smaller the sharper; a level of 8 bits is 0.0078.
@@ -87,7 +96,7 @@ def gaussian(sigma: float = 0.1) -> Likelihood:
         constant = math.prod(images.shape[1:]) / 2 * math.log(2 * math.pi * sigma**2)
         return squared_error(output, images) / (2 * sigma**2) + constant
 
-    return Likelihood(loss, _clipped)
+    return Likelihood(f"gaussian density, sigma {sigma}", loss, _clipped)
 
 
 LIKELIHOODS: dict[str, Callable[..., Likelihood]] = {"bernoulli": bernoulli, "gaussian": gaussian}

@@ -1,123 +1,115 @@
-"""Scores of autoencoders on real examples held out of training: known weights, figures computed without them."""
+"""Categories matched with digits, by hand."""
 
-from math import log10
+import dataclasses
+from math import log
 
-import jax
+import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from coders import make, with_weights
 from subjects import system_of
 
-from jaxgan.data import SOURCES, DataSpec
-from jaxgan.data.digits import digits
+from jaxgan.config import recipe, resolve
+from jaxgan.data import DataSpec
+from jaxgan.drawing import Samples
 from jaxgan.errors import JaxganError
-from jaxgan.evaluation import METRICS, Subject
-from jaxgan.evaluation.anomalies import neighbour_distances, roc_auc
-from jaxgan.evaluation.held_out import first_images, open_test_split
-from jaxgan.evaluation.reconstructions import peak_ratio, reconstructed
-from jaxgan.registry import complete
+from jaxgan.evaluation import METRICS, Subject, codes, mnist_classifier
+from jaxgan.evaluation.mnist import Reference
+from jaxgan.networks.layers import reveal
+from jaxgan.systems import build_system
+from jaxgan.systems.infogan import InfoGanState
+from jaxgan.systems.players import Player
 
-KEY = jax.random.key(0)
-SPEC = DataSpec((8, 8, 1), "uint8", tuple("0123456789"), 1437)
-EYE, ZERO = (np.eye(64), np.zeros(64)), (np.zeros((64, 64)), np.zeros(64))
-
-
-def data_of(name, **options):
-    return complete({"name": name, **options}, SOURCES, "config.data")
+SPEC = DataSpec((28, 28, 1), "uint8", tuple("0123456789"), 60_000)
+NOISE = 2
+TURNED = np.array([3, 1, 4, 0, 5, 9, 2, 6, 8, 7])  # the digit that each category makes
 
 
-def test_areas_under_curves_by_hand():
-    positive = np.array([False, True, False, True])
-    assert roc_auc(np.array([1.0, 3, 2, 4]), positive) == 1
-    assert roc_auc(np.array([1.0, 2, 3, 4]), positive) == 0.75
-    assert roc_auc(np.array([4.0, 3, 2, 1]), positive) == 0.25
-    assert roc_auc(np.ones(4), positive) == 0.5
-    assert roc_auc(np.array([1.0, 1, 0, 0]), positive) == pytest.approx((0.5 + 1 + 0 + 0.5) / 4)
+def test_the_best_one_to_one_matching():
+    """Category by category the largest counts would take class 0 twice: 5 + 2 < 4 + 4."""
+    counts = np.array([[5, 4, 0], [4, 1, 0], [0, 0, 2]])
+    np.testing.assert_array_equal(codes.matching(counts), [1, 0, 2])
 
 
-def test_distances_to_neighbours_by_hand():
-    known = np.array([[0.0, 0], [3, 4], [0, 10]])
-    np.testing.assert_allclose(neighbour_distances(known, np.array([[0.0, 0], [0, 7]]), 2), [2.5, (3 + 18**0.5) / 2])
+def test_categories_beyond_the_classes_stand_for_none():
+    np.testing.assert_array_equal(codes.matching(np.array([[1, 0], [5, 0], [0, 3]])), [-1, 0, 1])
+    np.testing.assert_array_equal(codes.matching(np.array([[0, 0, 7]])), [2])
 
 
-def test_a_class_left_out_is_told_by_error_by_code_and_by_both():
-    """Codes are the pixels, reconstructions grey: so errors are sums of squares, and neighbours those of images."""
-    metric = METRICS["anomaly_test_5nn"](
-        SPEC, system := make("autoencoder", (8, 8, 1), system=dict(latent_size=64)), data_of("digits", without=("6",))
-    )
-    figures = metric.score(Subject(system, with_weights(system.init(KEY, None), EYE, ZERO), lambda num: None))
-    train, test = (digits(0, split=split).arrays() for split in ("train", "test"))
-    train, labels = train["image"][train["label"] != 6], test["label"]
-    known, asked = (x.reshape(len(x), 64) / 127.5 - 1 for x in (train, test["image"]))
-    errors = (asked**2).sum(axis=1)
-    distances = np.sort(np.linalg.norm(asked[:, None] - known[None], axis=-1), axis=1)[:, :5].mean(axis=1)
-    for name, scores in (("reconstruction", errors), ("latent", distances), ("both", errors * distances)):
-        pairs = scores[labels == 6][:, None] > scores[labels != 6][None]
-        assert figures[f"auc_{name}"] == pytest.approx(pairs.mean(), abs=2e-3), name
-    assert figures["auc_latent"] > 0.95
-    assert metric.num == len(labels)
-    assert metric.protocol["left_out"] == ["6"]
-    assert metric.protocol["codes_of"] == f"digits train ({len(train):,})"
+class Pixel(nn.Module):
+    """A discriminator whose only feature is the brightness of the first pixel."""
+
+    @nn.compact
+    def __call__(self, x, labels=None, *, train):
+        reveal(self, "features", x[:, 0, 0])
+        return x[:, 0, 0, 0]
 
 
-def test_signal_to_noise_by_hand():
-    """A constant error of 0.2 in a range of 2: 20 dB; none at all: the bound."""
-    images = jnp.zeros((2, 2, 2, 1))
-    ratios = peak_ratio(images.at[0].add(0.2), images)
-    np.testing.assert_allclose(ratios, [20, 100], rtol=1e-5)
+class Reader(nn.Module):
+    """Reads the category that makes the digit on the first pixel, and is as good as sure."""
+
+    @nn.compact
+    def __call__(self, x, labels=None, *, train):
+        digit = jnp.rint((x[:, 0] + 1) * 127.5).astype(jnp.int32)
+        return jnp.pad(40 * jnp.eye(10)[jnp.argsort(jnp.asarray(TURNED))[digit]], ((0, 0), (0, 2)))
 
 
-def test_a_denoiser_is_scored_on_corrupted_images_against_clean_ones():
-    images = digits(0, split="test").arrays()["image"][:70] // 2 + 64  # far enough from black and white to keep noise
-    system = make("autoencoder", (8, 8, 1), system=dict(latent_size=64), corruption=dict(name="noise", std=0.1))
-    state = system.init(KEY, None)
-    given_back = reconstructed(system, with_weights(state, EYE, EYE), images)
-    assert given_back["psnr"] == pytest.approx(given_back["input_psnr"], abs=1e-3)
-    assert given_back["psnr"] == pytest.approx(20 + 10 * log10(4), abs=0.1)
-    assert given_back["reconstruction_loss"] == pytest.approx(64 * 0.01, rel=0.05)
-    grey = reconstructed(system, with_weights(state, ZERO, ZERO), images)
-    squares = (images / 127.5 - 1) ** 2
-    assert grey["psnr"] == pytest.approx(10 * np.log10(4 / squares.mean(axis=(1, 2, 3))).mean(), abs=1e-3)
-    assert grey["input_psnr"] == given_back["input_psnr"]
-    plain = make("autoencoder", (8, 8, 1), system=dict(latent_size=64, loss="absolute"))
-    figures = reconstructed(plain, with_weights(state, ZERO, ZERO), images)
-    assert figures.keys() == {"psnr", "reconstruction_loss"}
-    assert figures["reconstruction_loss"] == pytest.approx(np.sqrt(squares).sum(axis=(1, 2, 3)).mean(), rel=1e-5)
+@pytest.fixture
+def subject(monkeypatch):
+    """A metric for which the first pixel is the digit, and a G that makes what a category stands for, or a 7."""
+    sgd = dict(name="sgd")
+    mlp = dict(name="mlp", hidden=(2,))
+    parts = dict(generator=mlp, discriminator=mlp, posterior=mlp, generator_optimizer=sgd, discriminator_optimizer=sgd)
+    config = recipe(system=dict(name="infogan", latent_size=NOISE), objective=dict(name="hinge"), **parts)
+    system = dataclasses.replace(build_system(resolve(config), SPEC), discriminator=Pixel(), posterior=Reader())
+
+    def images(digits):
+        return np.broadcast_to(np.asarray(digits, np.uint8)[:, None, None, None], (len(digits), 28, 28, 1))
+
+    test = {"image": images([3, 1, 7, 7]), "label": np.array([3, 1, 7, 4])}
+    reference = Reference({}, test, np.full(10, 0.1), 0.99, 1.0, {"classifier": "the first pixel"})
+    monkeypatch.setattr(codes, "load_reference", lambda dataset, data: reference)
+    monkeypatch.setattr(mnist_classifier, "probabilities", lambda weights, digits: np.eye(10)[digits[:, 0, 0, 0]])
+    metric = METRICS["codes10k_mnist"](SPEC, system, {"name": "tfds:mnist"})
+    player = Player({}, {}, ())
+    state = InfoGanState(jnp.zeros(()), player, player, player, {})
+
+    def scored(categories, digits):
+        latents = np.concatenate(
+            [np.zeros((len(digits), NOISE)), np.eye(10)[categories], np.zeros((len(digits), 2))], 1
+        )
+        samples = Samples(images(digits), latents.astype(np.float32), np.zeros(len(digits), np.int32))
+        return metric.score(Subject(system, state, lambda num: samples))
+
+    return scored
 
 
-def test_metrics_of_the_test_split_score_its_first_images(shared_data):
-    """Of a system that knows nothing of MNIST: p = 1/2 for every pixel, 784 log 2 nats; and half of white, black."""
-    data = data_of("tfds:mnist", data_dir=str(shared_data / "tfds"), split="train[:10]", image_size=2)
-    spec = DataSpec((2, 2, 1), "uint8", tuple("0123456789"), 10)
-    vae = make("vae", (2, 2, 1), likelihood=dict(name="bernoulli"))
-    blank = with_weights(vae.init(KEY, None), (np.zeros((4, 4)), np.zeros(4)), (np.zeros((2, 4)), np.zeros(4)))
-    metric = METRICS["likelihood1k_test_iw1000"](spec, vae, data)
-    assert metric.num == 1000
-    assert metric.protocol["held_out"] == "tfds:mnist test, the first 1,000 of 10,000"
-    figures = metric.score(Subject(vae, blank, lambda num: None))
-    assert figures == {name: pytest.approx(-4 * np.log(2), rel=1e-5) for name in ("log_likelihood", "elbo")}
+def test_a_code_that_is_the_digit_agrees_whatever_the_categories_are_called(subject):
+    categories = np.tile(np.arange(10), 3)
+    score = subject(categories, TURNED[categories])
+    assert score["agreement"] == 1
+    assert score["real_agreement"] == 0.75  # one of four test digits looks like another
+    assert score["information"] == pytest.approx(log(10), abs=1e-5)
+    assert score["information_most"] == pytest.approx(log(10))
+    assert (score["classes"], score["test_accuracy"]) == (10, 0.99)
 
 
-@pytest.mark.parametrize("name", ["elbo10k_test", "likelihood1k_test_iw1000", "reconstruction10k_test"])
-def test_a_split_that_is_too_small_or_another_system_is_refused(name):
-    system = make("autoencoder" if name.startswith("rec") else "vae", (8, 8, 1))
-    with pytest.raises(JaxganError, match=rf"{name} scores 10?,000 examples of the test split, which has 360"):
-        METRICS[name](SPEC, system, data_of("digits"))
-    with pytest.raises(JaxganError, match=rf"{name} scores (variational )?autoencoders.*--config\.metrics"):
-        METRICS[name](SPEC, system_of(0), data_of("digits"))
+def test_a_code_that_is_not_heard_agrees_by_chance(subject):
+    categories = np.tile(np.arange(10), 3)
+    score = subject(categories, np.full(30, 7))
+    assert score["agreement"] == pytest.approx(0.1)
+    assert score["classes"] == 1
+    assert score["information"] < 0
 
 
-def test_what_has_no_test_split_or_no_class_left_out_is_refused():
-    with pytest.raises(JaxganError, match=r"config\.data\.name=gaussian has no test split"):
-        open_test_split("elbo10k_test", data_of("gaussian"))
-    with pytest.raises(JaxganError, match=r"training leaves out: set --config\.data\.without="):
-        METRICS["anomaly_test_5nn"](SPEC, make("vae", (8, 8, 1)), data_of("digits"))
-    with pytest.raises(JaxganError, match="anomaly_test_5nn scores autoencoders"):
-        METRICS["anomaly_test_5nn"](SPEC, system_of(0), data_of("digits", without=("3",)))
-
-
-def test_the_first_images_are_those_of_the_split():
-    source = open_test_split("a metric", data_of("digits", image_size=4))
-    np.testing.assert_array_equal(first_images("a metric", source, 5), source.arrays()["image"][:5])
-    assert source.spec.shape == (4, 4, 1)
+@pytest.mark.parametrize("categorical", [None, ()])
+def test_systems_without_categories_are_refused(categorical):
+    system = system_of(0)
+    if categorical is not None:
+        mlp, sgd = dict(name="mlp", hidden=(2,)), dict(name="sgd")
+        parts = dict(generator=mlp, discriminator=mlp, posterior=mlp)
+        optimizers = dict(generator_optimizer=sgd, discriminator_optimizer=sgd)
+        named = dict(name="infogan", categorical=categorical)
+        system = build_system(resolve(recipe(system=named, objective=dict(name="hinge"), **parts, **optimizers)), SPEC)
+    with pytest.raises(JaxganError, match=r"codes10k_mnist scores config\.system\.name=infogan with categorical codes"):
+        METRICS["codes10k_mnist"](SPEC, system, {"name": "tfds:mnist"})

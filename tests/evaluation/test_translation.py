@@ -36,7 +36,7 @@ def scored(digits, shared_data, monkeypatch):
     def some(seed, dataset, *, split, **options):
         return tfds(seed, dataset, split=f"{split}[:{NUM}]", **options)
 
-    reference = Reference(None, {"label": labels}, None, 1.0, 1.0, {"classifier": "one that knows them all"})
+    reference = Reference({}, {"label": labels}, np.full(10, 0.1), 1.0, 1.0, {"classifier": "one that knows them all"})
     monkeypatch.setattr(translation, "load_reference", lambda dataset, data: reference)
     monkeypatch.setattr(translation, "probabilities", probabilities)
     monkeypatch.setattr(mnist_domains, "tfds", some)
@@ -45,7 +45,7 @@ def scored(digits, shared_data, monkeypatch):
         system = system_of(translations)
         options = {"name": "mnist_domains", "data_dir": str(shared_data / "tfds"), "hues": (HUE, HUE)}
         metric = METRICS["translation10k_mnist"](SPEC, system, complete(options, SOURCES, "config.data"))
-        assert metric.protocol["hues"] == (HUE, HUE)
+        assert (metric.protocol["hues"], metric.protocol["hues_drawn_with_seed"]) == ((HUE, HUE), 0)
         return metric.score(Subject(system, None, None))
 
     return score
@@ -107,9 +107,14 @@ def test_a_constant_translation_loses_every_digit_and_the_way_back(scored, digit
 
 
 def test_other_runs_are_refused():
-    system = system_of({"AtoB": to_blue})
+    system, data = system_of({"AtoB": to_blue}), {"name": "mnist_domains", "split": "train"}
     with pytest.raises(JaxganError, match=r"translation10k_mnist .*config\.data\.name=mnist_domains, not tfds:mnist; "):
         METRICS["translation10k_mnist"](SPEC, system, {"name": "tfds:mnist"})
+    with pytest.raises(JaxganError, match=r"translation10k_mnist .*config\.data\.split='test'; set it to 'train'"):
+        METRICS["translation10k_mnist"](SPEC, system, data | {"split": "test"})
+    remedy = r"scores translations between two domains, and this system makes none; .*--config\.metrics='\(\)'"
+    with pytest.raises(JaxganError, match=remedy):
+        METRICS["translation10k_mnist"](SPEC, system_of({"reconstruction": to_white}), data)
     del system.translate
-    with pytest.raises(JaxganError, match="translation10k_mnist scores translations, and this system makes none"):
-        METRICS["translation10k_mnist"](SPEC, system, {"name": "mnist_domains"})
+    with pytest.raises(JaxganError, match=remedy):
+        METRICS["translation10k_mnist"](SPEC, system, data)

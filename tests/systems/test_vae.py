@@ -87,7 +87,7 @@ def test_lower_bound_below_importance_weighted_below_log_likelihood(images):
     shift, shrink = 0.4, 0.9
     system, state, variance = linear_gaussian(shift, shrink)
     truth = log_density(images).mean()
-    few, many = (importance_weighted(system, state, images, draws) for draws in (8, 400))
+    few, many = (importance_weighted(system, draws)(state, images) for draws in (8, 400))
     gap = (shift**2 / variance + shrink**2 - 1 - 2 * log(shrink)).sum() / 2
     assert many["elbo"] == pytest.approx(truth - gap, abs=0.03)
     assert many["elbo"] + 0.1 < few["log_likelihood"] < many["log_likelihood"] < truth + 0.01
@@ -96,14 +96,14 @@ def test_lower_bound_below_importance_weighted_below_log_likelihood(images):
 
 def test_the_lower_bound_is_the_sum_of_its_terms(images):
     system, state, variance = linear_gaussian(0.4, 0.9)
-    bound = lower_bound(system, state, images)
+    bound = lower_bound(system)(state, images)
     means = (images.reshape(-1, 3) / 127.5 - 1 - B) @ (W.T * variance / SIGMA**2) + 0.4
     kl = (means**2 + 0.81 * variance - 1 - np.log(0.81 * variance)).sum(axis=1).mean() / 2
     assert bound["kl_loss"] == pytest.approx(kl, rel=1e-5)
     assert bound["elbo"] == pytest.approx(-bound["reconstruction_loss"] - bound["kl_loss"])
     repeated = np.tile(images, (40, 1, 1, 1))  # 40 draws for each
-    expected = importance_weighted(system, state, images, 400)["elbo"]
-    assert lower_bound(system, state, repeated)["elbo"] == pytest.approx(expected, abs=0.06)
+    expected = importance_weighted(system, 400)(state, images)["elbo"]
+    assert lower_bound(system)(state, repeated)["elbo"] == pytest.approx(expected, abs=0.06)
 
 
 def test_the_chapters_step_is_that_of_torch():
