@@ -124,13 +124,13 @@ class Vae:
 
         def loss_of(codes: jax.Array, output: jax.Array) -> tuple[jax.Array, Metrics]:
             reconstruction = jnp.mean(self.likelihood.loss(output, images))
-            kl = jnp.mean(kl_to_prior(*_moments(codes)))
+            kl = jnp.mean(kl_to_prior(*_halves(codes)))
             return reconstruction + beta * kl, {"reconstruction_loss": reconstruction, "kl_loss": kl}
 
         def latents_of(codes: jax.Array) -> jax.Array:
-            return drawn(*_moments(codes), noise)
+            return drawn(*_halves(codes), noise)
 
-        return self.coder.descend(state, images, jax.random.fold_in(key, 1), latents_of, loss_of)
+        return self.coder.descend(state, self._shown(images), jax.random.fold_in(key, 1), latents_of, loss_of)
 
     def settled(self, state: CoderState) -> CoderState:
         """The state itself."""
@@ -138,7 +138,7 @@ class Vae:
 
     def encode(self, state: CoderState, images: jax.Array) -> jax.Array:
         """Means [n, latent_size] of the codes of images [n, *shape] float32 in [-1, 1]."""
-        return _moments(self.coder.encode(state, images))[0]
+        return self._moments(state, images)[0]
 
     def bound(self, state: CoderState, images: jax.Array, noise: jax.Array) -> tuple[jax.Array, jax.Array]:
         """The two terms of the negative evidence lower bound, [n] nats each: -log p(x | z), KL(q(z | x) || p(z)).
@@ -148,16 +148,24 @@ class Vae:
           images: x [n, *shape] float32 in [-1, 1].
           noise: e [n, latent_size], from N(0, I), that z is drawn by.
         """
-        moments = _moments(self.coder.encode(state, images))
+        moments = self._moments(state, images)
         return self._reconstruction(state, images, drawn(*moments, noise)), kl_to_prior(*moments)
 
     def log_weights(self, state: CoderState, images: jax.Array, noise: jax.Array) -> jax.Array:
         """Logarithms, [n], of weights p(x, z) / q(z | x), whose mean over z is p(x); arguments as of `bound`."""
-        mean, log_variance = _moments(self.coder.encode(state, images))
+        mean, log_variance = self._moments(state, images)
         z = drawn(mean, log_variance, noise)
         # log p(z) = -|z|^2 / 2 + c and log q(z | x) = -|e|^2 / 2 - sum(log sigma) + c, with the same c
         log_ratio = jnp.sum(noise**2 + log_variance - z**2, axis=-1) / 2
         return log_ratio - self._reconstruction(state, images, z)
+
+    def _shown(self, images: jax.Array) -> jax.Array:
+        """Images as the encoder is shown them: in [0, 1] where the decoder makes logits of just that."""
+        return (images + 1) / 2 if self.likelihood.of_logits else images
+
+    def _moments(self, state: CoderState, images: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Mean and log variance of q(z | x), [n, latent_size] each."""
+        return _halves(self.coder.encode(state, self._shown(images)))
 
     def _reconstruction(self, state: CoderState, images: jax.Array, latents: jax.Array) -> jax.Array:
         return self.likelihood.loss(self.coder.decode(state, latents), images)
@@ -207,7 +215,7 @@ class Vae:
         return sheets | {"manifold": self.manifold(state), "codes": self.encode(state, images)}
 
 
-def _moments(codes: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _halves(codes: jax.Array) -> tuple[jax.Array, jax.Array]:
     """What the encoder makes, [b, 2 d]: mean and log variance, [b, d] each."""
     mean, log_variance = jnp.split(codes, 2, axis=-1)
     return mean, log_variance

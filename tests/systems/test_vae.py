@@ -124,12 +124,12 @@ def test_the_chapters_step_is_that_of_torch():
 
     parameters = [tensor.requires_grad_() for tensor in tensors(start.encoder) + tensors(start.decoder)]
     w1, b1, w2, b2, w3, b3, w4, b4 = parameters
-    x = torch.tensor(images.reshape(8, 784) / 127.5 - 1, dtype=torch.float32)
+    x = torch.tensor(images.reshape(8, 784) / 255, dtype=torch.float32)  # as the chapter's encoder sees it
     noise = torch.tensor(np.asarray(jax.random.normal(jax.random.fold_in(key, 0), (8, 2))))
     mean, log_variance = (torch.relu(x @ w1 + b1) @ w2 + b2).split(2, dim=1)
     z = mean + torch.exp(log_variance / 2) * noise
     made = torch.sigmoid(torch.relu(z @ w3 + b3) @ w4 + b4)
-    reconstruction = 784 * torch.nn.functional.binary_cross_entropy(made, (x + 1) / 2)
+    reconstruction = 784 * torch.nn.functional.binary_cross_entropy(made, x)
     kl = -0.5 * (1 + log_variance - mean**2 - log_variance.exp()).sum(dim=1).mean()
     (reconstruction + kl).backward()
     assert float(metrics["reconstruction_loss"]) == pytest.approx(reconstruction.item(), rel=1e-5)
