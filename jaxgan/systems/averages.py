@@ -22,14 +22,20 @@ POWER_ITERATIONS = 20
 
 
 def averaged(
-    average: Variables, player: Player, images: jax.Array, shown: int, half_life: float, rampup: float, policy: Policy
+    average: Variables,
+    player: Player,
+    step: jax.Array,
+    shown: int,
+    half_life: float,
+    rampup: float,
+    policy: Policy = "average",
 ) -> Variables:
-    """The average after a step in which `shown` images were shown, `images` before it; collections that are no running
-    statistics are copied.
+    """The average after step number `step`, int32 [], if every step shows `shown` images; collections that are no
+    running statistics are copied.
     """
     followed = ("params", STATISTICS) if policy == "average" else ("params",)
     old, new = ({k: v for k, v in tree.items() if k in followed} for tree in (average, player.variables))
-    return {**player.variables, **exponential_average(old, new, images, shown, half_life, rampup)}
+    return {**player.variables, **exponential_average(old, new, jnp.float32(step) * shown, shown, half_life, rampup)}
 
 
 def reestimated(training_pass: Callable[[Any, jax.Array], Any], statistics: Any, batches: int) -> Any:

@@ -26,11 +26,11 @@ import numpy as np
 import optax
 
 from jaxgan.data.spec import DataSpec
-from jaxgan.errors import JaxganError, check_range
+from jaxgan.errors import JaxganError
 from jaxgan.networks import ENCODERS, GENERATORS
 from jaxgan.optim import OPTIMIZERS
-from jaxgan.registry import build, complete
 from jaxgan.systems.averages import averaged
+from jaxgan.systems.building import check_numbers, given_of, options_of, parts_of
 from jaxgan.systems.inputs import numbered, scaled
 from jaxgan.systems.judging import Metrics
 from jaxgan.systems.players import Player, Variables, fakes_of, new_players, stepped, train_pass
@@ -138,18 +138,10 @@ class Began:
         Raises:
           JaxganError: the examples are no images, a number is out of range, or a part refuses the shape of the data.
         """
-        options = complete(config["system"], {config["system"]["name"]: cls}, "config.system")
-        options.pop("name")
+        options = options_of(cls, config)
         _check(options, spec)
-        given = dict(
-            shape=spec.shape,
-            num_classes=0,
-            outputs=options["code_size"],
-            dtype=jnp.dtype(config["precision"]),
-            images_per_update=config["batch_size"],
-        )
-        built = {key: build(config[key], table, f"config.{key}", **given) for key, table in cls.PARTS.items()}
-        return cls(**built, shape=spec.shape, **options)
+        parts = parts_of(cls, config, given_of(config, spec, outputs=options["code_size"]))
+        return cls(**parts, shape=spec.shape, **options)
 
     @property
     def discriminator(self) -> Autoencoder:
@@ -206,8 +198,8 @@ class Began:
         pulled = fakes.pullback(cotangent)[0]
         generator = stepped(state.generator, pulled, fakes.statistics, self.generator_optimizer)
 
-        before, settings = jnp.float32(state.step) * len(real), (self.average_half_life, self.average_rampup)
-        average = averaged(state.average, generator, before, len(real), *settings, "average")
+        settings = (self.average_half_life, self.average_rampup)
+        average = averaged(state.average, generator, state.step, len(real), *settings)
         k = balanced(state.k, on_real, on_fake, self.gamma, self.lambda_k)
         metrics = {
             "reconstruction_loss": on_real,
@@ -262,10 +254,6 @@ def _check(options: Mapping[str, Any], spec: DataSpec) -> None:
             f"config.system=began reconstructs images, and this data has examples of shape {spec.shape}. "
             "Set --config.data.name to one with images, such as digits."
         )
-    for key in ("latent_size", "code_size"):
-        if options[key] < 1:
-            raise JaxganError(f"config.system.{key} is {options[key]}, but must be at least 1.")
+    check_numbers(options, "latent_size", "code_size", lambda_k=1)
     if not 0 < options["gamma"] <= 1:
         raise JaxganError(f"config.system.gamma is {options['gamma']}, but must be above 0 and at most 1.")
-    for key, high in (("lambda_k", 1), ("average_half_life", 1e12), ("average_rampup", 1e6)):
-        check_range(f"config.system.{key}", options[key], 0, high)

@@ -12,8 +12,8 @@ import numpy as np
 import optax
 
 from jaxgan.data.spec import DataSpec
-from jaxgan.errors import JaxganError, check_range
-from jaxgan.registry import build, complete
+from jaxgan.errors import JaxganError
+from jaxgan.systems.building import check_numbers, given_of, options_of, parts_of
 from jaxgan.systems.players import Player, new_players, stepped, train_pass
 
 Metrics = dict[str, jax.Array]
@@ -111,19 +111,11 @@ def built_parts(system: Any, config: Mapping[str, Any], spec: DataSpec, per_late
     Raises:
       JaxganError: the data has no images, a number is out of range, or a part refuses the shape of the data.
     """
-    completed = complete(config["system"], {config["system"]["name"]: system}, "config.system")
-    options = {key: value for key, value in completed.items() if key != "name"}
+    name, options = config["system"]["name"], options_of(system, config)
     if len(spec.shape) != 3:
-        raise JaxganError(f"config.system={completed['name']} learns images, not examples of shape {spec.shape}.")
-    check_range("config.system.latent_size", options["latent_size"], 1, 2**20)
-    given = dict(
-        shape=spec.shape,
-        num_classes=0,
-        outputs=per_latent * options["latent_size"],
-        dtype=jnp.dtype(config["precision"]),
-        images_per_update=config["batch_size"],
-    )
-    parts = {key: build(config[key], table, f"config.{key}", **given) for key, table in system.PARTS.items()}
+        raise JaxganError(f"config.system={name} learns images, not examples of shape {spec.shape}.")
+    check_numbers(options, "latent_size")
+    parts = parts_of(system, config, given_of(config, spec, outputs=per_latent * options["latent_size"]))
     return parts | {"shape": spec.shape} | options
 
 

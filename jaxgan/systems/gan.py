@@ -27,13 +27,14 @@ import optax
 from jaxgan import augment
 from jaxgan.augment import AUGMENTATIONS, Augmentation
 from jaxgan.data.spec import DataSpec
-from jaxgan.errors import JaxganError, check_range
+from jaxgan.errors import JaxganError
 from jaxgan.networks import DISCRIMINATORS, GENERATORS
 from jaxgan.objectives import OBJECTIVES, Objective
 from jaxgan.optim import OPTIMIZERS
 from jaxgan.penalties import GENERATOR_PENALTIES, PENALTIES, PathLength, Penalty
-from jaxgan.registry import Several, build, complete
+from jaxgan.registry import Several
 from jaxgan.systems.averages import STATISTICS, Policy, averaged, reestimated, with_singular_vectors
+from jaxgan.systems.building import check_conditional, check_numbers, given_of, options_of, parts_of
 from jaxgan.systems.gan_updates import (
     Critic,
     generated,
@@ -142,21 +143,18 @@ class Gan:
           JaxganError: labels are asked for and the data has none, a number is out of range, or a part refuses the
             shape of the data.
         """
-        completed = complete(config["system"], {config["system"]["name"]: cls}, "config.system")
-        options = {key: value for key, value in completed.items() if key != "name"}
+        options = options_of(cls, config)
         _check(options, config["batch_size"], spec)
         augment.check(config["augmentation"]["name"], spec.shape)
         num_classes = spec.num_classes if options["conditional"] else 0
         images = config["batch_size"] * options["critic_steps"]
-        seen = dict(shape=spec.shape, num_classes=num_classes, dtype=jnp.dtype(config["precision"]))
-        given = {
-            "discriminator": seen | dict(shape=packed_shape(spec.shape, options["packing"])),
-            "generator_optimizer": dict(images_per_update=images),
-            "discriminator_optimizer": dict(images_per_update=config["batch_size"]),
-        }
-        built: dict[str, Any] = {}
-        for key, table in cls.PARTS.items():  # a part is also given those before it
-            built[key] = build(config[key], table, f"config.{key}", **given.get(key, seen), **built)
+        built = parts_of(
+            cls,
+            config,
+            given_of(config, spec, num_classes=num_classes),
+            discriminator=dict(shape=packed_shape(spec.shape, options["packing"])),
+            generator_optimizer=dict(images_per_update=images),
+        )
         if built["augmentation"] and built["augmentation"].p is None and built["objective"].relative:
             augmentation, objective = config["augmentation"]["name"], config["objective"]["name"]
             raise JaxganError(
@@ -254,8 +252,8 @@ class Gan:
         generator, memory, g_metrics = update_generator(self, state.generator, lambda _: critic.player, *arguments)
 
         shown = len(real) * self.critic_steps
-        before, settings = jnp.float32(state.step) * shown, (self.average_half_life, self.average_rampup)
-        average = averaged(state.average, generator, before, shown, *settings, self.average_statistics)
+        settings = (self.average_half_life, self.average_rampup, self.average_statistics)
+        average = averaged(state.average, generator, state.step, shown, *settings)
         return GanState(state.step + 1, generator, critic.player, average, memory), metrics | g_metrics
 
     def latents(self, key: jax.Array, indices: jax.Array, truncation: float | None = None) -> jax.Array:
@@ -316,16 +314,8 @@ class Gan:
 
 
 def _check(options: Mapping[str, Any], batch_size: int, spec: DataSpec) -> None:
-    if options["conditional"] and not spec.num_classes:
-        raise JaxganError(
-            "config.system.conditional needs labels, and this data has none. Put the images into one sub-folder "
-            "a class, or set --config.system.conditional=False."
-        )
-    if options["conditional"] and spec.other:
-        raise JaxganError("config.system.conditional needs examples with labels of their own; these are pairs.")
-    for key in ("latent_size", "critic_steps", "accumulate", "packing"):
-        if options[key] < 1:
-            raise JaxganError(f"config.system.{key} is {options[key]}, but must be at least 1.")
+    check_conditional(options, spec)
+    check_numbers(options, "latent_size", "critic_steps", "accumulate", "packing", class_weight=1e6)
     divisors = [key for key in ("accumulate", "packing") if options[key] > 1]
     parts = " times ".join(f"config.system.{key}={options[key]}" for key in divisors)
     if batch_size % (options["accumulate"] * options["packing"]):
@@ -335,5 +325,3 @@ def _check(options: Mapping[str, Any], batch_size: int, spec: DataSpec) -> None:
         raise JaxganError(f"config.batch_size is {batch_size}, which {parts} does not divide; {legal} would do.")
     if options["conditional"] and options["packing"] > 1:
         raise JaxganError("config.system.packing needs examples without labels; set config.system.conditional=False.")
-    for key, high in (("average_half_life", 1e12), ("average_rampup", 1e6), ("class_weight", 1e6)):
-        check_range(f"config.system.{key}", options[key], 0, high)

@@ -20,12 +20,13 @@ import numpy as np
 import optax
 
 from jaxgan.data.spec import DataSpec
-from jaxgan.errors import JaxganError, check_range
+from jaxgan.errors import JaxganError
 from jaxgan.networks import DISCRIMINATORS, ENCODERS, GENERATORS
 from jaxgan.objectives import OBJECTIVES, Objective
 from jaxgan.optim import OPTIMIZERS
-from jaxgan.registry import build, complete
+from jaxgan.registry import build
 from jaxgan.systems.averages import averaged, with_singular_vectors
+from jaxgan.systems.building import check_numbers, given_of, options_of, parts_of
 from jaxgan.systems.codes import Codes
 from jaxgan.systems.features import features_of, sizes
 from jaxgan.systems.inputs import examples_of, normal_latents, numbered, scaled
@@ -115,18 +116,14 @@ class InfoGan:
         Raises:
           JaxganError: no codes, a number out of range, or a part refuses the shape of what it is given.
         """
-        completed = complete(config["system"], {config["system"]["name"]: cls}, "config.system")
-        options = {key: value for key, value in completed.items() if key != "name"}
+        options = options_of(cls, config)
         _check(options)
         codes = Codes(options["categorical"], options["continuous"])
-        given: dict[str, Any] = dict(shape=spec.shape, num_classes=0, dtype=jnp.dtype(config["precision"]))
-        given |= dict(images_per_update=config["batch_size"], outputs=codes.size)
-        built: dict[str, Any] = {}
-        for key, table in cls.PARTS.items():
-            if key == "posterior":  # on D's features
-                given["shape"] = (sizes(built["discriminator"], np.zeros((1, *spec.shape), np.float32))[FEATURES],)
-            built[key] = build(config[key], table, f"config.{key}", **given)
-        return cls(**built, shape=spec.shape, **options)
+        given = given_of(config, spec, outputs=codes.size)
+        discriminator = build(config["discriminator"], DISCRIMINATORS, "config.discriminator", **given)
+        features = sizes(discriminator, np.zeros((1, *spec.shape), np.float32))[FEATURES]
+        parts = parts_of(cls, config, given, posterior=dict(shape=(features,)))
+        return cls(**parts, shape=spec.shape, **options)
 
     @property
     def codes(self) -> Codes:
@@ -187,9 +184,8 @@ class InfoGan:
         cotangent, g_metrics = jax.grad(loss_of, has_aux=True)(fakes.images)
         grads = fakes.pullback(cotangent)[0]
         generator = stepped(state.generator, grads, fakes.statistics, self.generator_optimizer)
-        shown, before = len(real), jnp.float32(state.step) * len(real)
         settings = (self.average_half_life, self.average_rampup)
-        average = averaged(state.average, generator, before, shown, *settings, "average")
+        average = averaged(state.average, generator, state.step, len(real), *settings)
         return InfoGanState(state.step + 1, generator, discriminator, posterior, average), metrics | g_metrics
 
     def _update_discriminator(
@@ -288,13 +284,4 @@ def _check(options: Mapping[str, Any]) -> None:
         raise JaxganError(f"config.system.categorical is {options['categorical']}, but each must be at least 2.")
     if not options["categorical"] and not options["continuous"]:
         raise JaxganError("infogan without codes is gan: set --config.system.categorical='(10,)' or name=gan.")
-    for key, least in (("latent_size", 1), ("continuous", 0)):
-        if options[key] < least:
-            raise JaxganError(f"config.system.{key} is {options[key]}, but must be at least {least}.")
-    for key, high in (
-        ("categorical_weight", 1e6),
-        ("continuous_weight", 1e6),
-        ("average_half_life", 1e12),
-        ("average_rampup", 1e6),
-    ):
-        check_range(f"config.system.{key}", options[key], 0, high)
+    check_numbers(options, "latent_size", continuous=2**20, categorical_weight=1e6, continuous_weight=1e6)

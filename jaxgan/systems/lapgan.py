@@ -26,14 +26,15 @@ import numpy as np
 import optax
 
 from jaxgan.data.spec import DataSpec
-from jaxgan.errors import JaxganError, check_range
+from jaxgan.errors import JaxganError
 from jaxgan.networks import BAND_DISCRIMINATORS, BAND_GENERATORS, DISCRIMINATORS, GENERATORS
 from jaxgan.networks.layers import upsample_nearest
 from jaxgan.objectives import OBJECTIVES, Objective
 from jaxgan.ops.pyramid import doubled, laplacian_pyramid
 from jaxgan.optim import OPTIMIZERS
-from jaxgan.registry import build, complete
+from jaxgan.registry import build
 from jaxgan.systems.averages import averaged
+from jaxgan.systems.building import check_conditional, check_numbers, given_of, options_of
 from jaxgan.systems.inputs import gaussian_latents, numbered, scaled
 from jaxgan.systems.judging import Metrics, judgement
 from jaxgan.systems.players import Pass, Player, Variables, fakes_of, new_players, stepped, train_pass
@@ -115,23 +116,21 @@ class Lapgan:
           JaxganError: labels are asked for and the data has none, the levels do not divide the images, a number is out
             of range, or a part refuses the shape of its level.
         """
-        completed = complete(config["system"], {config["system"]["name"]: cls}, "config.system")
-        options = {key: value for key, value in completed.items() if key != "name"}
+        options = options_of(cls, config)
         _check(options, spec)
         num_classes = spec.num_classes if options["conditional"] else 0
 
+        given = given_of(config, spec, num_classes=num_classes)
+
+        def part(key: str, **own: Any) -> Any:
+            return build(config[key], cls.PARTS[key], f"config.{key}", **given | own)
+
         def networks(player: str) -> tuple[nn.Module, ...]:
             names = [f"band_{player}"] * (options["levels"] - 1) + [player]
-            given = dict(num_classes=num_classes, dtype=jnp.dtype(config["precision"]))
-            return tuple(
-                build(config[name], cls.PARTS[name], f"config.{name}", shape=_shape(spec.shape, k), **given)
-                for k, name in enumerate(names)
-            )
+            return tuple(part(name, shape=_shape(spec.shape, k)) for k, name in enumerate(names))
 
-        parts: dict[str, Any] = {
-            key: build(config[key], cls.PARTS[key], f"config.{key}", images_per_update=config["batch_size"])
-            for key in ("objective", "generator_optimizer", "discriminator_optimizer")
-        }
+        keys = ("objective", "generator_optimizer", "discriminator_optimizer")
+        parts: dict[str, Any] = {key: part(key) for key in keys}
         parts |= {"generators": networks("generator"), "discriminators": networks("discriminator")}
         return cls(**parts, shape=spec.shape, num_classes=num_classes, **options)
 
@@ -179,16 +178,16 @@ class Lapgan:
         bands, smallest = laplacian_pyramid(images, self.levels)
         real = [*(band.high for band in bands), smallest]
         conditions = [*((band.low, labels) for band in bands), (labels,)]
-        shown, levels, metrics = jnp.float32(state.step) * len(images), [], Metrics()
+        levels, metrics = [], Metrics()
         for k, level in enumerate(state.levels):
-            arguments = (real[k], conditions[k], shown, jax.random.fold_in(key, k))
+            arguments = (real[k], conditions[k], state.step, jax.random.fold_in(key, k))
             level, numbers = self._update_level(k, level, *arguments)
             levels.append(level)
             metrics |= {f"level_{k}_{name}": value for name, value in numbers.items()}
         return LapganState(state.step + 1, tuple(levels)), metrics
 
     def _update_level(
-        self, k: int, level: Level, real: jax.Array, condition: Sequence[Any], shown: jax.Array, key: jax.Array
+        self, k: int, level: Level, real: jax.Array, condition: Sequence[Any], step: jax.Array, key: jax.Array
     ) -> tuple[Level, Metrics]:
         """One update of D_k, then one of G_k, on the same generated examples.
 
@@ -197,7 +196,7 @@ class Lapgan:
           level: its players before.
           real: h_k, or I_K.
           condition: what both players are given: l_k, if it is no smallest level, and labels.
-          shown: images so far, float32 [].
+          step: before this one, int32 [].
           key: of what is drawn.
         """
         g, d = level.generator, level.discriminator
@@ -225,7 +224,7 @@ class Lapgan:
         g_mean, cotangent = jax.value_and_grad(g_loss)(fake)
         g = stepped(g, pullback(cotangent)[0], statistics, self.generator_optimizer)
         settings = (self.average_half_life, self.average_rampup)
-        average = averaged(level.average, g, shown, len(real), *settings, "average")
+        average = averaged(level.average, g, step, len(real), *settings)
         says = {name: v for name, v in judgement(on_real.output, on_fake.output).items() if "called" not in name}
         return Level(g, d, average), says | {"discriminator_loss": d_mean, "generator_loss": g_mean}
 
@@ -284,15 +283,8 @@ def _shape(shape: Sequence[int], k: int) -> tuple[int, ...]:
 def _check(options: Mapping[str, Any], spec: DataSpec) -> None:
     if len(spec.shape) != 3:
         raise JaxganError(f"config.system=lapgan is for images (height, width, channels), not {tuple(spec.shape)}.")
-    if options["conditional"] and not spec.num_classes:
-        raise JaxganError(
-            "config.system.conditional needs labels, and this data has none. Put the images into one sub-folder "
-            "a class, or set --config.system.conditional=False."
-        )
-    if options["latent_size"] < 1:
-        raise JaxganError(f"config.system.latent_size is {options['latent_size']}, but must be at least 1.")
-    for key, high in (("average_half_life", 1e12), ("average_rampup", 1e6)):
-        check_range(f"config.system.{key}", options[key], 0, high)
+    check_conditional(options, spec)
+    check_numbers(options, "latent_size")
     _check_levels(options["levels"], *spec.shape[:2])
 
 

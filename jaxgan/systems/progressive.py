@@ -30,7 +30,7 @@ from jaxgan.networks.progressive import FADE, faded, sizes_of
 from jaxgan.objectives import Objective
 from jaxgan.optim import forgotten
 from jaxgan.penalties import Penalty
-from jaxgan.registry import complete
+from jaxgan.systems.building import options_of
 from jaxgan.systems.gan import Batch, Gan, GanState
 from jaxgan.systems.inputs import numbered, scaled
 from jaxgan.systems.judging import Metrics
@@ -96,8 +96,7 @@ class Progressive:
                     f"config.system=progressive needs networks that grow: set --config.{player}.name=progressive, "
                     f"not {config[player]['name']}."
                 )
-        completed = complete(config["system"], {config["system"]["name"]: cls}, "config.system")
-        options = {key: value for key, value in completed.items() if key != "name"}
+        options = options_of(cls, config)
         for key in ("fade_steps", "stable_steps"):
             check_range(f"config.system.{key}", options[key], 1, 2**30)
         common = {field.name: options[field.name] for field in dataclasses.fields(Gan) if field.name in options}

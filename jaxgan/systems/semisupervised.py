@@ -25,12 +25,12 @@ import numpy as np
 import optax
 
 from jaxgan.data.spec import DataSpec
-from jaxgan.errors import JaxganError, check_range
+from jaxgan.errors import JaxganError
 from jaxgan.networks import DISCRIMINATORS, GENERATORS
 from jaxgan.objectives import OBJECTIVES, Objective
 from jaxgan.optim import OPTIMIZERS
-from jaxgan.registry import build, complete
 from jaxgan.systems.averages import averaged, with_singular_vectors
+from jaxgan.systems.building import check_numbers, given_of, options_of, parts_of
 from jaxgan.systems.features import classes_of, sizes
 from jaxgan.systems.inputs import examples_of, normal_latents, numbered, scaled
 from jaxgan.systems.judging import Metrics, class_loss, judgement
@@ -121,23 +121,14 @@ class SemiSupervised:
           JaxganError: data without labelled examples, a D without classes, a number out of range, or a part refuses the
             shape of the data.
         """
-        completed = complete(config["system"], {config["system"]["name"]: cls}, "config.system")
-        options = {key: value for key, value in completed.items() if key != "name"}
+        options = options_of(cls, config)
         if spec.other != spec.shape or not spec.num_classes:
             raise JaxganError(
                 "semisupervised needs a few labelled examples beside all of the others: "
                 f"set --config.data.name=few_labels:{config['data']['name']}."
             )
-        check_range("config.system.latent_size", options["latent_size"], 1, 1e6)
-        for key, high in (("unlabelled_weight", 1e6), ("average_half_life", 1e12), ("average_rampup", 1e6)):
-            check_range(f"config.system.{key}", options[key], 0, high)
-        given: dict[str, Any] = dict(shape=spec.shape, num_classes=0, dtype=jnp.dtype(config["precision"]))
-        given |= dict(images_per_update=config["batch_size"])
-        classes = {"discriminator": dict(num_classes=spec.num_classes)}
-        built = {
-            key: build(config[key], table, f"config.{key}", **given | classes.get(key, {}))
-            for key, table in cls.PARTS.items()
-        }
+        check_numbers(options, "latent_size", unlabelled_weight=1e6)
+        built = parts_of(cls, config, given_of(config, spec), discriminator=dict(num_classes=spec.num_classes))
         arguments = (np.zeros((1, *spec.shape), np.float32), np.zeros(1, np.int32))
         if CLASSES not in sizes(built["discriminator"], *arguments):
             raise JaxganError(
@@ -194,10 +185,9 @@ class SemiSupervised:
         metrics["generator_loss"], cotangent = jax.value_and_grad(loss_of)(fakes.images)
         grads = fakes.pullback(cotangent)[0]
         generator = stepped(state.generator, grads, fakes.statistics, self.generator_optimizer)
-        average, classifier = (
-            self._averaged(average, player, state.step, len(real))
-            for average, player in ((state.average, generator), (state.classifier, discriminator))
-        )
+        settings = (state.step, len(real), self.average_half_life, self.average_rampup)
+        average = averaged(state.average, generator, *settings)
+        classifier = averaged(state.classifier, discriminator, *settings)
         return SemiSupervisedState(state.step + 1, generator, discriminator, average, classifier), metrics
 
     def _update_discriminator(
@@ -234,10 +224,6 @@ class SemiSupervised:
             statistics = seen.statistics
             passes.append(Seen(seen.classes, seen.features, statistics))
         return passes
-
-    def _averaged(self, average: Variables, player: Player, step: jax.Array, shown: int) -> Variables:
-        settings = (self.average_half_life, self.average_rampup)
-        return averaged(average, player, jnp.float32(step) * shown, shown, *settings, "average")
 
     def settled(self, state: SemiSupervisedState) -> SemiSupervisedState:
         """The state with the vectors of spectral normalisation, if there are any, of the averaged players."""

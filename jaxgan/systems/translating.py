@@ -13,7 +13,7 @@ from jaxgan.errors import JaxganError
 from jaxgan.networks import PATCH_DISCRIMINATORS, TRANSLATORS
 from jaxgan.objectives import OBJECTIVES, Objective
 from jaxgan.optim import OPTIMIZERS
-from jaxgan.registry import build, complete
+from jaxgan.systems.building import given_of, options_of, parts_of
 from jaxgan.systems.players import Player, stepped
 
 Metrics = dict[str, jax.Array]
@@ -52,11 +52,9 @@ def built(system: type, config: Mapping[str, Any], spec: DataSpec, judged: tuple
         raise JaxganError(
             f"config.system={name} translates between images of one shape, not between {spec.shape} and {spec.other}."
         )
-    options = complete(config["system"], {name: system}, "config.system")
-    seen = dict(shape=spec.shape, dtype=jnp.dtype(config["precision"]), images_per_update=config["batch_size"])
-    given = {"discriminator": seen | dict(shape=judged)}
-    parts = {key: build(config[key], table, f"config.{key}", **given.get(key, seen)) for key, table in PARTS.items()}
-    return parts | {"shape": spec.shape} | {key: value for key, value in options.items() if key != "name"}
+    options = options_of(system, config)
+    parts = parts_of(system, config, given_of(config, spec), discriminator=dict(shape=judged))
+    return parts | {"shape": spec.shape} | options
 
 
 def translated(generator: nn.Module, params: Any, images: jax.Array, key: jax.Array) -> jax.Array:

@@ -30,8 +30,8 @@ from jaxgan.errors import JaxganError, check_range
 from jaxgan.networks import DISCRIMINATORS, GENERATORS
 from jaxgan.objectives import OBJECTIVES, Objective
 from jaxgan.optim import OPTIMIZERS, has_slope
-from jaxgan.registry import complete
 from jaxgan.systems.averages import Policy, averaged
+from jaxgan.systems.building import options_of
 from jaxgan.systems.gan import Batch, Gan, GanState
 from jaxgan.systems.gan_updates import Critic, inputs_of, pullback_of, update_discriminator, update_generator
 from jaxgan.systems.judging import Metrics
@@ -92,7 +92,7 @@ class Unrolled:
         Raises:
           JaxganError: as `Gan.from_config`; or a number of steps, or an optimizer, that cannot be unrolled.
         """
-        options = complete(config["system"], {config["system"]["name"]: cls}, "config.system")
+        options = options_of(cls, config)
         unroll = options.pop("unroll")
         check_range("config.system.unroll", unroll, 0, 1000)
         gan = Gan.from_config({**config, **NOTHING, "system": {**options, "name": "gan"}}, spec)
@@ -135,8 +135,8 @@ class Unrolled:
         arguments = (critic.memory, updates, fakes, real, inputs, keys[1])
         generator, memory, g_metrics = update_generator(gan, state.generator, ahead, *arguments)
 
-        before, settings = jnp.float32(state.step) * len(real), (self.average_half_life, self.average_rampup)
-        average = averaged(state.average, generator, before, len(real), *settings, self.average_statistics)
+        settings = (self.average_half_life, self.average_rampup, self.average_statistics)
+        average = averaged(state.average, generator, state.step, len(real), *settings)
         return GanState(state.step + 1, generator, critic.player, average, memory), metrics | g_metrics
 
     def latents(self, key: jax.Array, indices: jax.Array, truncation: float | None = None) -> jax.Array:
