@@ -35,7 +35,7 @@ def get_config():
             image_size=32,
             channels=3,
         ),
-        system=dict(name="cyclegan", cycle_weight=5.0, identity_weight=2.5),
+        system=dict(name="cyclegan"),
         generator=dict(name="resnet", blocks=6),
         discriminator=dict(name="patchgan", layers=2),
         objective=dict(name="least_squares"),

@@ -23,7 +23,7 @@ def get_config():
         save_every=250,
         metrics=("translation10k_mnist",),
         data=dict(name="mnist_domains", split="train"),
-        system=dict(name="cyclegan", cycle_weight=5.0, identity_weight=0.0),
+        system=dict(name="cyclegan", identity_weight=0.0),
         generator=dict(name="resnet", width=16, blocks=3),
         discriminator=dict(name="patchgan", width=16, layers=2),
         objective=dict(name="least_squares"),

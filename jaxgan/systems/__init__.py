@@ -89,7 +89,7 @@ class Translating(System, Protocol):
 
     @property
     def translations(self) -> tuple[str, ...]:
-        """What they are made into, the usual one first: `("reconstruction",)`, `("deer", "horse")`."""
+        """What they are made into, the usual one first: `("reconstruction",)`, `("AtoB", "BtoA")`."""
         ...
 
     def translate(self, state: Any, images: jax.Array, translation: str) -> jax.Array:
@@ -111,7 +111,9 @@ class Previewing(System, Protocol):
     """A system that can show what it learns by more than samples."""
 
     def previews(self, state: Any, batch: Mapping[str, Any], key: jax.Array) -> dict[str, jax.Array]:
-        """Sheets by name, [rows, columns, h, w, c] float32 in [-1, 1]; the examples and the key are always the same."""
+        """Sheets by name, [rows, columns, h, w, c] float32 in [-1, 1], or points [n, d]; the examples and the key are
+        always the same.
+        """
         ...
 
 

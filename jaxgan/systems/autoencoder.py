@@ -18,9 +18,9 @@ import optax
 from jaxgan.data.spec import DataSpec
 from jaxgan.networks import ENCODERS, GENERATORS
 from jaxgan.optim import OPTIMIZERS
-from jaxgan.systems.coder import Coder, CoderState, Metrics, Networks, built_parts, comparison
+from jaxgan.systems.coder import Coder, CoderState, Metrics, Networks, built_parts
 from jaxgan.systems.corruptions import CORRUPTIONS, Corruption
-from jaxgan.systems.inputs import scaled
+from jaxgan.systems.inputs import SHOWN, comparison, scaled
 from jaxgan.systems.likelihoods import LOSSES, check_output
 
 
@@ -128,7 +128,7 @@ class Autoencoder:
     def previews(self, state: CoderState, batch: Mapping[str, Any], key: jax.Array) -> dict[str, jax.Array]:
         """Rows of images, corrupted images if they are, and what is made of them; codes of two numbers as points."""
         images = scaled(batch["image"])
-        inputs = self.corrupted(images, key)
+        inputs = self.corrupted(images, key)[:SHOWN]
         made = self.translate(state, inputs, "reconstruction")
         rows = (images, made) if self.corruption is None else (images, inputs, made)
         sheets = {"reconstruction": comparison(*rows)}

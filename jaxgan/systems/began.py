@@ -31,14 +31,11 @@ from jaxgan.networks import ENCODERS, GENERATORS
 from jaxgan.optim import OPTIMIZERS
 from jaxgan.systems.averages import averaged
 from jaxgan.systems.building import check_numbers, given_of, options_of, parts_of
-from jaxgan.systems.inputs import numbered, scaled
+from jaxgan.systems.inputs import SHOWN, comparison, numbered, scaled
 from jaxgan.systems.judging import Metrics
 from jaxgan.systems.players import Player, Variables, fakes_of, new_players, stepped, train_pass
 
 Batch = Mapping[str, Any]
-
-SHOWN = 16
-"""Images of a preview, at most."""
 
 
 class Autoencoder(nn.Module):
@@ -244,8 +241,7 @@ class Began:
     def previews(self, state: BeganState, batch: Batch, key: jax.Array) -> dict[str, jax.Array]:
         """`reconstruction`: real images above their reconstructions by D, [2, columns, *shape]."""
         real = scaled(batch["image"][:SHOWN])
-        made = self.translate(state, real, "reconstruction")
-        return {"reconstruction": jnp.stack([real, made])}
+        return {"reconstruction": comparison(real, self.translate(state, real, "reconstruction"))}
 
 
 def _check(options: Mapping[str, Any], spec: DataSpec) -> None:

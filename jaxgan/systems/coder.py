@@ -19,9 +19,6 @@ from jaxgan.systems.players import Player, new_players, stepped, train_pass
 Metrics = dict[str, jax.Array]
 Networks = dict[str, tuple[nn.Module, tuple[Any, ...]]]
 
-SHOWN = 10
-"""Images in a row of the sheets that compare them with what is made of them."""
-
 
 @flax.struct.dataclass
 class CoderState:
@@ -117,8 +114,3 @@ def built_parts(system: Any, config: Mapping[str, Any], spec: DataSpec, per_late
     check_numbers(options, "latent_size")
     parts = parts_of(system, config, given_of(config, spec, outputs=per_latent * options["latent_size"]))
     return parts | {"shape": spec.shape} | options
-
-
-def comparison(*rows: jax.Array) -> jax.Array:
-    """A sheet [rows, columns, h, w, c] of the first images of each row, [b, h, w, c] each."""
-    return jnp.stack([row[:SHOWN] for row in rows])

@@ -25,17 +25,15 @@ import optax
 from jaxgan.data.spec import DataSpec
 from jaxgan.errors import check_range
 from jaxgan.objectives import Objective
-from jaxgan.systems.inputs import scaled
-from jaxgan.systems.players import Player, new_players, stepped
+from jaxgan.systems.inputs import SHOWN, comparison, scaled
+from jaxgan.systems.players import Pass, Player, new_players, stepped, train_pass
 from jaxgan.systems.pools import Pool, empty_pool, exchanged
 from jaxgan.systems.translating import (
     PARTS,
-    SHOWN,
     Metrics,
     adversarial_loss,
     built,
     distance,
-    translated,
     update_discriminator,
 )
 
@@ -66,10 +64,10 @@ class CycleGan:
       generator_optimizer: moves G and F, each on its own.
       discriminator_optimizer: moves D_A and D_B, each on its own.
       shape: (height, width, channels) of the images of both domains.
-      cycle_weight: of the cycles' L1. The paper's 10 stands beside a square that is not halved; beside "least_squares",
-        which is, 5 is the same proportion.
-      identity_weight: of the L1 that a translator pays for changing what is in its target domain already; in the
-        authors' code half of `cycle_weight`; 0 leaves it out.
+      cycle_weight: of the cycles' L1. "least_squares" is halved, so that 5 beside it is the paper's 10 beside a square
+        that is not.
+      identity_weight: of the L1 that a translator pays for changing what is in its target domain already; half of
+        `cycle_weight`, as in the authors' code; 0 leaves it out.
       pool_size: images in the history of each domain; 0 is none, D sees the newest only.
     """
 
@@ -85,8 +83,8 @@ class CycleGan:
     generator_optimizer: optax.GradientTransformation
     discriminator_optimizer: optax.GradientTransformation
     shape: tuple[int, ...]
-    cycle_weight: float = 10.0
-    identity_weight: float = 5.0
+    cycle_weight: float = 5.0
+    identity_weight: float = 2.5
     pool_size: int = 50
 
     @classmethod
@@ -97,7 +95,7 @@ class CycleGan:
           JaxganError: the data has no pairs, or of two shapes, a number is out of range, or a part refuses the shape.
         """
         system = cls(**built(cls, config, spec, spec.shape))
-        for name, high in (("cycle_weight", 1e6), ("identity_weight", 1e6), ("pool_size", 1e6)):
+        for name, high in (("cycle_weight", 1e6), ("identity_weight", 1e6), ("pool_size", 10_000)):
             check_range(f"config.system.{name}", getattr(system, name), 0, high)
         return system
 
@@ -136,16 +134,14 @@ class CycleGan:
         params = state.generator_ab.params, state.generator_ba.params
 
         def loss_of(params: Any) -> tuple[jax.Array, Any]:
-            terms, fakes = self._generator_terms(params, state, a, b, g_key)
-            return sum(terms.values(), jnp.zeros(())), (terms, fakes)
+            terms, passes = self._generator_terms(params, state, a, b, g_key)
+            return sum(terms.values(), jnp.zeros(())), (terms, passes)
 
-        gradients, (metrics, (fake_a, fake_b)) = jax.grad(loss_of, has_aux=True)(params)
-        generator_ab, generator_ba = (
-            stepped(player, gradient, player.statistics, self.generator_optimizer)
-            for player, gradient in zip((state.generator_ab, state.generator_ba), gradients, strict=True)
-        )
-        judge_a, pool_a, numbers_a = self._judged(state.discriminator_a, state.pool_a, a, fake_a, a_key)
-        judge_b, pool_b, numbers_b = self._judged(state.discriminator_b, state.pool_b, b, fake_b, b_key)
+        gradients, (metrics, (to_b, to_a)) = jax.grad(loss_of, has_aux=True)(params)
+        generator_ab = stepped(state.generator_ab, gradients[0], to_b.statistics, self.generator_optimizer)
+        generator_ba = stepped(state.generator_ba, gradients[1], to_a.statistics, self.generator_optimizer)
+        judge_a, pool_a, numbers_a = self._judged(state.discriminator_a, state.pool_a, a, to_a.output, a_key)
+        judge_b, pool_b, numbers_b = self._judged(state.discriminator_b, state.pool_b, b, to_b.output, b_key)
         for domain, numbers in (("A", numbers_a), ("B", numbers_b)):
             names = f"discriminator_{domain}_loss", f"real_{domain}_logit", f"fake_{domain}_logit"
             metrics |= dict(zip(names, numbers, strict=True))
@@ -164,30 +160,31 @@ class CycleGan:
 
     def _generator_terms(
         self, params: tuple[Any, Any], state: CycleGanState, a: jax.Array, b: jax.Array, key: jax.Array
-    ) -> tuple[Metrics, tuple[jax.Array, jax.Array]]:
-        """What G and F pay, and what they make: fakes of A and of B."""
+    ) -> tuple[Metrics, tuple[Pass, Pass]]:
+        """What G and F pay, and their passes over real images, G(a) and F(b), which are those that move statistics."""
         keys = iter(jax.random.split(key, 8))
+        to_b = train_pass(self.generator, params[0], state.generator_ab.statistics, (a,), next(keys))
+        to_a = train_pass(self.generator, params[1], state.generator_ba.statistics, (b,), next(keys))
 
         def g(images: jax.Array) -> jax.Array:
-            return translated(self.generator, params[0], images, next(keys))
+            return train_pass(self.generator, params[0], to_b.statistics, (images,), next(keys), advance=False).output
 
         def f(images: jax.Array) -> jax.Array:
-            return translated(self.generator, params[1], images, next(keys))
+            return train_pass(self.generator, params[1], to_a.statistics, (images,), next(keys), advance=False).output
 
         def fooling(judge: Player, real: jax.Array, fake: jax.Array) -> jax.Array:
-            return adversarial_loss(self.objective, self.discriminator, judge.params, real, fake, next(keys))
+            return adversarial_loss(self.objective, self.discriminator, judge, real, fake, next(keys))
 
-        fake_b, fake_a = g(a), f(b)
         terms = {
-            "generator_AtoB_loss": fooling(state.discriminator_b, b, fake_b),
-            "generator_BtoA_loss": fooling(state.discriminator_a, a, fake_a),
-            "cycle_A_loss": self.cycle_weight * distance(f(fake_b), a),
-            "cycle_B_loss": self.cycle_weight * distance(g(fake_a), b),
+            "generator_AtoB_loss": fooling(state.discriminator_b, b, to_b.output),
+            "generator_BtoA_loss": fooling(state.discriminator_a, a, to_a.output),
+            "cycle_A_loss": self.cycle_weight * distance(f(to_b.output), a),
+            "cycle_B_loss": self.cycle_weight * distance(g(to_a.output), b),
         }
         if self.identity_weight:
             terms["identity_A_loss"] = self.identity_weight * distance(f(a), a)
             terms["identity_B_loss"] = self.identity_weight * distance(g(b), b)
-        return terms, (fake_a, fake_b)
+        return terms, (to_b, to_a)
 
     def settled(self, state: CycleGanState) -> CycleGanState:
         """The state as it is: nothing has to be computed before images are translated."""
@@ -210,5 +207,5 @@ class CycleGan:
         for domain, there, back in (("image", "AtoB", "BtoA"), ("other", "BtoA", "AtoB")):
             x = scaled(batch[domain][:SHOWN])
             y = self.translate(state, x, there)
-            shown[there] = jnp.stack([x, y, self.translate(state, y, back)])
+            shown[there] = comparison(x, y, self.translate(state, y, back))
         return shown

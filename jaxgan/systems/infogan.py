@@ -29,14 +29,11 @@ from jaxgan.systems.averages import averaged, with_singular_vectors
 from jaxgan.systems.building import check_numbers, given_of, options_of, parts_of
 from jaxgan.systems.codes import Codes
 from jaxgan.systems.features import features_of, sizes
-from jaxgan.systems.inputs import examples_of, normal_latents, numbered, scaled
+from jaxgan.systems.inputs import SHOWN, examples_of, normal_latents, numbered, scaled
 from jaxgan.systems.judging import Metrics, judgement
 from jaxgan.systems.players import FEATURES, Player, Variables, fakes_of, new_players, stepped, train_pass
 
 Batch = Mapping[str, Any]
-
-ROWS = 10
-"""Of the sheets on which one code varies."""
 
 
 @flax.struct.dataclass
@@ -267,15 +264,15 @@ class InfoGan:
         """A sheet a code: along a row it varies and the other latents do not. Of points there are none."""
         if len(self.shape) != 3:
             return {}
-        rows = self.latents(key, jnp.arange(ROWS, dtype=jnp.int32))
+        rows = self.latents(key, jnp.arange(SHOWN, dtype=jnp.int32))
         noise, codes = rows[:, : self.latent_size], rows[:, self.latent_size :]
         sheets = {}
         for name, varied in self.codes.sweeps(codes):
             columns = varied.shape[1]
-            kept = jnp.broadcast_to(noise[:, None], (ROWS, columns, self.latent_size))
-            latents = jnp.concatenate([kept, varied], axis=-1).reshape(ROWS * columns, -1)
+            kept = jnp.broadcast_to(noise[:, None], (SHOWN, columns, self.latent_size))
+            latents = jnp.concatenate([kept, varied], axis=-1).reshape(SHOWN * columns, -1)
             images = examples_of(self.generator, state.average, (latents,), None)
-            sheets[name] = images.reshape(ROWS, columns, *self.shape)
+            sheets[name] = images.reshape(SHOWN, columns, *self.shape)
         return sheets
 
 

@@ -1,4 +1,4 @@
-"""What systems take and make: real examples as networks see them, latents of samples, generated examples."""
+"""What systems take and make: real examples as networks see them, latents of samples, generated examples, sheets."""
 
 from typing import Any
 
@@ -8,6 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.systems.players import Variables
+
+SHOWN = 10
+"""Examples on a preview, at most."""
 
 
 def scaled(images: jax.Array) -> jax.Array:
@@ -62,3 +65,8 @@ def examples_of(generator: nn.Module, average: Variables, inputs: Any, truncatio
     if truncation is not None and has_styles(generator):
         return jnp.asarray(generator.apply(average, *inputs, train=False, truncation=truncation))
     return jnp.asarray(generator.apply(average, *inputs, train=False))
+
+
+def comparison(*rows: jax.Array) -> jax.Array:
+    """A sheet [rows, columns, h, w, c] of the first images of each row, [n, h, w, c] each."""
+    return jnp.stack([row[:SHOWN] for row in rows])

@@ -35,12 +35,9 @@ from jaxgan.optim import OPTIMIZERS
 from jaxgan.registry import build
 from jaxgan.systems.averages import averaged
 from jaxgan.systems.building import check_conditional, check_numbers, given_of, options_of
-from jaxgan.systems.inputs import gaussian_latents, numbered, scaled
+from jaxgan.systems.inputs import SHOWN, gaussian_latents, numbered, scaled
 from jaxgan.systems.judging import Metrics, judgement
 from jaxgan.systems.players import Pass, Player, Variables, fakes_of, new_players, stepped, train_pass
-
-SHOWN = 8
-"""Samples in the preview."""
 
 LATENTS, OBJECTIVE, G_NOISE, D_NOISE = range(4)
 """What is drawn from a level's key."""

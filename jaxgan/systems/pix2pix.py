@@ -3,7 +3,8 @@
     D <- minimise  L_D(D(x, y), D(x, G(x)))
     G <- minimise  L_G(D(x, y), D(x, G(x))) + l1_weight |y - G(x)|
 
-D moves first; G's forward pass, kept as a pullback, serves both. What G's noise is, is dropout (section 3.2).
+D moves first; G's forward pass, kept as a pullback, serves both. What G's noise is, is dropout (section 3.2). The paper
+halves D's objective, so that D learns more slowly than G (section 3.3); ours is whole.
 
 Source: Isola et al. 2017 (arXiv:1611.07004), equations 1 to 4, section 3.3.
 """
@@ -22,16 +23,14 @@ import optax
 from jaxgan.data.spec import DataSpec
 from jaxgan.errors import check_range
 from jaxgan.objectives import Objective
-from jaxgan.systems.inputs import scaled
-from jaxgan.systems.players import Player, new_players, stepped
+from jaxgan.systems.inputs import SHOWN, comparison, scaled
+from jaxgan.systems.players import Player, fakes_of, new_players, stepped
 from jaxgan.systems.translating import (
     PARTS,
-    SHOWN,
     Metrics,
     adversarial_loss,
     built,
     distance,
-    translated,
     update_discriminator,
 )
 
@@ -114,9 +113,7 @@ class Pix2Pix:
         """
         x, y = scaled(batch["image"]), scaled(batch["other"])
         noise_key, d_key, g_key = jax.random.split(key, 3)
-        player = state.generator
-        fake, pullback = jax.vjp(lambda params: translated(self.generator, params, x, noise_key), player.params)
-
+        fake, pullback, statistics = fakes_of(self.generator, state.generator, (x,), noise_key)
         real_pair, fake_pair = (jnp.concatenate([x, image], axis=-1) for image in (y, fake))
         arguments = (state.discriminator, self.discriminator_optimizer, real_pair, fake_pair, d_key)
         judge, *numbers = update_discriminator(self.objective, self.discriminator, *arguments)
@@ -125,13 +122,13 @@ class Pix2Pix:
         def loss_of(fake: jax.Array) -> tuple[jax.Array, Metrics]:
             pairs = (real_pair, jnp.concatenate([x, fake], axis=-1))
             terms = {
-                "generator_loss": adversarial_loss(self.objective, self.discriminator, judge.params, *pairs, g_key),
+                "generator_loss": adversarial_loss(self.objective, self.discriminator, judge, *pairs, g_key),
                 "l1_loss": self.l1_weight * distance(fake, y),
             }
             return sum(terms.values(), jnp.zeros(())), terms
 
         cotangent, terms = jax.grad(loss_of, has_aux=True)(fake)
-        generator = stepped(player, pullback(cotangent)[0], player.statistics, self.generator_optimizer)
+        generator = stepped(state.generator, pullback(cotangent)[0], statistics, self.generator_optimizer)
         return Pix2PixState(state.step + 1, generator, judge), metrics | terms
 
     def settled(self, state: Pix2PixState) -> Pix2PixState:
@@ -151,7 +148,7 @@ class Pix2Pix:
     def previews(self, state: Pix2PixState, batch: Batch, key: jax.Array) -> dict[str, jax.Array]:
         """Three rows, x, G(x) and y: [3, n, *shape], n up to SHOWN."""
         x, y = (scaled(batch[key][:SHOWN]) for key in ("image", "other"))
-        return {"AtoB": jnp.stack([x, self.translate(state, x, "AtoB"), y])}
+        return {"AtoB": comparison(x, self.translate(state, x, "AtoB"), y)}
 
 
 def _side_by_side(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from jaxgan.networks import PATCH_DISCRIMINATORS, TRANSLATORS
 from jaxgan.objectives import OBJECTIVES, Objective
 from jaxgan.optim import OPTIMIZERS
 from jaxgan.systems.building import given_of, options_of, parts_of
-from jaxgan.systems.players import Player, stepped
+from jaxgan.systems.players import Player, Variables, stepped, train_pass
 
 Metrics = dict[str, jax.Array]
 
@@ -25,9 +25,6 @@ PARTS: dict[str, Any] = {
     "generator_optimizer": OPTIMIZERS,
     "discriminator_optimizer": OPTIMIZERS,
 }
-
-SHOWN = 12
-"""Images that a preview shows, a column each."""
 
 
 def built(system: type, config: Mapping[str, Any], spec: DataSpec, judged: tuple[int, ...]) -> dict[str, Any]:
@@ -57,25 +54,26 @@ def built(system: type, config: Mapping[str, Any], spec: DataSpec, judged: tuple
     return parts | {"shape": spec.shape} | options
 
 
-def translated(generator: nn.Module, params: Any, images: jax.Array, key: jax.Array) -> jax.Array:
-    """Images [b, *shape] that a generator makes of others in training; the key is of its dropout."""
-    return jnp.asarray(generator.apply({"params": params}, images, train=True, rngs={"noise": key}))
+def patch_logits(
+    discriminator: nn.Module, player: Player, real: jax.Array, fake: jax.Array, key: jax.Array, *, advance: bool
+) -> tuple[jax.Array, jax.Array, Variables]:
+    """What D says of every patch of real and of generated images [b, *judged], and its statistics afterwards.
 
-
-def patch_logits(discriminator: nn.Module, params: Any, images: jax.Array) -> jax.Array:
-    """What D says of every patch of images [b, *judged]: [b h' w'] float32, so that each patch is an example.
-
-    An objective's mean over them is the one over images and positions, as all have as many patches.
+    Logits are [b h' w'] float32, so that each patch is an example: an objective's mean over them is the one over images
+    and positions, as all have as many patches. `advance` is as of `train_pass`.
     """
-    return jnp.asarray(discriminator.apply({"params": params}, images, train=True)).reshape(-1)
+    first = train_pass(discriminator, player.params, player.statistics, (real,), key, advance)
+    second = train_pass(discriminator, player.params, first.statistics, (fake,), key, advance=False)
+    return first.output.reshape(-1), second.output.reshape(-1), second.statistics
 
 
 def adversarial_loss(
-    objective: Objective, discriminator: nn.Module, params: Any, real: jax.Array, fake: jax.Array, key: jax.Array
+    objective: Objective, discriminator: nn.Module, player: Player, real: jax.Array, fake: jax.Array, key: jax.Array
 ) -> jax.Array:
-    """What G pays for fakes that D tells from real ones, float32 []."""
-    on_real, on_fake = (patch_logits(discriminator, params, images) for images in (real, fake))
-    return jnp.mean(objective.generator(on_real, on_fake, key))
+    """What G pays for fakes that D tells from real ones, float32 []; D's statistics move in its own update only."""
+    objective_key, d_key = jax.random.split(key)
+    on_real, on_fake, _ = patch_logits(discriminator, player, real, fake, d_key, advance=False)
+    return jnp.mean(objective.generator(on_real, on_fake, objective_key))
 
 
 def update_discriminator(
@@ -88,14 +86,16 @@ def update_discriminator(
     key: jax.Array,
 ) -> tuple[Player, jax.Array, jax.Array, jax.Array]:
     """One update of D; gives the player, its loss and its mean logits of real and of generated patches, float32 []."""
+    objective_key, d_key = jax.random.split(key)
 
-    def loss_of(params: Any) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-        on_real, on_fake = (patch_logits(discriminator, params, images) for images in (real, fake))
-        loss = jnp.mean(objective.discriminator(on_real, on_fake, key))
-        return loss, (jnp.mean(on_real), jnp.mean(on_fake))
+    def loss_of(params: Any) -> tuple[jax.Array, Any]:
+        moved = player.replace(params=params)  # type: ignore[attr-defined]
+        on_real, on_fake, statistics = patch_logits(discriminator, moved, real, fake, d_key, advance=True)
+        loss = jnp.mean(objective.discriminator(on_real, on_fake, objective_key))
+        return loss, (statistics, jnp.mean(on_real), jnp.mean(on_fake))
 
-    (loss, logits), gradients = jax.value_and_grad(loss_of, has_aux=True)(player.params)
-    return stepped(player, gradients, player.statistics, optimizer), loss, *logits
+    (loss, (statistics, *logits)), gradients = jax.value_and_grad(loss_of, has_aux=True)(player.params)
+    return stepped(player, gradients, statistics, optimizer), loss, *logits
 
 
 def distance(x: jax.Array, y: jax.Array) -> jax.Array:

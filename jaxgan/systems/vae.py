@@ -20,8 +20,8 @@ from jaxgan.data.spec import DataSpec
 from jaxgan.networks import ENCODERS, GENERATORS
 from jaxgan.optim import OPTIMIZERS
 from jaxgan.schedules import Schedule, check_schedule, value_at
-from jaxgan.systems.coder import Coder, CoderState, Metrics, Networks, built_parts, comparison
-from jaxgan.systems.inputs import gaussian_latents, numbered, scaled
+from jaxgan.systems.coder import Coder, CoderState, Metrics, Networks, built_parts
+from jaxgan.systems.inputs import SHOWN, comparison, gaussian_latents, numbered, scaled
 from jaxgan.systems.likelihoods import LIKELIHOODS, Likelihood, check_output
 
 SIDE = 15
@@ -208,7 +208,7 @@ class Vae:
     def previews(self, state: CoderState, batch: Mapping[str, Any], key: jax.Array) -> dict[str, jax.Array]:
         """A row of images and what is made of them; of two latents the manifold, and the codes as points."""
         images = scaled(batch["image"])
-        made = self.translate(state, images, "reconstruction")
+        made = self.translate(state, images[:SHOWN], "reconstruction")
         sheets = {"reconstruction": comparison(images, made)}
         if self.latent_size != 2:
             return sheets

@@ -136,7 +136,7 @@ def test_previews_show_images_what_is_encoded_and_what_is_made():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (dict(system=dict(latent_size=0)), r"config\.system\.latent_size is 0, but must be in \[1"),
+        (dict(system=dict(latent_size=0)), r"config\.system\.latent_size is 0, but must be at least 1"),
         (dict(system=dict(loss="cross_entropy"), decoder=LINEAR), r"cross_entropy takes logits.*decoder\.output=none"),
         (dict(system=dict(loss="entropy")), "one of 'squared', 'absolute', 'cross_entropy'"),
         (dict(corruption=dict(name="grey")), r"grey needs images with 3 channels, not 1.*corruption\.name=noise"),

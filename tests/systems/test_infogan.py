@@ -154,7 +154,7 @@ def test_points_have_no_sheets():
     [
         (dict(categorical=(10, 1)), r"config\.system\.categorical is \(10, 1\), but each must be at least 2"),
         (dict(categorical=(), continuous=0), r"infogan without codes is gan"),
-        (dict(continuous=-1), r"config\.system\.continuous is -1, but must be at least 0"),
+        (dict(continuous=-1), r"config\.system\.continuous is -1, but must be in \[0, "),
         (dict(latent_size=0), r"config\.system\.latent_size is 0, but must be at least 1"),
         (dict(continuous_weight=-0.1), r"config\.system\.continuous_weight is -0\.1, but must be in \[0"),
         (

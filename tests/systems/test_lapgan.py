@@ -145,7 +145,7 @@ def test_the_preview_shows_every_size_in_full(run, samples):
     system, state, _ = run
     sheet = jax.jit(system.previews)(state, BATCH, jax.random.key(3))["pyramid"]
     _, labels, growing = samples
-    assert sheet.shape == (8, 3, 8, 12, 1)
+    assert sheet.shape == (10, 3, 8, 12, 1)
     small, middle, full = growing(state, system.latents(jax.random.key(3), jnp.arange(5)), labels)
     enlarged = (small.repeat(4, 1).repeat(4, 2), middle.repeat(2, 1).repeat(2, 2), full)
     np.testing.assert_allclose(sheet[:5], np.clip(np.stack(enlarged, axis=1), -1, 1), atol=1e-5)

@@ -144,7 +144,7 @@ def test_labels_change_what_is_learnt_of_the_labelled_only():
         (dict(discriminator=dict(name="mlp")), r"--config\.discriminator\.conditioning=classifier"),
         (dict(discriminator=dict(name="stylegan2")), r"this D has none"),
         (dict(unlabelled_weight=-1.0), r"config\.system\.unlabelled_weight is -1\.0, but must be in \[0"),
-        (dict(latent_size=0), r"config\.system\.latent_size is 0, but must be in \[1"),
+        (dict(latent_size=0), r"config\.system\.latent_size is 0, but must be at least 1"),
         (dict(generator_loss="hinge"), r"config\.system\.generator_loss is 'hinge', but must be one of 'feature_match"),
     ],
 )
