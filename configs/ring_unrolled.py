@@ -2,12 +2,13 @@
 
 Source: Metz et al. 2017 (arXiv:1611.02163), appendix A: a ring of radius 2 with sigma 0.02; G of two layers of 128
 ReLUs with 256 latents, D of one such layer, orthogonal kernels; the minimax loss; Adam at 1e-4 with b1 = 0.5 for both.
-Batches of 512 and 25,000 steps are those of the authors' code (github.com/poolio/unrolled_gan). Samples are drawn from
-G's last parameters.
+Batches of 512, 25,000 steps and 5 steps ahead are those of the authors' notebook (github.com/poolio/unrolled_gan),
+whose ring and networks are others: radius 1 with sigma 0.01, two layers of 128 tanh for both, kernels of gain 1.4, G at
+1e-3. Samples are drawn from G's last parameters.
 
 Ours: kernels of gain 1 (theirs 0.8), and D sees the points as they are (theirs divided by 4).
 
-Commands, of which the first is the plain GAN between the same networks:
+Commands, of which the first is the plain GAN between the same networks, with simultaneous steps:
 `jaxgan train --config ring_unrolled --config.seeds=10 --config.system.unroll=0`
 `jaxgan train --config ring_unrolled --config.seeds=10 --config.system.unroll=5`
 `jaxgan train --config ring_unrolled --config.seeds=10 --config.system.unroll=10`

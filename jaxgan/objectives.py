@@ -25,11 +25,14 @@ class Objective(NamedTuple):
       discriminator: `(real_logits [b], fake_logits [b], key) -> loss [b]`.
       generator: the same for G. The key is for losses that draw something, such as soft labels.
       relative: only differences of logits count, so that none means anything alone, nor does its sign.
+      saddle: of a zero-sum game V(D, G), [b] as well, which D maximises and G minimises; None for any other. As G's
+        loss it differs from `generator` by what depends on D and real examples only.
     """
 
     discriminator: Half
     generator: Half
     relative: bool = False
+    saddle: Half | None = None
 
 
 def cross_entropy(logits: jax.Array, labels: Range, key: jax.Array) -> jax.Array:
@@ -48,9 +51,9 @@ def cross_entropy(logits: jax.Array, labels: Range, key: jax.Array) -> jax.Array
     return optax.sigmoid_binary_cross_entropy(logits, jnp.asarray(targets, logits.dtype))
 
 
-def objective(discriminator: Half, generator: Half, relative: bool = False) -> Objective:
+def objective(discriminator: Half, generator: Half, relative: bool = False, saddle: Half | None = None) -> Objective:
     """The pair, each half of which looks at its logits first."""
-    return Objective(_checked(discriminator), _checked(generator), relative)
+    return Objective(_checked(discriminator), _checked(generator), relative, saddle and _checked(saddle))
 
 
 def _checked(half: Half) -> Half:
@@ -97,7 +100,10 @@ def minimax(real_labels: Range = (1.0, 1.0), fake_labels: Range = (0.0, 0.0)) ->
     def generator(real_logits: jax.Array, fake_logits: jax.Array, key: jax.Array) -> jax.Array:
         return -cross_entropy(fake_logits, (0.0, 0.0), key)
 
-    return objective(discriminator, generator)
+    def saddle(real_logits: jax.Array, fake_logits: jax.Array, key: jax.Array) -> jax.Array:
+        return generator(real_logits, fake_logits, key) - cross_entropy(real_logits, (1.0, 1.0), key)
+
+    return objective(discriminator, generator, saddle=saddle)
 
 
 def non_saturating(
@@ -137,7 +143,10 @@ def wasserstein() -> Objective:
     def generator(real_logits: jax.Array, fake_logits: jax.Array, key: jax.Array) -> jax.Array:
         return -fake_logits
 
-    return objective(discriminator, generator, relative=True)
+    def saddle(real_logits: jax.Array, fake_logits: jax.Array, key: jax.Array) -> jax.Array:
+        return real_logits - fake_logits
+
+    return objective(discriminator, generator, relative=True, saddle=saddle)
 
 
 def least_squares(real_target: float = 1.0, fake_target: float = 0.0, generator_target: float = 1.0) -> Objective:

@@ -98,6 +98,19 @@ def test_only_differences_of_logits_count_where_an_objective_says_so(name):
     assert objective.relative == (losses(logits + 1)[0] == pytest.approx(losses(logits)[0], abs=1e-6))
 
 
+@pytest.mark.parametrize("name", ["minimax", "wasserstein"])
+def test_a_zero_sum_game_has_one_value_which_d_raises_and_g_lowers(name):
+    objective, logits = OBJECTIVES[name](), jnp.asarray([[-1.5, 0.2, 3.0], [0.4, -0.3, -2.0]])
+    np.testing.assert_allclose(objective.saddle(*logits, KEY), -objective.discriminator(*logits, KEY), rtol=1e-6)
+    slopes = [jax.grad(lambda f, h=h: h(logits[0], f, KEY).sum())(logits[1]) for h in (objective.saddle, objective[1])]
+    np.testing.assert_allclose(*slopes, rtol=1e-6)
+
+
+def test_a_smoothed_d_plays_for_the_same_value():
+    logits = jnp.asarray([[-1.5, 0.2], [0.4, -0.3]])
+    np.testing.assert_array_equal(minimax((0.9, 0.9)).saddle(*logits, KEY), minimax().saddle(*logits, KEY))
+
+
 def test_only_minimax_stops_teaching_a_generator_that_is_found_out():
     fake = jnp.asarray([-20.0])
 

@@ -1,13 +1,19 @@
-"""Unrolled GAN: G plays against the D that would answer it, D after k more steps of its own optimizer.
+"""Unrolled GAN: G plays against the D that would answer it, D after k steps of its own optimizer.
 
-One step is, with f the loss of D and U one step of D's optimizer on it,
+One step is, with U one step of D's optimizer on its loss, both players from where they stand,
 
-    D <- U(D),  D_0 = D,  D_i = U(D_{i-1}) for i = 1..k
-    G <- G - grad_G mean L_G(D_k(x), D_k(G(z)))
+    D_0 = D,  D_i = U(D_{i-1}) for i = 1..k
+    G <- G - grad_G mean V(D_k(x), D_k(G(z))),  D <- U(D)
 
 where D_k depends on G, as every U looks at G's images: the gradient flows through all of its steps, moments of Adam
-included. How D would answer is the term of G's gradient that a plain GAN leaves out. D itself moves one step; the steps
-ahead are forgotten. With k = 0 this is the step of `Gan`, of whose parts it is made.
+included. How D would answer is the term of G's gradient that a plain GAN leaves out. D itself moves one step, which for
+k > 0 is the first of those ahead; the others are forgotten. With k = 0 this is the game of `Gan`, of whose parts it is
+made, with simultaneous steps.
+
+V is what the objective is a saddle of, E log D(x) + E log(1 - D(G(z))) under "minimax". Its first half, which a plain G
+has no part in, counts here: where D is at its optimum nothing is gained by an answer, and without that half the answer
+would be rewarded for what it costs D on real examples. Of an objective that is no zero-sum game, "non_saturating" say,
+V is L_G.
 
 The steps ahead see the batch, the latents and the draws of D's own step, as in the authors' code. What D has besides
 parameters (running statistics, vectors of spectral normalisation, moments) moves in them as in any step of D, and is
@@ -48,7 +54,7 @@ class Unrolled:
     Attributes:
       generator: Linen module, latents (and labels) to examples.
       discriminator: Linen module, examples (and labels) to logits.
-      objective: what each player minimises.
+      objective: what each player minimises; G its saddle value, if there is one.
       generator_optimizer: moves G, and nothing else.
       discriminator_optimizer: moves D, and is differentiated.
       shape: of one example.
@@ -105,9 +111,10 @@ class Unrolled:
 
     @property
     def gan(self) -> Gan:
-        """The same players in the plain game."""
+        """The same players in the plain game, in which G pays V."""
         shared = {name: getattr(self, name) for name in _shared()}
-        return Gan(**shared, penalties=(), generator_penalty=None, augmentation=None)
+        paid = self.objective._replace(generator=self.objective.saddle or self.objective.generator)
+        return Gan(**shared | dict(objective=paid), penalties=(), generator_penalty=None, augmentation=None)
 
     def networks(self) -> dict[str, tuple[nn.Module, tuple[Any, ...]]]:
         """As of `Gan`, like all methods but `update`."""
@@ -118,21 +125,21 @@ class Unrolled:
         return self.gan.init(key, batch)
 
     def update(self, state: GanState, batch: Batch, key: jax.Array, *, stage: int = 0) -> tuple[GanState, Metrics]:
-        """One step: one update of D, then one of G against D `unroll` steps ahead; arguments as of `Gan.update`."""
+        """One step: one update of D, and one of G against D `unroll` steps ahead; arguments as of `Gan.update`."""
         gan, keys = self.gan, jax.random.split(key)
         real, labels = gan.prepare(batch)
         inputs = inputs_of(gan, keys[0], labels, len(real))
         fakes = pullback_of(gan.generator, state.generator, inputs)
-        critic, updates = Critic(state.discriminator, state.memory), state.step
-        critic, metrics = update_discriminator(gan, critic, updates, real, fakes.images, labels, keys[0])
+        before = Critic(state.discriminator, state.memory)
+        critic, metrics = update_discriminator(gan, before, state.step, real, fakes.images, labels, keys[0])
 
         def ahead(images: jax.Array) -> Player:
             def step(critic: Critic, i: jax.Array) -> tuple[Critic, None]:
-                return update_discriminator(gan, critic, updates + 1 + i, real, images, labels, keys[0])[0], None
+                return update_discriminator(gan, critic, state.step + i, real, images, labels, keys[0])[0], None
 
-            return jax.lax.scan(step, critic, jnp.arange(self.unroll))[0].player
+            return jax.lax.scan(step, before, jnp.arange(self.unroll))[0].player
 
-        arguments = (critic.memory, updates, fakes, real, inputs, keys[1])
+        arguments = (critic.memory, state.step, fakes, real, inputs, keys[1])
         generator, memory, g_metrics = update_generator(gan, state.generator, ahead, *arguments)
 
         settings = (self.average_half_life, self.average_rampup, self.average_statistics)
