@@ -3,8 +3,10 @@
 The data: as for `cifar10_dcgan64`, a folder or zip of images, `train/<class>/<n>.jpg`.
 
 Source: Karras et al. 2018 (arXiv:1710.10196), with the settings of the authors' code for CIFAR-10: 128 channels in all
-layers and 128 latents, WGAN-GP with gradients of norm 750 and the drift penalty, batch 16, Adam 1e-3 with b1 = 0 and
-b2 = 0.99, 400,000 images a phase, 20 million in all, an average that keeps 0.999 of itself at each step.
+layers and 128 latents, WGAN-GP with gradients of norm 750 and the drift penalty, batch 16, minibatch deviation over all
+of it, Adam 1e-3 with b1 = 0 and b2 = 0.99, both players on the same latents, 400,000 images a phase, 20 million in all,
+an average that keeps 0.999 of itself at each step. Ours: D moves before G (theirs at once), and the average has a
+warm-up.
 
 Your own images: `--config.data.data_dir=FOLDER_OR_ZIP --config.data.image_size=64`, and as there
 `--config.penalties.wgan_gp.target=1` and 800,000 images a phase, `--config.system.fade_steps=50_000
@@ -37,12 +39,11 @@ def get_config():
             fade_steps=400_000 // batch,
             stable_steps=400_000 // batch,
             latent_size=128,
-            fresh_latents=True,
             average_half_life=batch * math.log(0.5) / math.log(0.999),  # in images
             average_rampup=1.0,
         ),
         generator=network,
-        discriminator=network,
+        discriminator=network | dict(group_size=batch),
         objective=dict(name="wasserstein"),
         penalties=dict(wgan_gp=dict(weight=10.0, target=750.0), drift=dict(weight=0.001)),
         generator_optimizer=adam,
