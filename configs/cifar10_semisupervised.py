@@ -5,7 +5,8 @@ The data: a folder or zip of images, `train/<class>/<n>.jpg` and `test/<class>/<
 Source: Salimans et al. 2016 (arXiv:1606.03498), section 6.2, and the authors' code: K + 1 classes, feature matching,
 4,000 labels, batch 100, Adam 3e-4 with b1 = 0.5, the learning rate falling linearly to 0; they report an error of
 18.63 ± 2.32 % after 1,200 epochs. Ours: the residual networks of SNGAN, D with spectral instead of weight normalisation
-and without dropout, and 200 epochs, over all of which the learning rate falls.
+and without dropout; the mean squared difference of mean features, as in the paper (their code for CIFAR-10: the mean
+absolute one); and 200 epochs, over all of which the learning rate falls (theirs over the last 400).
 
 Command: `jaxgan train --config cifar10_semisupervised --config.data.data_dir=FOLDER_OR_ZIP`. Cost and result: not yet
 measured, a GPU's work.

@@ -8,7 +8,8 @@ logsumexp of the class logits, takes the place of D's logit in any objective.
     L_D = -E log p(y | x, y <= K) + w (-E log D(x) - E log(1 - D(G(z)))) / 2
     L_G = mean over features of (E f(x) - E f(G(z)))^2
 
-The first term is of the few examples with a label; the half is that of the authors' code (openai/improved-gan).
+The first term is of the few examples with a label; the half is that of the authors' code (openai/improved-gan), whose
+L_G is this one on MNIST, and on CIFAR-10 the mean of |E f(x) - E f(G(z))|.
 
 Source: Salimans et al. 2016 (arXiv:1606.03498), sections 3.1 and 5.
 """
@@ -118,8 +119,8 @@ class SemiSupervised:
         """Builds the system that a recipe describes, for data of this kind.
 
         Raises:
-          JaxganError: data without labelled examples, a D without classes, a number out of range, or a part refuses the
-            shape of the data.
+          JaxganError: data without labelled examples, a D without classes, an objective of which logits mean nothing
+            alone, a number out of range, or a part refuses the shape of the data.
         """
         options = options_of(cls, config)
         if spec.other != spec.shape or not spec.num_classes:
@@ -129,6 +130,11 @@ class SemiSupervised:
             )
         check_numbers(options, "latent_size", unlabelled_weight=1e6)
         built = parts_of(cls, config, given_of(config, spec), discriminator=dict(num_classes=spec.num_classes))
+        if built["objective"].relative:
+            raise JaxganError(
+                f"config.objective={config['objective']['name']} looks at differences of logits only, and here the "
+                "sign of log Z says whether an example is real; set --config.objective.name=non_saturating."
+            )
         arguments = (np.zeros((1, *spec.shape), np.float32), np.zeros(1, np.int32))
         if CLASSES not in sizes(built["discriminator"], *arguments):
             raise JaxganError(

@@ -22,14 +22,14 @@ DATA = {
 }
 
 
-def make(spec=SPEC, discriminator=None, **system):
+def make(spec=SPEC, discriminator=None, objective="non_saturating", **system):
     sgd = dict(name="sgd", learning_rate=RATE)
     config = recipe(
         batch_size=BATCH,
         system=dict(name="semisupervised", latent_size=2, average_half_life=0) | system,
         generator=dict(name="mlp", hidden=(5,), activation="tanh"),
         discriminator=discriminator or dict(name="mlp", hidden=(4,), activation="tanh", conditioning="classifier"),
-        objective=dict(name="non_saturating"),
+        objective=dict(name=objective),
         generator_optimizer=sgd,
         discriminator_optimizer=sgd,
     )
@@ -143,6 +143,7 @@ def test_labels_change_what_is_learnt_of_the_labelled_only():
         (dict(spec=SPEC._replace(class_names=())), r"needs a few labelled examples"),
         (dict(discriminator=dict(name="mlp")), r"--config\.discriminator\.conditioning=classifier"),
         (dict(discriminator=dict(name="stylegan2")), r"this D has none"),
+        (dict(objective="relativistic"), r"objective=relativistic looks at differences .*name=non_saturating"),
         (dict(unlabelled_weight=-1.0), r"config\.system\.unlabelled_weight is -1\.0, but must be in \[0"),
         (dict(latent_size=0), r"config\.system\.latent_size is 0, but must be at least 1"),
         (dict(generator_loss="hinge"), r"config\.system\.generator_loss is 'hinge', but must be one of 'feature_match"),
