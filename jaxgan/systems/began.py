@@ -29,9 +29,9 @@ from jaxgan.data.spec import DataSpec
 from jaxgan.errors import JaxganError
 from jaxgan.networks import ENCODERS, GENERATORS
 from jaxgan.optim import OPTIMIZERS
-from jaxgan.systems.averages import averaged
+from jaxgan.systems.averages import averaged, with_singular_vectors
 from jaxgan.systems.building import check_numbers, given_of, options_of, parts_of
-from jaxgan.systems.inputs import SHOWN, comparison, numbered, scaled
+from jaxgan.systems.inputs import SHOWN, comparison, examples_of, has_styles, numbered, scaled
 from jaxgan.systems.judging import Metrics
 from jaxgan.systems.players import Player, Variables, fakes_of, new_players, stepped, train_pass
 
@@ -213,20 +213,30 @@ class Began:
     def latents(self, key: jax.Array, indices: jax.Array, truncation: float | None = None) -> jax.Array:
         """Latents [n, latent_size] of the samples with these indices, int32 [n]; each depends on (key, index) only.
 
-        They are uniform in [-1, 1], or with `truncation` under 1 between -truncation and truncation.
+        They are uniform in [-1, 1], or with `truncation` between -truncation and truncation, unless G truncates its
+        styles instead.
+
+        Raises:
+          JaxganError: a truncation that would leave them as they are.
         """
-        bound = 1.0 if truncation is None else min(truncation, 1.0)
+        bound = 1.0
+        if truncation is not None and not has_styles(self.generator):
+            if truncation >= bound:
+                raise JaxganError(
+                    f"truncation is {truncation}, but of began's latents, within [-1, 1], must be under 1."
+                )
+            bound = truncation
         return jax.vmap(lambda i: self._draw(jax.random.fold_in(key, i), 1, bound)[0])(indices)
 
     def settled(self, state: BeganState) -> BeganState:
-        """The state as it is: nothing is left to be computed."""
-        return state
+        """The state with the vectors of spectral normalisation, if there are any, of the averaged generator."""
+        return state.replace(average=with_singular_vectors(state.average, *self.networks()["generator"]))  # type: ignore[attr-defined]
 
     def generate(
         self, state: BeganState, latents: jax.Array, labels: jax.Array, truncation: float | None = None
     ) -> jax.Array:
         """Images [n, *shape] float32 of latents [n, latent_size], by the averaged generator."""
-        return jnp.asarray(self.generator.apply(state.average, latents, train=False))
+        return examples_of(self.generator, state.average, (latents,), truncation)
 
     def sample(self, state: BeganState, key: jax.Array, labels_or_count: jax.Array | int) -> jax.Array:
         """Images [n, *shape]; sample i depends only on (key, i)."""

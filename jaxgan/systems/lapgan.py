@@ -33,14 +33,11 @@ from jaxgan.objectives import OBJECTIVES, Objective
 from jaxgan.ops.pyramid import doubled, laplacian_pyramid
 from jaxgan.optim import OPTIMIZERS
 from jaxgan.registry import build
-from jaxgan.systems.averages import averaged
+from jaxgan.systems.averages import averaged, with_singular_vectors
 from jaxgan.systems.building import check_conditional, check_numbers, given_of, options_of
-from jaxgan.systems.inputs import SHOWN, gaussian_latents, numbered, scaled
+from jaxgan.systems.inputs import SHOWN, examples_of, gaussian_latents, normal_latents, numbered, scaled
 from jaxgan.systems.judging import Metrics, judgement
 from jaxgan.systems.players import Pass, Player, Variables, fakes_of, new_players, stepped, train_pass
-
-LATENTS, OBJECTIVE, G_NOISE, D_NOISE = range(4)
-"""What is drawn from a level's key."""
 
 
 @flax.struct.dataclass
@@ -197,26 +194,28 @@ class Lapgan:
           key: of what is drawn.
         """
         g, d = level.generator, level.discriminator
-        keys = jax.random.split(key, 4)
-        inputs = (jax.random.normal(keys[LATENTS], (len(real), self._latent_sizes[k])), *condition)
-        fake, pullback, statistics = fakes_of(self.generators[k], g, inputs, keys[G_NOISE])
+        z_key, noise_key, d_key, d_noise_key, g_key, g_noise_key = jax.random.split(key, 6)
+        inputs = (jax.random.normal(z_key, (len(real), self._latent_sizes[k])), *condition)
+        fake, pullback, statistics = fakes_of(self.generators[k], g, inputs, noise_key)
 
-        def judged(params: Any, statistics: Variables, examples: jax.Array, advance: bool) -> Pass:
+        def judged(params: Any, statistics: Variables, examples: jax.Array, key: jax.Array, advance: bool) -> Pass:
             inputs = (examples, *condition)
-            return train_pass(self.discriminators[k], params, statistics, inputs, keys[D_NOISE], advance)
+            return train_pass(self.discriminators[k], params, statistics, inputs, key, advance)
 
         def d_loss(params: Any) -> tuple[jax.Array, tuple[Pass, Pass]]:
-            on_real = judged(params, d.statistics, real, advance=True)
-            on_fake = judged(params, on_real.statistics, fake, advance=False)
-            losses = self.objective.discriminator(on_real.output, on_fake.output, keys[OBJECTIVE])
+            on_real = judged(params, d.statistics, real, d_noise_key, advance=True)
+            on_fake = judged(params, on_real.statistics, fake, d_noise_key, advance=False)
+            losses = self.objective.discriminator(on_real.output, on_fake.output, d_key)
             return jnp.mean(losses), (on_real, on_fake)
 
         (d_mean, (on_real, on_fake)), gradients = jax.value_and_grad(d_loss, has_aux=True)(d.params)
         d = stepped(d, gradients, on_fake.statistics, self.discriminator_optimizer)
 
         def g_loss(fake: jax.Array) -> jax.Array:
-            on_real, on_fake = (judged(d.params, d.statistics, x, advance=False).output for x in (real, fake))
-            return jnp.mean(self.objective.generator(on_real, on_fake, keys[OBJECTIVE]))
+            on_real, on_fake = (
+                judged(d.params, d.statistics, x, g_noise_key, advance=False).output for x in (real, fake)
+            )
+            return jnp.mean(self.objective.generator(on_real, on_fake, g_key))
 
         g_mean, cotangent = jax.value_and_grad(g_loss)(fake)
         g = stepped(g, pullback(cotangent)[0], statistics, self.generator_optimizer)
@@ -228,29 +227,38 @@ class Lapgan:
     def latents(self, key: jax.Array, indices: jax.Array, truncation: float | None = None) -> jax.Array:
         """Latents [n, d] of samples with these indices, int32 [n]: the smallest level's, then those of larger ones.
 
-        Each depends on (key, index) only; with `truncation` they are truncated.
+        Each depends on (key, index) only; with `truncation` they are truncated, as of `normal_latents`.
         """
-        return gaussian_latents(key, indices, sum(self._latent_sizes), truncation)
+        (*bands, size), keys = self._latent_sizes, jax.random.split(key)
+        smallest = normal_latents(self.generators[-1], keys[0], indices, size, truncation)
+        return jnp.concatenate([smallest, gaussian_latents(keys[1], indices, sum(bands), truncation)], axis=1)
 
     def settled(self, state: LapganState) -> LapganState:
-        """The state: nothing has to be computed before samples are drawn."""
-        return state
+        """The state with the vectors of spectral normalisation, if there are any, of the averaged generators."""
+        networks = self.networks()
+        levels = [
+            level.replace(average=with_singular_vectors(level.average, *networks[f"generator_{k}"]))  # type: ignore[attr-defined]
+            for k, level in enumerate(state.levels)
+        ]
+        return state.replace(levels=tuple(levels))  # type: ignore[attr-defined]
 
     def generate(
         self, state: LapganState, latents: jax.Array, labels: jax.Array, truncation: float | None = None
     ) -> jax.Array:
         """Images [n, *shape] float32 of latents [n, d] and labels int32 [n], by the averaged generators."""
-        return self.growing(state, latents, labels)[-1]
+        return self.growing(state, latents, labels, truncation)[-1]
 
-    def growing(self, state: LapganState, latents: jax.Array, labels: jax.Array) -> list[jax.Array]:
+    def growing(
+        self, state: LapganState, latents: jax.Array, labels: jax.Array, truncation: float | None = None
+    ) -> list[jax.Array]:
         """The images I~_K, ..., I~_0 of these latents, each of its own size."""
         sizes = self._latent_sizes[::-1]
         parts = jnp.split(latents, list(itertools.accumulate(sizes[:-1])), axis=1)
         images: list[jax.Array] = []
         for k, z in zip(reversed(range(self.levels)), parts, strict=True):
             low = (doubled(images[-1]),) if images else ()
-            made = self.generators[k].apply(state.levels[k].average, z, *low, self._labels(labels), train=False)
-            images.append(sum(low, jnp.asarray(made)))
+            inputs = (z, *low, self._labels(labels))
+            images.append(sum(low, examples_of(self.generators[k], state.levels[k].average, inputs, truncation)))
         return images
 
     def sample(self, state: LapganState, key: jax.Array, labels_or_count: jax.Array | int) -> jax.Array:

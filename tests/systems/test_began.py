@@ -145,12 +145,28 @@ def test_a_step_is_the_gradient_of_each_players_own_loss():
 
 def test_latents_are_uniform_and_truncation_narrows_them(still):
     system = still[0]
-    for truncation, bound in ((None, 1), (0.5, 0.5), (3.0, 1)):
+    for truncation, bound in ((None, 1), (0.5, 0.5)):
         z = np.asarray(system.latents(jax.random.key(0), jnp.arange(2000), truncation)) / bound
         assert np.abs(z).max() <= 1
         assert np.abs(z).max() > 0.99
         assert z.mean() == pytest.approx(0, abs=0.03)
         assert z.var() == pytest.approx(1 / 3, abs=0.015)
+
+
+@pytest.mark.parametrize("truncation", [1.0, 3.0])
+def test_a_truncation_that_leaves_latents_as_they_are_is_refused(still, truncation):
+    with pytest.raises(JaxganError, match=rf"truncation is {truncation}, .* must be under 1"):
+        jax.jit(lambda key: still[0].latents(key, jnp.arange(2), truncation))(jax.random.key(0))
+
+
+def test_g_truncates_its_styles_instead_if_it_has_any():
+    system = make(spec=DataSpec((4, 4, 1), "uint8", (), 100), generator=dict(name="stylegan2", channel_max=2, w_dim=4))
+    key = jax.random.key(0)
+    np.testing.assert_array_equal(system.latents(key, jnp.arange(2), 0.5), system.latents(key, jnp.arange(2)))
+    state, z = jax.jit(system.init)(key, {}), system.latents(key, jnp.arange(2))
+    generate = jax.jit(system.generate, static_argnums=3)
+    none, half = (generate(state, z, jnp.zeros(2, jnp.int32), truncation) for truncation in (None, 0.5))
+    assert np.abs(none - half).max() > 1e-6
 
 
 @pytest.mark.parametrize(

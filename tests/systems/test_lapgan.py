@@ -9,7 +9,8 @@ from jaxgan.config import recipe, resolve
 from jaxgan.data import DataSpec
 from jaxgan.errors import JaxganError
 from jaxgan.ops.pyramid import doubled, laplacian_pyramid
-from jaxgan.systems import build_system
+from jaxgan.systems import build_system, lapgan
+from jaxgan.systems.players import train_pass
 
 IMAGES = DataSpec((8, 12, 1), "uint8", ("a", "b", "c"), 100)
 RNG = np.random.default_rng(0)
@@ -20,15 +21,15 @@ BATCH = {
 RATE = 0.1
 
 
-def make(spec=IMAGES, **system):
+def make(spec=IMAGES, generator=None, dropout=0.0, **system):
     sgd, dense = dict(name="sgd", learning_rate=RATE), dict(name="mlp", hidden=(5,), activation="tanh")
     settings = dict(
         batch_size=4,
         system=dict(name="lapgan", levels=3, latent_size=3, conditional=True, average_half_life=0.0) | system,
-        generator=dense,
+        generator=generator or dense,
         discriminator=dense,
         band_generator=dict(name="lapgan", width=2),
-        band_discriminator=dict(name="lapgan", width=2, dropout=0.0),
+        band_discriminator=dict(name="lapgan", width=2, dropout=dropout),
         objective=dict(name="non_saturating"),
         generator_optimizer=sgd,
         discriminator_optimizer=sgd,
@@ -177,6 +178,51 @@ def test_a_pyramid_that_cannot_be_is_refused(shape, options, message):
         make(IMAGES._replace(shape=shape), **options)
 
 
-def test_labels_are_refused_where_there_are_none():
-    with pytest.raises(JaxganError, match="conditional needs labels"):
-        make(IMAGES._replace(class_names=()))
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        (IMAGES._replace(class_names=()), "conditional needs labels"),
+        (IMAGES._replace(other=IMAGES.shape), "conditional needs examples with labels of their own; these are pairs"),
+    ],
+)
+def test_labels_are_refused_where_examples_have_none(spec, message):
+    with pytest.raises(JaxganError, match=message):
+        make(spec)
+
+
+def test_a_generator_that_is_spectrally_normalised_settles_to_singular_vectors_of_its_own():
+    """Of the average, after which another 20 iterations change nothing; the other levels stay as they are."""
+    system = make(generator=dict(name="resnet", width=2, multipliers=(2, 1), spectral=True), levels=2)
+    state = jax.jit(system.init)(jax.random.key(0), BATCH)
+    average = jax.tree.map(lambda x: x**3, state.levels[1].average)
+    state = state.replace(levels=(state.levels[0], state.levels[1].replace(average=average)))
+    settled = system.settled(state)
+    again = system.settled(settled).levels[1].average
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-3), settled.levels[1].average, again)
+    assert not same(average["spectral"], again["spectral"])
+    assert same(average["params"], again["params"])
+    assert same(settled.levels[0], state.levels[0])
+
+
+def test_the_smallest_generator_truncates_its_styles_if_it_has_any():
+    system = make(generator=dict(name="stylegan2", channel_max=2, w_dim=4), spec=IMAGES._replace(shape=(16, 16, 1)))
+    assert system.latent_size == 3
+    plain, truncated = (np.asarray(system.latents(jax.random.key(0), jnp.arange(50), t)) for t in (None, 0.5))
+    np.testing.assert_array_equal(plain[:, :3], truncated[:, :3])
+    assert np.abs(truncated[:, 3:]).max() <= 0.5 < np.abs(plain[:, 3:]).max()
+
+
+def test_dropout_leaves_out_other_features_in_ds_update_than_in_gs(monkeypatch):
+    """The keys of D's passes: one for both of its update, another for both of G's."""
+    used = []
+
+    def noted(module, params, statistics, inputs, key, advance=True):
+        if "Discriminator" in type(module).__name__:
+            used.append(key)
+        return train_pass(module, params, statistics, inputs, key, advance)
+
+    monkeypatch.setattr(lapgan, "train_pass", noted)
+    system = make(dropout=0.5, levels=2)
+    state = jax.eval_shape(system.init, jax.random.key(0), BATCH)
+    jax.eval_shape(system.update, state, BATCH, jax.random.key(1))
+    assert [[key is other for other in used].count(True) for key in used] == [2] * 8
