@@ -7,7 +7,7 @@ from ml_collections import ConfigDict
 
 from jaxgan.config import Settings, resolve
 
-SMALL = dict(steps=2, batch_size=4, steps_per_call=2, log_every=1, sample_every=2, save_every=2, samples=4)
+SMALL = dict(steps=2, batch_size=4, steps_per_call=1, log_every=1, sample_every=2, save_every=2, samples=4)
 SIDE = 8  # of images
 NARROW: dict[str, Any] = dict(
     width=2,
@@ -15,6 +15,7 @@ NARROW: dict[str, Any] = dict(
     latent_size=lambda size: min(size, 8),  # one a block, where each has its own
     blocks=1,
     layers=1,
+    levels=2,
     group_size=2,
     channel_max=4,
     w_dim=4,

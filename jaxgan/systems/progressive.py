@@ -88,7 +88,8 @@ class Progressive:
         """Builds the system that a recipe describes, for data of this kind.
 
         Raises:
-          JaxganError: as `Gan.from_config`; or a network does not grow, or the run ends before the last stage begins.
+          JaxganError: as `Gan.from_config`; or a network does not grow, an optimizer moves what has no gradient, or a
+            stage begins within a compiled call or not before the end.
         """
         for player in ("generator", "discriminator"):
             if config[player]["name"] != "progressive":
@@ -96,6 +97,12 @@ class Progressive:
                     f"config.system=progressive needs networks that grow: set --config.{player}.name=progressive, "
                     f"not {config[player]['name']}."
                 )
+            for option in ("clip", "orthogonal"):
+                if config[f"{player}_optimizer"].get(option):
+                    raise JaxganError(
+                        f"config.{player}_optimizer.{option} moves all layers, and those of later stages are to stay: "
+                        "set it to 0."
+                    )
         options = options_of(cls, config)
         for key in ("fade_steps", "stable_steps"):
             check_range(f"config.system.{key}", options[key], 1, 2**30)
@@ -104,6 +111,7 @@ class Progressive:
         gan = Gan.from_config({**config, **game}, spec)
         parts = {key: getattr(gan, key) for key in cls.PARTS}
         system = cls(**parts, shape=gan.shape, num_classes=gan.num_classes, **options)
+        _check_calls(system, config["steps_per_call"])
         if config["steps"] <= system.stages[-1]:
             raise JaxganError(
                 f"config.steps is {config['steps']}, but images of {gan.shape[0]}x{gan.shape[1]} begin after step "
@@ -210,6 +218,18 @@ class Progressive:
         """Images [n, *shape] float32; sample i depends on (key, i) and on its label only."""
         indices, labels = numbered(labels_or_count, self.num_classes)
         return self.generate(state, self.latents(key, indices), labels)
+
+
+def _check_calls(system: Progressive, steps_per_call: int) -> None:
+    """A stage that began within a compiled call would make all calls of the run shorter."""
+    if any(first % steps_per_call for first in system.stages):
+        fade, stable = (
+            max(round(steps / steps_per_call), 1) * steps_per_call for steps in (system.fade_steps, system.stable_steps)
+        )
+        raise JaxganError(
+            f"images grow after steps {', '.join(map(str, system.stages[1:]))}, which config.steps_per_call="
+            f"{steps_per_call} must divide: set config.system.fade_steps={fade} and stable_steps={stable}."
+        )
 
 
 def _with_alpha(variables: Variables, alpha: jax.Array) -> Variables:

@@ -21,6 +21,7 @@ def make(spec=IMAGES, optimizer="adam", **changes):
     system = dict(name="progressive", fade_steps=4, stable_steps=2, latent_size=3)
     settings = dict(
         steps=14,
+        steps_per_call=2,
         batch_size=4,
         system=system | changes.pop("system", {}),
         generator=network,
@@ -112,6 +113,15 @@ def test_layers_of_later_stages_stay_to_the_bit_until_their_stage(run):
         assert not any(map(same, start[0], later[0][0]))
 
 
+def test_what_has_faded_out_stays_to_the_bit(run):
+    """From where the fade ends, when its gradients are 0 and the moments begin anew."""
+    _, states = run
+    for player, layer in (("generator", "to_image"), ("discriminator", "from_image")):
+        before, faded_out, *after = (getattr(states[step], player).params[f"{layer}_0"] for step in (5, 6, 7, 9, 13))
+        assert not same(before, faded_out)
+        assert all(same(faded_out, layers) for layers in after)
+
+
 def test_the_moments_begin_anew_where_a_fade_begins_and_where_it_ends(run):
     _, states = run
     expected = [
@@ -156,6 +166,12 @@ def test_samples_of_an_early_stage_are_its_small_images_enlarged(run):
     ("changes", "message"),
     [
         (dict(spec=IMAGES._replace(shape=(18, 18, 1))), "config.generator: .*18x18 cannot be halved.*nearest.* 16x16"),
+        (
+            dict(steps_per_call=4, system=dict(fade_steps=7)),
+            r"after steps 2, 11, which config.steps_per_call=4 must divide: .*fade_steps=8 and stable_steps=4",
+        ),
+        (dict(generator_optimizer=dict(name="adam", clip=0.1)), r"generator_optimizer.clip moves all layers"),
+        (dict(discriminator_optimizer=dict(name="adam", orthogonal=1.0)), r"discriminator_optimizer.orthogonal moves"),
         (dict(steps=8), "steps is 8, but images of 16x16 begin after step 8"),
         (dict(system=dict(fade_steps=0)), r"config.system.fade_steps is 0, but must be in \[1, "),
         (dict(system=dict(stable_steps=0)), r"config.system.stable_steps is 0, but must be in \[1, "),

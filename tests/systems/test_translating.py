@@ -251,7 +251,7 @@ def test_other_data_is_refused(name, spec, message):
     [
         ("mnist_cyclegan", "system.cycle_weight=-1.0", r"config\.system\.cycle_weight is -1\.0"),
         ("mnist_cyclegan", "system.identity_weight=-1.0", r"config\.system\.identity_weight is -1\.0"),
-        ("mnist_cyclegan", "system.pool_size=-1", r"config\.system\.pool_size is -1"),
+        ("mnist_cyclegan", "system.pool_size=-1", r"config\.system\.pool_size is -1, but must be in \[0, 10000\]"),
         (
             "mnist_cyclegan",
             "discriminator.layers=3",

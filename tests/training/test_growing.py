@@ -9,7 +9,8 @@ from small_runs import left_behind, train
 from jaxgan.training import loop
 from jaxgan.training.recorder import Recorder
 
-# 4x4 pixels for 4 steps, then 8x8: they fade in for 4, and 4 are left.
+# 4x4 pixels for 2 steps; 8x8 fade in for 4 and go on for 2; 16x16 fade in for the last 4, two steps a call.
+GROWING = dict(data=dict(image_size=16), system=dict(fade_steps=4, stable_steps=2))
 
 
 @pytest.fixture(scope="module")
@@ -19,18 +20,18 @@ def whole(tmp_path_factory):
     make_call = loop.make_call
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop, "make_call", lambda *args: calls.append(make_call(*args)) or calls[-1])
-        train(workdir, "growing")
+        train(workdir, "growing", **GROWING)
     return left_behind(workdir), calls
 
 
 def test_there_is_one_program_a_stage(whole):
     _, calls = whole
-    assert [call._cache_size() for call in calls] == [1, 1]
+    assert [call._cache_size() for call in calls] == [1, 1, 1]
 
 
-@pytest.mark.parametrize("call", [1, 3])
-def test_a_run_that_was_stopped_on_either_side_of_a_border_ends_in_the_same_bits(whole, tmp_path, monkeypatch, call):
-    """After step 2, and after step 6, which is in the middle of the fade."""
+@pytest.mark.parametrize("call", [1, 2, 4])
+def test_a_run_that_was_stopped_at_a_border_or_in_a_fade_ends_in_the_same_bits(whole, tmp_path, monkeypatch, call):
+    """After steps 2 and 8, where stages begin, and after step 4, in the middle of a fade."""
     waiting, calls = Recorder.waiting, []
 
     def stop_at(self, supply):
@@ -40,7 +41,7 @@ def test_a_run_that_was_stopped_on_either_side_of_a_border_ends_in_the_same_bits
         return waiting(self, supply)
 
     monkeypatch.setattr(Recorder, "waiting", stop_at)
-    assert train(tmp_path, "growing").outcome == (2 * call, signal.SIGINT)
+    assert train(tmp_path, "growing", **GROWING).outcome == (2 * call, signal.SIGINT)
     monkeypatch.undo()
-    assert train(tmp_path, "growing").outcome == (12, None)
+    assert train(tmp_path, "growing", **GROWING).outcome == (12, None)
     assert left_behind(tmp_path) == whole[0]
