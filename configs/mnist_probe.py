@@ -4,7 +4,8 @@ Source: the use is that of Radford et al. 2016, section 5. At 100 and at 1,000 l
 regression on the features of the trained D, on those of one before training and on pixels, and D's own layers trained
 by these labels alone; budgets in `jaxgan/evaluation/probe.py` and beside the scores in `evaluations.jsonl`.
 
-Any recipe without labels can be probed: `--config.metrics='("probe100_mnist", "probe1000_mnist")'`.
+Any recipe without labels whose D looks at each image alone, and does not grow, can be probed:
+`--config.metrics='("probe100_mnist", "probe1000_mnist")'`.
 
 Command: `jaxgan train --config mnist_probe --config.data.data_dir=DIR`. Cost and result: not yet measured.
 """

@@ -14,6 +14,7 @@ from jaxgan.evaluation import mnist_classifier
 from jaxgan.evaluation.metric import Metric, Subject
 from jaxgan.evaluation.mnist import load_reference, mnist_of, to_digits
 from jaxgan.systems import InfoGan, System
+from jaxgan.systems.features import check_alone
 from jaxgan.systems.inputs import scaled
 
 NUM = 10_000
@@ -51,7 +52,8 @@ def codes10k_mnist(spec: DataSpec, system: System, data: Mapping[str, Any]) -> M
       data: settings of tfds:mnist.
 
     Raises:
-      JaxganError: the system has no categorical codes, the run was trained on something else, or MNIST is not prepared.
+      JaxganError: the system has no categorical codes or a D with minibatch deviation, the run was trained on something
+        else, or MNIST is not prepared.
 
     Source: Chen et al. 2016, section 7.2, which reports an error of 5 % for real digits.
     """
@@ -60,6 +62,7 @@ def codes10k_mnist(spec: DataSpec, system: System, data: Mapping[str, Any]) -> M
             "the metric codes10k_mnist scores config.system.name=infogan with categorical codes; "
             "remove it with --config.metrics='()'."
         )
+    check_alone("codes10k_mnist", system.discriminator)
     codes = system.codes
     reference = load_reference(mnist_of("codes10k_mnist", data), data)
     tell = jax.jit(lambda state, images: system.tell(state, scaled(images)))

@@ -3,14 +3,15 @@
 Four classifiers learn from the same labelled examples, as many of each class, and are judged on the whole test split:
 
 - `features`: logistic regression on the features of the trained D;
-- `random_features`: the same on those of a D as it was before training, another one for each draw of labels;
+- `random_features`: the same on those of a D as it was before training, another one for each draw of labels, with
+  running statistics of images of the run, if it has any;
 - `pixels`: the same on the pixels;
 - `supervised`: D's own layers with a linear map on their features, all trained from their start by these labels alone.
 
 Logistic regression sees its inputs centred and divided by one number, their root mean squared norm over the labelled
 examples, so that one grid of L2 weights fits all three; the weight is chosen by cross-validation among the labelled
-examples. Nothing is chosen on the test split. The figures are means over draws of the labelled examples; `..._draw_se`
-are their standard errors.
+examples. The supervised net is given no such choice: its steps and learning rate are fixed. Nothing is chosen on the
+test split. The figures are means over draws of the labelled examples; `..._draw_se` are their standard errors.
 
 Source: the use is that of Radford et al. 2016, section 5, with D's last features instead of those of all layers.
 """
@@ -27,13 +28,15 @@ import optax
 
 from jaxgan.data import DataSpec, Source, open_source
 from jaxgan.data.few_labels import choose, underlying
+from jaxgan.data.order import epoch_permutation
 from jaxgan.drawing import in_chunks
 from jaxgan.errors import JaxganError
 from jaxgan.evaluation.held_out import open_test_split
 from jaxgan.evaluation.metric import Metric, Subject, wrong_data
 from jaxgan.evaluation.mnist import mnist_of
 from jaxgan.systems import System
-from jaxgan.systems.features import features_of, sizes
+from jaxgan.systems.averages import STATISTICS, reestimated
+from jaxgan.systems.features import check_alone, features_of, sizes
 from jaxgan.systems.inputs import scaled
 from jaxgan.systems.players import FEATURES, new_player, stepped, train_pass
 
@@ -41,7 +44,7 @@ CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hors
 
 
 class Budget(NamedTuple):
-    """What every classifier may use; equal for all that are compared.
+    """What every classifier may use: the first three linear ones, the others the supervised net.
 
     Attributes:
       draws: of the labelled examples.
@@ -61,6 +64,9 @@ class Budget(NamedTuple):
 
 
 BUDGET = Budget()
+
+SEEN = (16, 64)
+"""Batches of unlabelled images, and images in each, that the running statistics of an untrained D are of."""
 
 
 class Split(NamedTuple):
@@ -110,7 +116,8 @@ def probe(name: str, labels: int, system: System, data: Mapping[str, Any], budge
       budget: of every classifier.
 
     Raises:
-      JaxganError: the system has no D of single examples without labels, or the data no classes or no test split.
+      JaxganError: the system has no D of single examples without labels, or it grows, or the data has no classes or no
+        test split.
     """
     module = _discriminator(name, system)
     arrays = open_test_split(f"the metric {name}", data).arrays()
@@ -128,9 +135,9 @@ def probe(name: str, labels: int, system: System, data: Mapping[str, Any], budge
 
     @functools.cache  # they do not depend on what is scored
     def compared() -> dict[str, list[float]]:
-        pairs = list(zip(starts, draws, strict=True))
+        pairs, images = list(zip(starts, draws, strict=True)), _unlabelled(source)
         return {
-            "random_features": [on_features(start, [draw])[0] for start, draw in pairs],
+            "random_features": [on_features(acquainted(module, start, images), [draw])[0] for start, draw in pairs],
             "pixels": on_inputs(lambda images: images.reshape(len(images), -1).astype(np.float32), draws),
             "supervised": [supervised_accuracy(module, start, draw, test, budget) for start, draw in pairs],
         }
@@ -144,6 +151,7 @@ def probe(name: str, labels: int, system: System, data: Mapping[str, Any], budge
         "labels": labels,
         "held_out": f"{underlying(data)['name']} test ({len(test.labels)})",
         "feature_size": sizes(module, _example(source.spec))[FEATURES],
+        "random_statistics": SEEN,
         **budget._asdict(),
     }
     return Metric(len(test.labels), score, protocol)
@@ -152,13 +160,14 @@ def probe(name: str, labels: int, system: System, data: Mapping[str, Any], budge
 def _discriminator(metric: str, system: System) -> nn.Module:
     """D, if it looks at one example at a time, without its label, and reveals features."""
     networks, shape = system.networks(), getattr(system, "shape", None)
-    if "discriminator" in networks:
+    if "discriminator" in networks and len(system.stages) == 1:
         module, (example, *labels) = networks["discriminator"]
         if example.shape[1:] == shape and not any(a is not None for a in labels) and FEATURES in sizes(module, example):
+            check_alone(metric, module)
             return module
     raise JaxganError(
-        f"the metric {metric} reads the features of a discriminator that is shown single examples and no labels, "
-        "and this run has none; remove it with --config.metrics='()'."
+        f"the metric {metric} reads the features of a discriminator that is shown single examples and no labels, and "
+        "does not grow; this run has none. Remove it with --config.metrics='()'."
     )
 
 
@@ -169,6 +178,34 @@ def _example(spec: DataSpec) -> np.ndarray:
 def _drawn(source: Source, labels: int, seed: int) -> Split:
     chosen = choose(source, labels, seed, "the number of labels of the probe")
     return Split(*(np.stack([example[key] for example in chosen]) for key in ("image", "label")))
+
+
+def _unlabelled(source: Source) -> np.ndarray:
+    """Images of the run's split, [batches, count, *shape]; as many whole batches as there are, up to SEEN."""
+    batches, count = SEEN
+    order = epoch_permutation(0, 0, source.spec.size)[: batches * count]
+    images = np.stack([source[int(index)]["image"] for index in order])
+    return images[: max(len(images) // count, 1) * count].reshape(-1, min(count, len(images)), *images.shape[1:])
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def acquainted(module: nn.Module, start: Any, images: jax.Array) -> Any:
+    """An untrained D's variables with the running statistics, if it has any, that it has of images.
+
+    Args:
+      module: the discriminator.
+      start: its variables as they begin, with a mean of 0 and a variance of 1 of whatever there is.
+      images: [batches, b, *shape], uint8 or float32 as networks take them.
+    """
+    if STATISTICS not in start:
+        return start
+    params, others = start["params"], {name: values for name, values in start.items() if name != "params"}
+
+    def training_pass(statistics: Any, i: jax.Array) -> Any:
+        collections, inputs = others | {STATISTICS: statistics}, (scaled(images[i]),)
+        return train_pass(module, params, collections, inputs, jax.random.key(0), advance=False).statistics[STATISTICS]
+
+    return {**start, STATISTICS: reestimated(training_pass, start[STATISTICS], len(images))}
 
 
 def linear_accuracy(learnt: Split, test: Split, budget: Budget) -> float:
@@ -225,11 +262,11 @@ def _fitted(
     both = player.replace(params=(player.params, head), opt_state=optimizer.init((player.params, head)))  # type: ignore[attr-defined]
 
     def step(player: Any, number: jax.Array) -> tuple[Any, None]:
-        key = jax.random.fold_in(jax.random.key(0), number)
-        rows = jax.random.randint(key, (budget.batch_size,), 0, len(labels))
+        row_key, noise_key = jax.random.split(jax.random.fold_in(jax.random.key(0), number))
+        rows = jax.random.randint(row_key, (budget.batch_size,), 0, len(labels))
 
         def loss(params: Any) -> tuple[jax.Array, Any]:
-            seen = train_pass(module, params[0], player.statistics, (scaled(images[rows]),), key)
+            seen = train_pass(module, params[0], player.statistics, (scaled(images[rows]),), noise_key)
             assert seen.features is not None  # looked after by `_discriminator`
             losses = optax.softmax_cross_entropy_with_integer_labels(_logits(seen.features, params[1]), labels[rows])
             return jnp.mean(losses), seen.statistics

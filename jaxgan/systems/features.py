@@ -5,6 +5,9 @@ from typing import Any
 import flax.linen as nn
 import jax
 
+from jaxgan.errors import JaxganError
+from jaxgan.networks.progressive import ProgressiveDiscriminator
+from jaxgan.networks.stylegan2 import StyleGAN2Discriminator
 from jaxgan.systems.players import CLASSES, FEATURES, REVEALED, Variables
 
 
@@ -16,6 +19,19 @@ def features_of(discriminator: nn.Module, variables: Variables, examples: jax.Ar
 def classes_of(discriminator: nn.Module, variables: Variables, examples: jax.Array) -> jax.Array:
     """Class logits [n, classes] float32 of examples [n, *shape]."""
     return _revealed(discriminator, variables, examples)[CLASSES]
+
+
+def check_alone(metric: str, discriminator: nn.Module) -> None:
+    """Refuses a metric of features where those of an example depend on the others beside it, by minibatch deviation.
+
+    Raises:
+      JaxganError: it says what to set.
+    """
+    if isinstance(discriminator, ProgressiveDiscriminator | StyleGAN2Discriminator) and discriminator.group_size > 1:
+        raise JaxganError(
+            f"the metric {metric} reads what D makes of single examples, and minibatch deviation mixes those of a "
+            "batch: set --config.discriminator.group_size=1, or remove it with --config.metrics='()'."
+        )
 
 
 def sizes(discriminator: nn.Module, *arguments: Any) -> dict[str, int]:

@@ -102,6 +102,16 @@ def test_a_code_that_is_not_heard_agrees_by_chance(subject):
     assert score["information"] < 0
 
 
+def test_a_d_that_mixes_examples_is_refused():
+    mlp, sgd = dict(name="mlp", hidden=(2,)), dict(name="sgd")
+    parts = dict(generator=mlp, discriminator=dict(name="stylegan2", channel_max=2), posterior=mlp)
+    optimizers = dict(generator_optimizer=sgd, discriminator_optimizer=sgd)
+    named = dict(name="infogan", latent_size=NOISE)
+    system = build_system(resolve(recipe(system=named, objective=dict(name="hinge"), **parts, **optimizers)), SPEC)
+    with pytest.raises(JaxganError, match=r"codes10k_mnist reads .*--config\.discriminator\.group_size=1"):
+        METRICS["codes10k_mnist"](SPEC, system, {"name": "tfds:mnist"})
+
+
 @pytest.mark.parametrize("categorical", [None, ()])
 def test_systems_without_categories_are_refused(categorical):
     system = system_of(0)

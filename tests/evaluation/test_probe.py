@@ -13,9 +13,18 @@ from subjects import system_of
 from jaxgan.data import SOURCES, DataSpec, open_source
 from jaxgan.errors import JaxganError
 from jaxgan.evaluation import METRICS, Subject
-from jaxgan.evaluation.probe import CIFAR10, Budget, Split, linear_accuracy, probe, supervised_accuracy
+from jaxgan.evaluation.probe import (
+    CIFAR10,
+    Budget,
+    Split,
+    acquainted,
+    linear_accuracy,
+    probe,
+    supervised_accuracy,
+)
 from jaxgan.networks.layers import reveal
 from jaxgan.networks.mlp import MLPDiscriminator
+from jaxgan.networks.stylegan2 import StyleGAN2Discriminator
 from jaxgan.registry import complete
 from jaxgan.systems import build_system
 from jaxgan.systems.players import Player
@@ -66,6 +75,31 @@ def test_a_supervised_net_learns_what_a_plane_does_not_part():
     start = net.init(jax.random.key(0), points[:1], train=False)
     assert supervised_accuracy(net, start, learnt, test, LITTLE._replace(steps=300)) > 0.95
     assert linear_accuracy(learnt, test, LITTLE) < 0.8
+
+
+class Normalised(nn.Module):
+    """A D whose features are the pixels, normalised twice."""
+
+    @nn.compact
+    def __call__(self, x, labels=None, *, train):
+        for _ in range(2):
+            x = nn.BatchNorm(use_running_average=not train, momentum=0.9, epsilon=1e-8)(x)
+        reveal(self, "features", x)
+        return x[:, 0]
+
+
+def test_an_untrained_d_has_the_running_statistics_of_images_it_was_shown():
+    """So that what it makes of them is normalised, in every layer, as in training."""
+    images = 3 + 5 * RNG.normal(size=(4, 50, 2)).astype(np.float32)
+    start = Normalised().init(jax.random.key(0), images[0], train=False)
+    shown = acquainted(Normalised(), start, images)
+    first, second = (shown["batch_stats"][f"BatchNorm_{i}"] for i in range(2))
+    np.testing.assert_allclose(first["mean"], images.mean(axis=(0, 1)), rtol=1e-4)
+    np.testing.assert_allclose(first["var"], images.var(axis=1).mean(axis=0), rtol=1e-4)
+    np.testing.assert_allclose((second["mean"], second["var"]), ([0, 0], [1, 1]), atol=1e-4)
+    plain = MLPDiscriminator((2,), 0, jnp.float32, hidden=(4,))
+    start = plain.init(jax.random.key(0), images[0], train=False)
+    jax.tree.map(np.testing.assert_array_equal, acquainted(plain, start, images), start)
 
 
 class Knowing(nn.Module):
@@ -154,3 +188,13 @@ def test_a_d_that_is_told_labels_or_shown_packs_is_refused():
     for system in (system_of(10), dataclasses.replace(system_of(0), packing=2)):
         with pytest.raises(JaxganError, match=r"probe100_mnist reads the features of a discriminator .* no labels"):
             METRICS["probe100_mnist"](SPEC, system, MNIST)
+
+
+def test_a_d_that_mixes_examples_or_grows_is_refused():
+    mixing = StyleGAN2Discriminator((16, 16, 1), 0, jnp.float32, channel_max=2)
+    with pytest.raises(JaxganError, match=r"probe100_mnist reads .*config\.discriminator\.group_size=1"):
+        METRICS["probe100_mnist"](SPEC, dataclasses.replace(system_of(0), discriminator=mixing), MNIST)
+    alone = settings("growing", discriminator=dict(name="progressive", channel_max=2, group_size=1))
+    growing = build_system(alone, DataSpec((8, 8, 1), "uint8", (), 100))
+    with pytest.raises(JaxganError, match=r"probe100_mnist reads .* does not grow"):
+        METRICS["probe100_mnist"](SPEC, growing, MNIST)
