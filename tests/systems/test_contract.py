@@ -15,8 +15,9 @@ from shrink import SIDE, shrink
 
 from jaxgan.config import load
 from jaxgan.data import DataSpec
-from jaxgan.drawing import CHUNK, Sampler
+from jaxgan.drawing import CHUNK, Sampler, sample_key
 from jaxgan.systems import SYSTEMS, Encoding, Generative, Previewing, System, Translating, build_system
+from jaxgan.systems.inputs import scaled
 from jaxgan.systems.players import Player
 from jaxgan.training.checkpoints import Checkpoints
 
@@ -66,6 +67,10 @@ class Run(NamedTuple):
     def examples(self) -> dict[str, np.ndarray]:
         """One batch of examples, without an axis of micro-batches."""
         return {k: v[0] if self.system.micro_batches > 1 else v for k, v in self.batch.items()}
+
+    def images(self) -> jax.Array:
+        """The images of one batch, float32 in [-1, 1]."""
+        return scaled(jnp.asarray(self.examples()["image"]))
 
 
 def batch_of(spec: DataSpec, micro_batches: int) -> dict[str, np.ndarray]:
@@ -173,25 +178,23 @@ def test_a_saved_state_goes_on_as_the_state_does(run, tmp_path):
 def test_a_sample_depends_on_its_key_its_index_and_its_label_only(run):
     if not isinstance(run.system, Generative):
         pytest.skip("it makes no samples")
-    state, key = run.states[-1], jax.random.key(5)
-    sample = jax.jit(run.system.sample, static_argnums=2)
-    seven = np.asarray(sample(state, key, 7))
-    np.testing.assert_allclose(sample(state, key, 3), seven[:3], atol=1e-5)
-    assert np.abs(seven - np.asarray(sample(state, jax.random.key(6), 7))).max() > 1e-6
-    sampler = Sampler(run.system)
-    many, few = (sampler(state, 3, num).images for num in (CHUNK + 2, 2))
+    state, sampler = run.states[-1], Sampler(run.system)
+    many, few, others = (sampler(state, seed, num).images for seed, num in ((3, CHUNK + 2), (3, 2), (4, 2)))
     assert np.array_equal(many[:2], few)
+    assert np.abs(few - others).max() > 1e-6
+    sample, settled = jax.jit(run.system.sample, static_argnums=2), run.system.settled(state)
+    seven = sample(settled, sample_key(np.uint32(3)), 7)
+    np.testing.assert_allclose(seven, many[:7], atol=1e-5)
 
 
 def test_a_translation_depends_on_its_own_image_only(run):
     if not isinstance(run.system, Translating):
         pytest.skip("it translates nothing")
-    images = jnp.asarray(run.examples()["image"]).astype(jnp.float32) / 127.5 - 1
-    state = run.system.settled(run.states[-1])
+    images, state = run.images(), run.system.settled(run.states[-1])
+    translate = jax.jit(run.system.translate, static_argnums=2)
     for name in run.system.translations:
-        made = np.asarray(run.system.translate(state, images, name))
-        alone = run.system.translate(state, images[1:2], name)
-        np.testing.assert_allclose(alone[0], made[1], atol=1e-5)
+        made, beside_others = (np.asarray(translate(state, x, name)) for x in (images, images.at[0].set(0.5)))
+        np.testing.assert_allclose(beside_others[1:], made[1:], atol=1e-5)
         assert np.abs(made).max() <= 1
         assert np.abs(made[0] - made[1]).max() > 0
 
@@ -199,10 +202,10 @@ def test_a_translation_depends_on_its_own_image_only(run):
 def test_a_code_depends_on_its_own_image_only(run):
     if not isinstance(run.system, Encoding):
         pytest.skip("it has none")
-    images = jnp.asarray(run.examples()["image"]).astype(jnp.float32) / 127.5 - 1
-    state = run.system.settled(run.states[-1])
-    codes = run.system.encode(state, images)
-    np.testing.assert_allclose(run.system.encode(state, images[1:2])[0], codes[1], atol=1e-5)
+    images, state = run.images(), run.system.settled(run.states[-1])
+    encode = jax.jit(run.system.encode)
+    codes, beside_others = (np.asarray(encode(state, x)) for x in (images, images.at[0].set(0.5)))
+    np.testing.assert_allclose(beside_others[1:], codes[1:], atol=1e-5)
     assert codes.shape[0] == BATCH
     assert np.abs(codes[0] - codes[1]).max() > 0
 
