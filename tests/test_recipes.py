@@ -1,5 +1,9 @@
-"""Every recipe in configs/, shrunk by one function, trains two steps and leaves a whole run directory."""
+"""Every recipe in configs/, shrunk by one function, trains two steps and leaves a whole run directory.
 
+Those that want a GPU do so with `pytest -m long tests/test_recipes.py`; otherwise their programs are traced only.
+"""
+
+import functools
 import itertools
 import json
 import math
@@ -11,6 +15,7 @@ from PIL import Image
 from shrink import shrink
 
 from jaxgan.config import description, load, override, recipe_names, resolve
+from jaxgan.data import DataSpec
 from jaxgan.schedules import SHAPES
 from jaxgan.systems import Generative, Previewing, build_system
 from jaxgan.training.run_directory import RunDirectory
@@ -40,7 +45,13 @@ def with_data(settings, tmp_path, request):
     return settings
 
 
-@pytest.mark.parametrize("name", recipe_names())
+def wants_a_gpu(name):
+    return name.startswith(("cifar10_", "folder", "stacked_mnist_"))
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.long) if wants_a_gpu(name) else name for name in recipe_names()]
+)
 def test_a_recipe_trains_two_steps(name, tmp_path, request, capsys):
     settings = with_data(shrink(load(name)), tmp_path, request)
     workdir = tmp_path / "run"
@@ -71,6 +82,29 @@ def test_a_recipe_trains_two_steps(name, tmp_path, request, capsys):
     scores = [json.loads(line) for line in _lines(workdir / "evaluations.jsonl")]
     assert {score["metric"] for score in scores} == set(settings["metrics"])
     assert json.loads((workdir / "run.json").read_text())["starts"][-1]["reason"] == "finished"
+
+
+@pytest.mark.parametrize("name", [*filter(wants_a_gpu, recipe_names())])
+def test_a_recipe_for_a_gpu_fits_together(name):
+    """Its programs are traced, not compiled: every shape fits, and a step gives a state like the one it was given."""
+    settings = shrink(load(name))
+    data = settings["data"]
+    side = data.get("image_size") or 28
+    shape = (side, side, data.get("channels") or 3)
+    paired = data["name"].startswith(("unpaired", "few_labels"))
+    names = () if data["name"] == "unpaired" else tuple("0123456789")
+    spec = DataSpec(shape, "uint8", names, 50_000, shape if paired else ())
+    system = build_system(settings, spec)
+    several = [system.micro_batches] if system.micro_batches > 1 else []
+    batch = spec.zeros(*several, settings["batch_size"])
+    state = jax.eval_shape(system.init, KEY, batch)
+    for stage in range(len(system.stages)):
+        after, numbers = jax.eval_shape(functools.partial(system.update, stage=stage), state, batch, KEY)
+        assert jax.tree.map(lambda x: (x.shape, x.dtype), after) == jax.tree.map(lambda x: (x.shape, x.dtype), state)
+        assert numbers
+    if isinstance(system, Generative):
+        made = jax.eval_shape(system.sample, state, KEY, np.zeros(3, np.int32))
+        assert (made.shape, made.dtype) == ((3, *shape), np.float32)
 
 
 def _lines(path):

@@ -81,12 +81,20 @@ def test_a_signal_saves_and_the_same_command_goes_on(uninterrupted, tmp_path, nu
     assert left_behind(tmp_path / "run") == expected
 
 
-@pytest.mark.parametrize("at", [1, 3, 4, 7, 11])
-def test_k_steps_and_the_rest_equal_all_steps(tmp_path, monkeypatch, at):
-    """Stopped between two log points too: the means of a line are over all its steps, whoever made them."""
-    every = dict(steps_per_call=1, save_every=6)
-    train(tmp_path / "whole", **every)
+EVERY = dict(steps_per_call=1, save_every=6)
 
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """What a small run that was not stopped leaves behind."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    train(folder, **EVERY)
+    return left_behind(folder)
+
+
+@pytest.mark.parametrize("at", [1, 4, 11, *(pytest.param(at, marks=pytest.mark.long) for at in (3, 7))])
+def test_k_steps_and_the_rest_equal_all_steps(whole, tmp_path, monkeypatch, at):
+    """Stopped between two log points too: the means of a line are over all its steps, whoever made them."""
     waiting, calls = Recorder.waiting, []
 
     def stop_at(self, supply):
@@ -96,10 +104,10 @@ def test_k_steps_and_the_rest_equal_all_steps(tmp_path, monkeypatch, at):
         return waiting(self, supply)
 
     monkeypatch.setattr(Recorder, "waiting", stop_at)
-    assert train(tmp_path / "parts", **every).outcome == (at, signal.SIGINT)
+    assert train(tmp_path / "parts", **EVERY).outcome == (at, signal.SIGINT)
     monkeypatch.undo()
-    assert train(tmp_path / "parts", **every).outcome == (12, None)
-    assert left_behind(tmp_path / "parts") == left_behind(tmp_path / "whole")
+    assert train(tmp_path / "parts", **EVERY).outcome == (12, None)
+    assert left_behind(tmp_path / "parts") == whole
 
 
 def test_streaming_data_resumes_at_its_place(tmp_path, monkeypatch):
