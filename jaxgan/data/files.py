@@ -6,7 +6,7 @@ import threading
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import BinaryIO, NoReturn, Protocol, cast
 
 from jaxgan.errors import JaxganError, unknown
@@ -86,6 +86,9 @@ class _Archive:
                 f"split in {path}", split, {info.filename.split("/")[0] for info in infos if "/" in info.filename}
             )
         self.names = _image_names(name.removeprefix(self._prefix) for name in inside)
+        absolute = [name for name in self.names if PureWindowsPath(name).anchor]  # those of Windows are all there are
+        if absolute:  # whoever writes files of these names into a folder would write them elsewhere
+            raise JaxganError(f"{path} is no ordinary archive: it names an image {absolute[0]!r}; make it anew.")
         self._file = cast(BinaryIO, self._archive.fp)  # open for as long as the archive is
         self._lock = threading.Lock()
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from jaxgan.data.files import open_files
+from jaxgan.errors import JaxganError
 
 
 @pytest.fixture(params=[zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])
@@ -50,3 +51,20 @@ def test_an_archive_that_was_cut_afterwards_is_noticed(tmp_path):
     path.write_bytes(bytes(1200))
     with pytest.raises(zipfile.BadZipFile):
         files.read("a.png")
+
+
+@pytest.mark.parametrize("name", ["/tmp/x/evil.png", "set//evil.png", "C:/evil.png", "//host/share/evil.png"])
+def test_an_image_that_would_be_written_elsewhere_is_refused(tmp_path, name):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as file:
+        file.writestr("set/good.png", b"")
+        file.writestr(name, b"")
+    split = "set" if name.startswith("set") else ""
+    with pytest.raises(JaxganError, match=r"x.zip is no ordinary archive: it names an image .*evil.png'; make it anew"):
+        open_files(str(tmp_path / "x.zip"), split)
+
+
+def test_an_image_above_the_archive_is_passed_over(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as file:
+        for name in ("good.png", "../evil.png", "a/../../evil.png"):
+            file.writestr(name, b"")
+    assert open_files(str(tmp_path / "x.zip"), "").names == ["good.png"]
