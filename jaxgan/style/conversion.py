@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import safetensors.numpy
+from safetensors import SafetensorError
 
 from jaxgan.errors import JaxganError
 from jaxgan.networks.vgg import BLOCKS, Depth, activations, block, convolution
+from jaxgan.outputs import unwritable
 from jaxgan.style.weights import ORIGINAL, Convention, Named, check, standard
 
 TORCHVISION = Convention((123.675, 116.28, 103.53), (58.395, 57.12, 57.375), reversed=False)
@@ -20,11 +23,12 @@ TORCHVISION_FEATURES = Convention((122.99925, 116.9991, 103.9992), (1.0, 1.0, 1.
 
 
 def convert(source: Path, out: Path) -> Depth:
-    """Writes weights of torchvision (.pth, .pt) or of Keras (.h5) as .safetensors for `weights.load`.
+    """Writes weights of torchvision (.pth, .pt, .safetensors) or of Keras (.h5) as .safetensors for `weights.load`.
 
     Args:
       source: what `torch.save(model.state_dict(), ...)` wrote for `torchvision.models.vgg16` or `vgg19`, as are the
-        files that it downloads; or what Keras' `save_weights` wrote for `VGG16` or `VGG19`, likewise.
+        files that it downloads, or the same as .safetensors, as timm's are; or what Keras' `save_weights` wrote for
+        `VGG16` or `VGG19`.
       out: ends in .safetensors.
 
     Returns:
@@ -33,28 +37,31 @@ def convert(source: Path, out: Path) -> Depth:
     Raises:
       JaxganError: the file cannot be read, is of another network, or the library that reads it is not installed.
     """
-    readers = {".pth": _read_torchvision, ".pt": _read_torchvision, ".h5": _read_keras}
-    if source.suffix not in readers:
+    readers = {".pth": _read_pickle, ".pt": _read_pickle, ".safetensors": _read_safetensors, ".h5": _read_keras}
+    reader = readers.get(source.suffix.lower())
+    if reader is None:
         raise JaxganError(f"convert-vgg reads {', '.join(readers)}, not {source.name}.")
-    if out.suffix != ".safetensors":
+    if out.suffix.lower() != ".safetensors":
         raise JaxganError(f"convert-vgg writes .safetensors, not {out.name}.")
     if not source.is_file():
         raise JaxganError(f"there is no file {source}.")
-    arrays, convention = readers[source.suffix](source)
+    if out.resolve() == source.resolve():
+        raise JaxganError(f"{out} is the file that is read, and would be written over; give another --out.")
+    arrays, convention = reader(source)
     depth = check(arrays, source)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         safetensors.numpy.save_file(standard(arrays, convention), out)
     except OSError as error:
-        raise JaxganError(f"cannot write {out}: {error.strerror or error}.") from error
+        raise unwritable(out, error) from error
     return depth
 
 
 # PyTorch
 
 
-def _read_torchvision(path: Path) -> tuple[Named, Convention]:
-    """Modules are numbered through, ReLUs and poolings too; kernels are [out, in, h, w]."""
+def _read_pickle(path: Path) -> tuple[Named, Convention]:
+    """What `torch.save` wrote."""
     try:
         import torch
     except ImportError as error:
@@ -66,7 +73,20 @@ def _read_torchvision(path: Path) -> tuple[Named, Convention]:
         raise JaxganError(f"cannot read {path} as weights of PyTorch: {reason}") from error
     if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise JaxganError(f"{path} holds no state_dict; save one with torch.save(model.state_dict(), ...).")
-    features = {n: value.detach().float().numpy() for n, value in state.items() if n.startswith("features.")}
+    return _of_torchvision({name: value.detach().float().numpy() for name, value in state.items()}, path)
+
+
+def _read_safetensors(path: Path) -> tuple[Named, Convention]:
+    try:
+        state = safetensors.numpy.load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise JaxganError(f"cannot read {path} as weights of PyTorch: {error}.") from error
+    return _of_torchvision(state, path)
+
+
+def _of_torchvision(state: Named, path: Path) -> tuple[Named, Convention]:
+    """Modules are numbered through, ReLUs and poolings too; kernels are [out, in, h, w]."""
+    features = {name: array for name, array in state.items() if name.startswith("features.")}
     for depth in BLOCKS:
         numbers = _numbers(depth)
         if features.keys() == {f"features.{n}.{part}" for n in numbers.values() for part in ("weight", "bias")}:
@@ -81,7 +101,7 @@ def _read_torchvision(path: Path) -> tuple[Named, Convention]:
         arrays[f"{name}/kernel"] = features[f"features.{n}.weight"].transpose(2, 3, 1, 0)
         arrays[f"{name}/bias"] = features[f"features.{n}.bias"]
     # That file alone has a classifier, which it cannot leave out, of nothing but NaN.
-    only_features = any(name.startswith("classifier.") and bool(torch.isnan(state[name]).any()) for name in state)
+    only_features = any(name.startswith("classifier.") and bool(np.isnan(state[name]).any()) for name in state)
     return arrays, TORCHVISION_FEATURES if only_features else TORCHVISION
 
 

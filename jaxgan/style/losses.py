@@ -20,8 +20,7 @@ def gram(features: jax.Array) -> jax.Array:
       [b, c, c], symmetric; the same wherever in the picture things are.
     """
     _, height, width, _ = features.shape
-    # Three digits of TF32 would show in the losses.
-    return jnp.einsum("bhwi,bhwj->bij", features, features, precision="highest") / (height * width)
+    return jnp.einsum("bhwi,bhwj->bij", features, features) / (height * width)
 
 
 def content_loss(features: jax.Array, content: jax.Array) -> jax.Array:

@@ -11,9 +11,13 @@ from PIL.PngImagePlugin import PngInfo
 
 from jaxgan.data.images import UNREADABLE, decode, probe, reason
 from jaxgan.errors import JaxganError
+from jaxgan.outputs import unwritable
 
 FACTS = "jaxgan"
 """Key of the text in a PNG file: `json.loads(PIL.Image.open(path).text["jaxgan"])`."""
+
+MOST = 2**26
+"""Pixels of a scaled picture. No memory is large enough for the activations of more."""
 
 
 class Picture(NamedTuple):
@@ -21,13 +25,23 @@ class Picture(NamedTuple):
 
     Attributes:
       data: the bytes of the file.
-      native: its (height, width) as seen.
       pixels: uint8 [h, w, 3], scaled.
     """
 
     data: bytes
-    native: tuple[int, int]
     pixels: np.ndarray
+
+
+def native_size(path: Path) -> tuple[int, int]:
+    """The (height, width) of a picture as seen, from the header of its file.
+
+    Raises:
+      JaxganError: it cannot be read.
+    """
+    try:
+        return probe(path.read_bytes()).size
+    except UNREADABLE as error:
+        raise _unreadable(path, error) from error
 
 
 def read(path: Path, size: int) -> Picture:
@@ -38,31 +52,20 @@ def read(path: Path, size: int) -> Picture:
       size: of the shorter side.
 
     Raises:
-      JaxganError: it cannot be read.
+      JaxganError: it cannot be read, or would have more pixels than `MOST`.
     """
+    native = native_size(path)
+    height, width = (round(side * size / min(native)) for side in native)
+    if height * width > MOST:
+        raise JaxganError(
+            f"{path} is {native[0]}x{native[1]}, and with a shorter side of {size} pixels would be {height}x{width}; "
+            "cut it to other proportions, or give a smaller --size."
+        )
     try:
         data = path.read_bytes()
-        native = probe(data).size
-        height, width = (round(side * size / min(native)) for side in native)
-        return Picture(data, native, decode(data, (height, width, 3), "stretch"))
+        return Picture(data, decode(data, (height, width, 3), "stretch"))
     except UNREADABLE as error:
-        raise JaxganError(f"cannot read the picture {path}: {reason(error)}.") from error
-
-
-def check_writable(path: Path) -> None:
-    """Makes the folder of a file that is to be written, and refuses a place where it cannot be.
-
-    Raises:
-      JaxganError: it cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        there = path.exists()
-        path.open("ab").close()
-        if not there:
-            path.unlink()
-    except OSError as error:
-        raise _unwritable(path, error) from error
+        raise _unreadable(path, error) from error
 
 
 def write(path: Path, pixels: np.ndarray, facts: Mapping[str, Any]) -> None:
@@ -79,10 +82,11 @@ def write(path: Path, pixels: np.ndarray, facts: Mapping[str, Any]) -> None:
     text = PngInfo()
     text.add_text(FACTS, json.dumps(facts))
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(path, pnginfo=text)
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
 
 
-def _unwritable(path: Path, error: OSError) -> JaxganError:
-    return JaxganError(f"cannot write {path}: {error.strerror or error}.")
+def _unreadable(path: Path, error: BaseException) -> JaxganError:
+    return JaxganError(f"cannot read the picture {path}: {reason(error)}.")

@@ -12,9 +12,10 @@ from tqdm import tqdm
 import jaxgan
 from jaxgan.errors import JaxganError, check_range, unknown
 from jaxgan.networks.vgg import Pooling, receptive_field
+from jaxgan.outputs import check_output
 from jaxgan.style import pictures, weights
 from jaxgan.style.pictures import Picture
-from jaxgan.style.transfer import Settings, Start, transfer
+from jaxgan.style.transfer import PRECISION, Layers, Settings, Start, transfer
 from jaxgan.style.weights import Weights
 
 CONTENT_LAYERS = ("relu4_2",)
@@ -77,7 +78,7 @@ def plan(request: Request) -> Plan:
 
     Raises:
       JaxganError: a file that cannot be read or written, weights of another network, an unknown layer, a picture
-        smaller than what one position of a layer sees, a number out of range.
+        smaller than what one position of a layer sees or too long for its width, a number out of range, no loss.
     """
     for name, low, high in (("content_weight", 0, 1e12), ("style_weight", 0, 1e12), ("steps", 1, 100_000)):
         check_range(f"--{name.replace('_', '-')}", getattr(request, name), low, high)
@@ -85,12 +86,14 @@ def plan(request: Request) -> Plan:
     check_range("--seed", request.seed, 0, 2**32 - 1)
     if request.out.suffix.lower() != ".png":
         raise JaxganError(f"the picture is written as .png, with the settings it was made with, not as {request.out}.")
+    files = (request.content, request.style, request.weights)
+    check_output(request.out, [file for file in files if file is not None])
     loaded = weights.load(request.weights) if request.weights else weights.random()
     content_layers = _layers(request.content_layers, loaded) or _reached(CONTENT_LAYERS, loaded)
     style_layers = _layers(request.style_layers, loaded) or _reached(STYLE_LAYERS, loaded)
+    _check_weights(request, content_layers, style_layers)
+    _check_sizes(request, loaded, [*content_layers, *style_layers])
     content, style = pictures.read(request.content, request.size), pictures.read(request.style, request.size)
-    _check_sizes(request, content, style, loaded, [*content_layers, *style_layers])
-    pictures.check_writable(request.out)
     same = {field.name: getattr(request, field.name) for field in dataclasses.fields(Settings)}
     pooling = request.pooling or loaded.pooling
     settings = Settings(**same | dict(content_layers=content_layers, style_layers=style_layers, pooling=pooling))
@@ -118,6 +121,7 @@ def carry_out(plan: Plan) -> str:
         "weights": {"name": plan.weights.name, "sha256": plan.weights.sha256, "depth": plan.weights.depth},
         "size": request.size,
         **dataclasses.asdict(settings),
+        "matmul_precision": PRECISION,
         "loss_before": result.before,
         "loss_after": result.after,
         "versions": {"jaxgan": jaxgan.__version__, "jax": jax.__version__},
@@ -167,16 +171,24 @@ def _note(request: Request, settings: Settings, loaded: Weights) -> str:
     return "\n".join(lines)
 
 
-def _check_sizes(request: Request, content: Picture, style: Picture, loaded: Weights, layers: Iterable[str]) -> None:
+def _check_weights(request: Request, content_layers: Layers, style_layers: Layers) -> None:
+    """Refuses weights and factors that leave nothing of the loss."""
+    parts = (request.content_weight, content_layers), (request.style_weight, style_layers)
+    if not any(weight * factor for weight, layers in parts for factor in layers.values()):
+        raise JaxganError("all weights are 0: nothing is asked for; raise --content-weight or --style-weight.")
+
+
+def _check_sizes(request: Request, loaded: Weights, layers: Iterable[str]) -> None:
     """Refuses pictures smaller than what one position of a layer sees, which would be mostly padding."""
     field, layer = max((receptive_field(loaded.depth, layer), layer) for layer in layers)
     if request.size < field:
         raise JaxganError(
             f"--size is {request.size}, but {layer} sees {field} pixels at once; set --size {field} or more."
         )
-    for path, picture in ((request.content, content), (request.style, style)):
-        if min(picture.native) < field:
+    for path in (request.content, request.style):
+        height, width = pictures.native_size(path)
+        if min(height, width) < field:
             raise JaxganError(
-                f"{path} is {picture.native[0]}x{picture.native[1]}, but {layer} sees {field}x{field} pixels at once; "
+                f"{path} is {height}x{width}, but {layer} sees {field}x{field} pixels at once; "
                 "give a larger picture, or layers nearer to it."
             )

@@ -27,6 +27,9 @@ PER_CALL = 10
 
 OPTIMIZER = optax.lbfgs(memory_size=10)
 
+PRECISION = "float32"
+"""Of convolutions and Gram matrices on every device: three digits of TF32 would show in the losses."""
+
 Start = Literal["content", "noise"]
 Layers = Mapping[str, float]
 Terms = dict[str, jax.Array]
@@ -82,7 +85,8 @@ class Result(NamedTuple):
     Attributes:
       picture: uint8 [h, w, 3].
       history: total loss before each iteration, float32 [steps].
-      before: terms of the loss, weighted, of what was started from; their names are "content LAYER" and "style LAYER".
+      before: terms of the loss, weighted, of what was started from, which is the first of the history in parts; their
+        names are "content LAYER" and "style LAYER".
       after: of `picture`.
     """
 
@@ -116,26 +120,28 @@ def transfer(
     """
     net = VGG(weights.depth, tuple({**settings.content_layers, **settings.style_layers}), settings.pooling)
     params, start = jax.device_put(weights.params), _images(content)
-    reached = _features(net, params, start), _features(net, params, _images(style))
-    goals = _goals(*reached, settings, weights.unit)
-    if settings.start == "noise":
-        start = jax.random.uniform(jax.random.key(settings.seed), start.shape, minval=-1, maxval=1)
+    with jax.default_matmul_precision(PRECISION):
+        reached = _features(net, params, start), _features(net, params, _images(style))
+        goals = _goals(*reached, settings, weights.unit)
+        if settings.start == "noise":
+            start = jax.random.uniform(jax.random.key(settings.seed), start.shape, minval=-1, maxval=1)
 
-    phases, history = _phases(start), np.zeros(settings.steps, np.float32)
-    state = OPTIMIZER.init(phases)
-    for first in range(0, settings.steps, PER_CALL):
-        count = min(PER_CALL, settings.steps - first)
-        phases, state, losses = _advance(net, params, goals, phases, state, count)
-        history[first : first + count] = losses[:count]
-        if not np.isfinite(history).all():
-            raise JaxganError("the loss is no longer a finite number; lower --content-weight and --style-weight.")
-        progress(count, float(history[first + count - 1]))
-    picture = np.rint((np.asarray(jnp.sin(phases)[0]) + 1) * 127.5).astype(np.uint8)
-    before, after = (
-        {name: float(term) for name, term in terms(_features(net, params, images), goals).items()}
-        for images in (start, _images(picture))
-    )
-    return Result(picture, history, before, after)
+        phases, history = _phases(start), np.zeros(settings.steps, np.float32)
+        start = jnp.sin(phases)
+        state = OPTIMIZER.init(phases)
+        for first in range(0, settings.steps, PER_CALL):
+            count = min(PER_CALL, settings.steps - first)
+            phases, state, losses = _advance(net, params, goals, phases, state, count)
+            history[first : first + count] = losses[:count]
+            if not np.isfinite(history).all():
+                raise JaxganError("the loss is no longer a finite number; lower --content-weight and --style-weight.")
+            progress(count, float(history[first + count - 1]))
+        picture = np.rint((np.asarray(jnp.sin(phases)[0]) + 1) * 127.5).astype(np.uint8)
+        before, after = (
+            {name: float(term) for name, term in terms(_features(net, params, images), goals).items()}
+            for images in (start, _images(picture))
+        )
+        return Result(picture, history, before, after)
 
 
 def terms(features: Mapping[str, jax.Array], goals: Goals) -> Terms:
@@ -178,10 +184,10 @@ def _images(picture: np.ndarray) -> jax.Array:
 
 
 def _phases(images: jax.Array) -> jax.Array:
-    """What is optimised: x = sin(phase) is a colour whatever the phase.
+    """What is optimised: x = sin(phase) is a colour whatever the phase; `images` come back as 0.99 times themselves.
 
-    Pixels left free to leave the range and cut back at the end, as in the source, lose much of what was reached. A tanh
-    has next to no slope at white and black, where skies and shadows then stay as they are.
+    Pixels left free to leave the range and cut back at the end lose much of what was reached. A tanh has next to no
+    slope at white and black, where skies and shadows then stay as they are.
     """
     return jnp.arcsin(0.99 * images)  # at 1 the slope would be 0
 

@@ -15,6 +15,8 @@ from jaxgan.networks.vgg import BLOCKS, IMAGENET_MEAN, WIDTHS, Depth, Pooling, a
 
 Named = dict[str, np.ndarray]
 
+_EXTRAS = {"mean", "unit"}  # what files made by `jaxgan convert-vgg` hold besides convolutions
+
 RANDOM_LAYERS = activations(16)[:7]
 """Those of random weights, up to relu3_3: deeper ones took longer and gave no more of a style."""
 
@@ -89,7 +91,7 @@ def check(arrays: Named, source: object) -> Depth:
     Raises:
       JaxganError: they are of another network, or not all finite.
     """
-    found = {name.partition("/")[0] for name in arrays} - {"mean", "unit"}
+    found = {name.partition("/")[0] for name in arrays} - _EXTRAS
     for depth in BLOCKS:
         names = [convolution(name) for name in activations(depth)][: max(len(found), 1)]
         if found == set(names):
@@ -99,6 +101,9 @@ def check(arrays: Named, source: object) -> Depth:
             f"{source} is not of a VGG16 or VGG19: these have the convolutions conv1_1, conv1_2, conv2_1, ... without "
             f"a gap, and it has {', '.join(sorted(found)[:4]) or 'none'}{', ...' if len(found) > 4 else ''}."
         )
+    extra = sorted(arrays.keys() - {f"{name}/{part}" for name in names for part in ("kernel", "bias")} - _EXTRAS)
+    if extra:
+        raise JaxganError(f"{source} is not of a VGG{depth}: it has {extra[0]}, which these have not.")
     channels = 3
     for name in names:
         shapes = {"kernel": (3, 3, channels, WIDTHS[block(name)]), "bias": (WIDTHS[block(name)],)}
@@ -109,6 +114,8 @@ def check(arrays: Named, source: object) -> Depth:
                 raise JaxganError(
                     f"{source} is not of a VGG{depth}: {name}/{part} should be {list(shape)}, and is {has}."
                 )
+            if array.dtype.kind != "f":
+                raise JaxganError(f"{source}: {name}/{part} should be of floating-point numbers, and is {array.dtype}.")
             if not np.isfinite(array).all():
                 raise JaxganError(f"{source}: {name}/{part} is not finite everywhere.")
         channels = WIDTHS[block(name)]
@@ -126,11 +133,10 @@ def load(path: Path) -> Weights:
       JaxganError: it cannot be read, or is of another network.
     """
     arrays = _read(path)
+    if any(name.startswith("features.") for name in arrays):
+        raise JaxganError(f"{path} has the names of PyTorch's files; {_conversion(path)}")
     depth = check(arrays, path)
-    if not {"mean", "unit"} <= arrays.keys():
-        arrays = standard(arrays, ORIGINAL)
-    elif arrays["mean"].shape != (3,) or arrays["unit"].shape != ():
-        raise JaxganError(f"{path}: mean should be [3] and unit []; make the file again with `jaxgan convert-vgg`.")
+    arrays = standard(arrays, ORIGINAL) if _EXTRAS.isdisjoint(arrays) else _own(arrays, path)
     layers = tuple(name for name in activations(depth) if f"{convolution(name)}/kernel" in arrays)
     params: dict[str, Any] = {
         conv: {part: arrays[f"{conv}/{part}"] for part in ("kernel", "bias")} for conv in map(convolution, layers)
@@ -139,15 +145,30 @@ def load(path: Path) -> Weights:
     return Weights(str(path), digest, depth, layers, params | {"mean": arrays["mean"]}, float(arrays["unit"]), "max")
 
 
+def _own(arrays: Named, path: Path) -> Named:
+    """The arrays of a file made by `jaxgan convert-vgg`, float32."""
+    mean, unit = (arrays.get(name, np.empty(0)) for name in ("mean", "unit"))
+    fit = (mean.shape, unit.shape, mean.dtype.kind, unit.dtype.kind) == ((3,), (), "f", "f")
+    if not (fit and np.isfinite(mean).all() and 0 < unit < np.inf):
+        raise JaxganError(
+            f"{path}: mean should be [3], finite, and unit [], over 0; make the file again with `jaxgan convert-vgg`."
+        )
+    return {name: np.asarray(array, np.float32) for name, array in arrays.items()}
+
+
+def _conversion(path: Path) -> str:
+    return f"`jaxgan convert-vgg {path.name} --out vgg.safetensors` makes a file of weights from it."
+
+
 def _read(path: Path) -> Named:
     readers: dict[str, Callable[[Path], Named]] = {".npz": _read_npz, ".safetensors": safetensors.numpy.load_file}
-    if path.suffix not in readers:
+    if path.suffix.lower() not in readers:
         raise JaxganError(
-            f"weights are read from {' or '.join(readers)}, not from {path.name}; "
-            f"`jaxgan convert-vgg {path.name} --out vgg.safetensors` makes the latter from PyTorch's or Keras' files."
+            f"weights are read from {' or '.join(readers)}, not from {path.name}; if it is PyTorch's or Keras', "
+            f"{_conversion(path)}"
         )
     try:
-        return readers[path.suffix](path)
+        return readers[path.suffix.lower()](path)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or error
         raise JaxganError(f"cannot read the weights {path}: {reason}.") from error

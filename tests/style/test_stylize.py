@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from jaxgan import cli
+from jaxgan.data import images
 from jaxgan.networks.vgg import WIDTHS
 from jaxgan.style.stylize import Request, plan
 
@@ -25,7 +26,9 @@ def here(tmp_path, monkeypatch):
     Image.fromarray(rng.integers(0, 256, (40, 60, 3), np.uint8)).save("content.jpg", exif=turned)
     Image.fromarray(rng.integers(0, 256, (48, 48, 4), np.uint8)).save("style.png")
     Image.fromarray(np.zeros((4, 80, 3), np.uint8)).save("thin.png")
-    (tmp_path / "broken.png").write_bytes(b"\x89PNG and no more")
+    Image.fromarray(np.zeros((5, 40_000), np.uint8)).save("long.png")
+    for name in ("broken.png", "content.png", "vgg.png"):
+        (tmp_path / name).write_bytes(b"\x89PNG and no more")
     shapes = {"conv1_1": (3, 3, 3, WIDTHS[0]), "conv1_2": (3, 3, WIDTHS[0], WIDTHS[0])}
     arrays = {f"{name}/kernel": rng.normal(0, 0.1, shape).astype(np.float32) for name, shape in shapes.items()}
     np.savez("vgg.npz", **arrays | {f"{name}/bias": np.zeros(WIDTHS[0], np.float32) for name in shapes})
@@ -44,6 +47,7 @@ def test_stylize_writes_a_picture_with_its_settings(here, capsys):
     assert facts["content_layers"] == {"relu1_1": 1.0}
     assert facts["style_layers"] == {"relu1_1": 0.5}
     assert (facts["steps"], facts["seed"], facts["size"], facts["start"]) == (3, 0, 16, "content")
+    assert facts["matmul_precision"] == "float32"
     assert len(facts["weights"]["sha256"]) == len(facts["content"]["sha256"]) == 64
     assert sum(facts["loss_after"].values()) < sum(facts["loss_before"].values())
 
@@ -63,6 +67,20 @@ BAD = {
     "style too small": (
         ["content.jpg", "thin.png", "--style-layers", "relu1_2"],
         "thin.png is 4x80, but relu1_2 sees 5x5 pixels at once; give a larger picture",
+    ),
+    "style too long": (
+        ["content.jpg", "long.png"],
+        "long.png is 5x40000, and with a shorter side of 256 pixels would be 256x2048000; cut it to other proportions",
+    ),
+    "over the content": (["content.png", "style.png", "--out", "content.png"], "content.png is what the results are"),
+    "over the style": (["content.jpg", "style.png", "--out", "./style.png"], "style.png is what the results are made"),
+    "over the weights": (
+        ["content.jpg", "style.png", "--weights", "vgg.png", "--out", "vgg.png"],
+        "vgg.png is what the results are made from",
+    ),
+    "nothing to do": (
+        ["content.jpg", "style.png", "--content-weight", "0", "--style-layers", "relu1_1=0"],
+        "all weights are 0: nothing is asked for; raise --content-weight or --style-weight",
     ),
     "size too small": (
         ["content.jpg", "style.png", "--size", "4"],
@@ -91,9 +109,16 @@ BAD = {
 }
 
 
+def small(image, size, stretch=images.RESIZERS["stretch"]):
+    """In place of what scales a picture."""
+    assert size[0] * size[1] < 10**6
+    return stretch(image, size)
+
+
 @pytest.mark.parametrize(("arguments", "message"), BAD.values(), ids=BAD)
 def test_bad_input_is_one_line_before_any_work(here, capsys, monkeypatch, arguments, message):
     monkeypatch.setattr("jaxgan.style.stylize.transfer", lambda *_: pytest.fail("work began"))
+    monkeypatch.setitem(images.RESIZERS, "stretch", small)
     before = sorted(here.rglob("*"))
     weights = [] if "--weights" in arguments else ["--weights", "vgg.npz"]
     assert cli.main(["stylize", *arguments, *weights]) == 1

@@ -8,6 +8,7 @@ import pytest
 
 from jaxgan.errors import JaxganError
 from jaxgan.networks.vgg import VGG
+from jaxgan.style import transfer as transfer_module
 from jaxgan.style import weights
 from jaxgan.style.transfer import Goal, Goals, Settings, terms, transfer
 
@@ -68,7 +69,8 @@ def test_the_loss_told_is_that_of_the_picture_as_it_is_saved(made, vgg, pictures
     assert result.after.keys() == expected.keys()
     for name, value in expected.items():
         assert result.after[name] == pytest.approx(value, rel=1e-3), name
-    assert result.before["content relu1_1"] == 0  # it starts from the content
+    assert sum(result.before.values()) == pytest.approx(result.history[0], rel=1e-4)
+    assert 0 < result.before["content relu1_1"] < 1e-3 * sum(result.before.values())  # the content at 0.99 of itself
     assert sum(result.after.values()) < 0.05 * sum(result.before.values())
 
 
@@ -88,7 +90,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(made, vgg, pictu
     ]
     np.testing.assert_array_equal(noise[0].picture, noise[1].picture)
     assert (noise[0].picture != noise[2].picture).any()
-    assert noise[0].before["content relu1_1"] > 0
+    assert noise[0].before["content relu1_1"] > 100 * made[0].before["content relu1_1"]
 
 
 def test_weights_are_linear_in_the_loss(vgg):
@@ -97,9 +99,20 @@ def test_weights_are_linear_in_the_loss(vgg):
     zeros = {"relu1_1": Goal(np.zeros((1, 3, 4, 5), np.float32), np.float32(2))}
     style = {"relu1_1": Goal(np.zeros((1, 5, 5), np.float32), np.float32(3))}
     one = terms(features, Goals(zeros, style, np.float32(1)))
-    two = terms(features, Goals({"relu1_1": zeros["relu1_1"]._replace(weight=np.float32(6))}, style, np.float32(2)))
+    more = ({"relu1_1": goals["relu1_1"]._replace(weight=np.float32(6))} for goals in (zeros, style))
+    two = terms(features, Goals(*more, np.float32(2)))
     assert float(two["content relu1_1"]) == pytest.approx(3 * 4 * float(one["content relu1_1"]), rel=1e-5)
-    assert float(two["style relu1_1"]) == pytest.approx(16 * float(one["style relu1_1"]), rel=1e-5)
+    assert float(two["style relu1_1"]) == pytest.approx(2 * 16 * float(one["style relu1_1"]), rel=1e-5)
+
+
+def test_everything_is_computed_in_full_precision(vgg, pictures, monkeypatch):
+    """Also where a GPU would round what it multiplies: by the time the loss is traced the precision is set."""
+    seen = []
+    monkeypatch.setattr(transfer_module, "_features", lambda *_: seen.append(jax.config.jax_default_matmul_precision))
+    with pytest.raises(TypeError):  # of the features that are not there
+        transfer(vgg, *pictures, SETTINGS)
+    assert seen
+    assert set(seen) == {"float32"}
 
 
 def test_a_loss_that_overflows_is_an_error(vgg, pictures):

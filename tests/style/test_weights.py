@@ -95,7 +95,16 @@ BAD = {
     ),
     "no bias": (changed(conv1_2__bias=None), r"conv1_2/bias should be \[64\], and is nothing"),
     "not finite": (changed(conv1_2__bias=np.full(64, np.nan)), "conv1_2/bias is not finite everywhere"),
-    "another mean": (changed(mean=np.zeros(1), unit=np.zeros(())), "mean should be .3. and unit"),
+    "whole numbers": (changed(conv1_2__bias=np.zeros(64, int)), "conv1_2/bias should be of floating-.*and is int64"),
+    "more than these have": (changed(conv1_1__gamma=np.zeros(64)), "not of a VGG16: it has conv1_1/gamma, which these"),
+    "another mean": (changed(mean=np.zeros(1), unit=np.ones(())), "mean should be .3., finite, and unit"),
+    "a mean that is not finite": (changed(mean=np.full(3, np.nan), unit=np.ones(())), "mean should be .3., finite"),
+    "no unit": (changed(mean=np.zeros(3)), "and unit .., over 0"),
+    "a unit of 0": (changed(mean=np.zeros(3), unit=np.zeros(())), "and unit .., over 0"),
+    "PyTorch's names": (
+        {"features.0.weight": np.zeros(3)},
+        "the names of PyTorch's files; `jaxgan convert-vgg vgg",
+    ),
 }
 
 
@@ -114,17 +123,22 @@ def test_a_file_of_another_network_is_refused_by_name_and_shape(tmp_path, arrays
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("vgg.pth", "weights are read from .npz or .safetensors, not from vgg.pth; `jaxgan convert-vgg vgg.pth"),
+        (
+            "vgg.pth",
+            "weights are read from .npz or .safetensors, not from vgg.pth; .* `jaxgan convert-vgg vgg.pth --",
+        ),
         ("none.npz", "cannot read the weights .*none.npz: No such file"),
         ("none.safetensors", "cannot read the weights .*none.safetensors: "),
         ("broken.npz", "cannot read the weights .*broken.npz: "),
         ("broken.safetensors", "cannot read the weights .*broken.safetensors: "),
         ("single.npz", "it holds one array, without names"),
+        ("text.npz", "conv1_2/bias should be of floating-point numbers, and is <U1"),
     ],
 )
 def test_what_cannot_be_read_is_refused(tmp_path, name, message):
     for broken in ("broken.npz", "broken.safetensors"):
         (tmp_path / broken).write_bytes(b"PK\x03\x04 and no more")
+    np.savez(tmp_path / "text.npz", **changed(conv1_2__bias=np.full(64, "x")))
     with (tmp_path / "single.npz").open("wb") as file:
         np.save(file, np.zeros(3))
     with pytest.raises(JaxganError, match=message) as refused:
@@ -151,6 +165,23 @@ def test_torchvisions_weights_come_back_with_its_mean_and_deviation(tmp_path, de
         np.testing.assert_array_equal(loaded.params[name]["bias"], expected[f"{name}/bias"])
     np.testing.assert_allclose(loaded.params["mean"], [123.675, 116.28, 103.53])
     assert loaded.unit == pytest.approx(57.63, abs=0.01)
+
+
+def test_the_same_names_in_a_safetensors_file_and_suffixes_in_capitals(tmp_path):
+    """As timm's are, whose classifier is called otherwise."""
+    number, state = 0, {"head.fc.bias": np.ones(3, np.float32)}
+    for name in shapes(16):
+        number += name.endswith("_1") and name != "conv1_1"
+        arrays = drawn(16, [name])
+        kernel = arrays[f"{name}/kernel"].transpose(3, 2, 0, 1)
+        state[f"features.{number}.weight"] = np.ascontiguousarray(kernel)
+        state[f"features.{number}.bias"] = arrays[f"{name}/bias"]
+        number += 2
+    safetensors.numpy.save_file(state, tmp_path / "timm.SAFETENSORS")
+    assert convert(tmp_path / "timm.SAFETENSORS", tmp_path / "vgg.SafeTensors") == 16
+    loaded = weights.load(tmp_path / "vgg.SafeTensors")
+    np.testing.assert_array_equal(loaded.params["conv5_3"]["kernel"], drawn(16, ["conv5_3"])["conv5_3/kernel"])
+    np.testing.assert_allclose(loaded.params["mean"], TORCHVISION.mean)
 
 
 def test_torchvisions_weights_of_features_only_are_told_by_their_classifier(tmp_path):
@@ -220,16 +251,18 @@ def test_keras_weights_are_the_original_ones(tmp_path, names, prefix):
 @pytest.mark.parametrize(
     ("source", "out", "message"),
     [
-        ("x.ckpt", "x.safetensors", "convert-vgg reads .pth, .pt, .h5, not x.ckpt"),
+        ("x.ckpt", "x.safetensors", "convert-vgg reads .pth, .pt, .safetensors, .h5, not x.ckpt"),
         ("x.pth", "x.npz", "convert-vgg writes .safetensors, not x.npz"),
         ("none.pth", "x.safetensors", "there is no file .*none.pth"),
         ("x.pth", "x.safetensors", "cannot read .*x.pth as weights of PyTorch"),
         ("x.h5", "x.safetensors", "cannot read .*x.h5 as a file of Keras"),
+        ("x.safetensors", "y.safetensors", "cannot read .*x.safetensors as weights of PyTorch"),
+        ("x.safetensors", "x.safetensors", "x.safetensors is the file that is read, and would be written over"),
     ],
 )
 def test_what_cannot_be_converted_is_refused(tmp_path, source, out, message):
     pytest.importorskip({"pth": "torch", "h5": "h5py"}.get(source[-3:].strip("."), "numpy"))
-    for name in ("x.pth", "x.h5", "x.ckpt"):
+    for name in ("x.pth", "x.h5", "x.ckpt", *(["x.safetensors"] if source == "x.safetensors" else [])):
         (tmp_path / name).write_bytes(b"nothing of the kind")
     with pytest.raises(JaxganError) as refused:
         convert(tmp_path / source, tmp_path / out)
