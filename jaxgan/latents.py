@@ -56,7 +56,7 @@ def slerp(a: jax.Array, b: jax.Array, t: jax.Array | float) -> jax.Array:
     u, v = _unit(a), _unit(b)
     angle = 2 * jnp.arctan2(_length(u - v), _length(u + v))  # W. Kahan's: exact near 0 and pi, where arccos is not
     across = jnp.where(angle > jnp.pi - NEARLY, _least_axis(u), v)
-    n = _unit(across - jnp.vdot(u, across) * u)
+    n = _unit(across - jnp.sum(u * across) * u)
     arc = lerp(length_a, length_b, t) * (jnp.cos(t * angle) * u + jnp.sin(t * angle) * n)
     straight = (angle < NEARLY) | (length_a == 0) | (length_b == 0)
     return jnp.where(straight | (t == 0) | (t == 1), lerp(a, b, t), arc)

@@ -52,14 +52,15 @@ def above_one_another(*rows: np.ndarray) -> np.ndarray:
     """Lays images out in lines of `COLUMNS`, and under each line what was made of its images.
 
     Args:
-      rows: float32 [n, h, w, c] in [-1, 1] each.
+      rows: [n, h, w, c] each, all uint8 or all float32 in [-1, 1].
 
     Returns:
       [lines * len(rows), columns, h, w, c], what is left over at the end white.
     """
     count, shape = len(rows[0]), rows[0].shape[1:]
     columns = min(count, COLUMNS)
-    blanks = np.ones((-count % columns, *shape), np.float32)
+    kind = rows[0].dtype
+    blanks = np.full((-count % columns, *shape), 255 if kind == np.uint8 else 1, kind)
     lines = [np.concatenate([row, blanks]).reshape(-1, columns, *shape) for row in rows]
     return np.stack(lines, axis=1).reshape(-1, columns, *shape)
 
@@ -79,11 +80,12 @@ def _enlarged(images: np.ndarray) -> np.ndarray:
 
 
 def save_scatter(path: Path, groups: Mapping[str, np.ndarray]) -> None:
-    """Draws groups of points [n, d], the first two dimensions, one colour a group."""
+    """Draws groups of points [n, d], the first two dimensions, one colour a group; points of one lie on a line."""
     figure = Figure(figsize=(5, 5), layout="constrained")
     axes = figure.add_subplot()
     for name, points in groups.items():
-        axes.scatter(points[:, 0], points[:, 1], s=8, alpha=0.5, label=f"{name} ({len(points)})")
+        heights = points[:, 1] if points.shape[1] > 1 else np.zeros(len(points))
+        axes.scatter(points[:, 0], heights, s=8, alpha=0.5, label=f"{name} ({len(points)})")
     axes.set_aspect("equal", adjustable="datalim")
     axes.legend(loc="upper left")
     figure.savefig(path, dpi=100)

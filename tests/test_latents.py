@@ -122,3 +122,8 @@ def test_averages_of_three_keep_the_length_of_latents_at_right_angles():
     latents = 8 * jnp.eye(9)
     assert length(arithmetic(latents[:3], latents[3:6], latents[6:])) == pytest.approx(8)
     assert length(arithmetic(latents[:1], latents[3:4], latents[6:7])) == pytest.approx(8 * 3**0.5)
+
+
+def test_arcs_are_of_full_precision_whatever_the_device():
+    """No product of matrices, whose inputs a GPU may round."""
+    assert "dot_general" not in str(jax.make_jaxpr(slerp)(A, B, 0.3))

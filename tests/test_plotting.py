@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from jaxgan.plotting import (
     FRAME,
+    above_one_another,
     save_animation,
     save_curves,
     save_metric_figures,
@@ -103,13 +105,36 @@ def test_curves_are_drawn_for_each_kind_of_metric_there_is(tmp_path):
     assert save_metric_figures(tmp_path, []) == []
 
 
-def test_a_metric_that_came_later_is_drawn_from_where_it_began(tmp_path):
+@pytest.fixture
+def figures(monkeypatch):
+    """Figures as they are made, in place of their files."""
+    made = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, path, **_: made.append(figure))
+    return made
+
+
+def test_a_metric_that_came_later_is_drawn_from_where_it_began(figures):
     lines = [{"step": 1, "a_loss": 1.0}, {"step": 2, "a_loss": 0.5, "b_loss": 2.0}, {"step": 3, "b_loss": 1.0}]
-    save_curves(tmp_path / "curves.png", lines, ["a_loss", "b_loss", "c_loss"], "loss")
-    save_curves(tmp_path / "a.png", lines, ["a_loss"], "loss")
-    assert (tmp_path / "curves.png").read_bytes() != (tmp_path / "a.png").read_bytes()
-    save_curves(tmp_path / "none.png", lines, ["c_loss"], "loss")
-    assert (tmp_path / "none.png").is_file()
+    save_curves(None, lines, ["a_loss", "b_loss", "c_loss"], "loss")
+    curves = {line.get_label(): line.get_xydata().tolist() for line in figures[0].axes[0].lines}
+    assert curves == {"a loss": [[1, 1], [2, 0.5]], "b loss": [[2, 2], [3, 1]]}
+    save_curves(None, lines, ["c_loss"], "loss")
+    assert not figures[1].axes[0].lines
+
+
+def test_points_of_one_number_lie_on_a_line(figures):
+    save_scatter(None, {"codes": np.array([[3.0], [-1.0]])})
+    (points,) = figures[0].axes[0].collections
+    assert points.get_offsets().tolist() == [[3, 0], [-1, 0]]
+
+
+@pytest.mark.parametrize(("kind", "white"), [(np.uint8, 255), (np.float32, 1)])
+def test_images_stand_above_what_was_made_of_them(kind, white):
+    rows = [np.arange(first, first + 12, dtype=kind).reshape(12, 1, 1, 1) for first in (0, 100)]
+    laid = above_one_another(*rows)
+    assert (laid.dtype, laid.shape) == (kind, (4, 10, 1, 1, 1))
+    np.testing.assert_array_equal(laid[1, :, 0, 0, 0], rows[1][:10, 0, 0, 0])
+    np.testing.assert_array_equal(laid[3, :3, 0, 0, 0], [110, 111, white])
 
 
 @pytest.mark.parametrize("channels", [1, 3])
