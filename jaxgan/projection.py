@@ -72,10 +72,13 @@ def project(
       pull: towards the length of the prior's latents, in squared pixels a squared standard deviation; 0 is none.
 
     Raises:
-      JaxganError: images of another shape, or labels and seeds that `trained.sample` refuses.
+      JaxganError: images of another shape, a number out of range, labels and seeds that `trained.sample` refuses, or
+        no finite result from any start.
     """
     check_range("starts", starts, 1, POOL)
     check_range("steps", steps, 1, 1_000_000)
+    check_range("learning_rate", learning_rate, 0, 1e6)
+    check_range("pull", pull, 0, 1e6)
     images = np.asarray(images, np.float32)
     if not len(images) or images.shape[1:] != trained.spec.shape:
         shape = ", ".join(map(str, trained.spec.shape))
@@ -83,24 +86,33 @@ def project(
     wanted = [None] * len(images) if labels is None else np.resize(labels, len(images)).tolist()
     system, found = generative(trained.system), {}
     state = system.settled(trained.state)
-    progress = tqdm(total=len(images), desc="projecting", disable=None)
-    for label in dict.fromkeys(wanted):  # one pool at a time, for it takes more memory than all else
-        pool = trained.sample(POOL, seed, None if label is None else [label])
-        squares = np.sum(pool.latents**2, axis=_numbers(pool.latents))
-        for place in (place for place, own in enumerate(wanted) if own == label):
-            start = _nearest(pool, images[place], starts)
-            with jax.default_matmul_precision(trained.config["matmul_precision"]):
-                arguments = (state, images[place], start, squares)
-                found[place] = jax.device_get(_descend(system, steps, learning_rate, pull, *arguments))
-            progress.update()
-    progress.close()
+    with tqdm(total=len(images), desc="projecting", disable=None) as progress:
+        for label in dict.fromkeys(wanted):  # one pool at a time, for it takes more memory than all else
+            pool = trained.sample(POOL, seed, None if label is None else [label])
+            lengths, sizes = _squares(pool.latents), _squares(pool.images)
+            for place in (place for place, own in enumerate(wanted) if own == label):
+                start = _nearest(pool, sizes, images[place], starts)
+                with jax.default_matmul_precision(trained.config["matmul_precision"]):
+                    arguments = (state, images[place], start, lengths)
+                    found[place] = jax.device_get(_descend(system, steps, learning_rate, pull, *arguments))
+                if not np.isfinite(found[place][-1]):
+                    raise JaxganError(f"no start led to a finite image {place}; lower the learning rate.")
+                progress.update()
     latents, made, classes, errors = map(np.stack, zip(*(found[i] for i in range(len(images))), strict=True))
     return Projection(Samples(made, latents, classes), errors)
 
 
-def _nearest(samples: Samples, image: np.ndarray, count: int) -> Samples:
-    distances = np.mean((samples.images - image) ** 2, axis=_numbers(samples.images))
-    return Samples(*(part[np.argsort(distances, kind="stable")[:count]] for part in samples))
+def _squares(x: np.ndarray) -> np.ndarray:
+    """Squared lengths, [n], of [n, ...]."""
+    flat = x.reshape(len(x), -1)
+    return np.einsum("ij,ij->i", flat, flat)
+
+
+def _nearest(samples: Samples, sizes: np.ndarray, image: np.ndarray, count: int) -> Samples:
+    """The samples a with the least |a - x|^2 = |a|^2 - 2 a x + |x|^2; `sizes` are their |a|^2."""
+    distances = sizes - 2 * (samples.images.reshape(len(sizes), -1) @ image.ravel())
+    nearest = np.argsort(distances, kind="stable")[:count]
+    return Samples(*(part[nearest] for part in samples))
 
 
 def _numbers(x: Any) -> tuple[int, ...]:
@@ -153,5 +165,5 @@ def _descend(
     first = jnp.asarray(start.latents)
     (latents, _), _ = jax.lax.scan(step, (first, optimizer.init(first)), length=steps)
     total, errors, made = losses(latents)
-    best = jnp.argmin(total)
+    best = jnp.argmin(jnp.where(jnp.isnan(total), jnp.inf, total))
     return latents[best], made[best], labels[best], errors[best]

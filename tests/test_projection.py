@@ -1,11 +1,15 @@
 """Projection: the least squares of a linear generator, own samples found again, and no image disturbs another."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from small_runs import untrained
+from tqdm import tqdm
 
+from jaxgan import projection
+from jaxgan.drawing import Samples
 from jaxgan.errors import JaxganError
-from jaxgan.projection import POOL, project
+from jaxgan.projection import POOL, _descend, _nearest, project
 
 
 @pytest.fixture(scope="module")
@@ -97,5 +101,43 @@ def test_what_cannot_be_projected(linear):
         project(linear, IMAGES, labels=[4])
     with pytest.raises(JaxganError, match="starts is 0, but must be in"):
         project(linear, IMAGES, starts=0)
+    for option in (dict(learning_rate=-0.1), dict(learning_rate=float("nan")), dict(pull=-1.0)):
+        with pytest.raises(JaxganError, match=f"{next(iter(option))} is .*, but must be in"):
+            project(linear, IMAGES, **option)
     with pytest.raises(JaxganError, match="trained without labels"):
         project(untrained(num_classes=0), IMAGES, labels=[0])
+
+
+class Fragile:
+    """G(z) is every number of z, and nothing finite where z is above a bound."""
+
+    def __init__(self, bound):
+        self.bound = bound
+
+    def generate(self, state, latents, labels, truncation=None):
+        return jnp.where(latents > self.bound, jnp.nan, latents)
+
+
+def test_a_descent_that_breaks_does_not_win():
+    start = Samples(np.zeros((2, 1), np.float32), np.array([[3.0], [0.5]], np.float32), np.array([0, 1], np.int32))
+    image, squares = np.array([0.25], np.float32), np.array([1.0, 2.0], np.float32)
+    latents, _, label, error = _descend(Fragile(1.0), 200, 0.1, 0.0, None, image, start, squares)
+    assert (float(latents[0]), int(label)) == (pytest.approx(0.25, abs=1e-3), 1)
+    assert float(error) < 1e-6
+
+
+def test_no_finite_result_is_an_error_and_ends_the_bar(linear, monkeypatch):
+    closed = []
+    monkeypatch.setattr(projection, "_descend", lambda *_: (np.zeros(3), np.zeros(1), 0, np.float32("nan")))
+    monkeypatch.setattr(tqdm, "__exit__", lambda *_: closed.append(True))
+    with pytest.raises(JaxganError, match="no start led to a finite image 0; lower the learning rate"):
+        project(linear, IMAGES)
+    assert closed == [True]
+
+
+def test_starts_are_the_nearest():
+    rng = np.random.default_rng(2)
+    pool = Samples(*(rng.normal(size=(50, n)).astype(np.float32) for n in (6, 2)), np.arange(50))
+    image = rng.normal(size=6).astype(np.float32)
+    expected = np.argsort(np.sum((pool.images - image) ** 2, axis=1))[:5]
+    np.testing.assert_array_equal(_nearest(pool, np.sum(pool.images**2, axis=1), image, 5).labels, expected)
