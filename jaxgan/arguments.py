@@ -57,7 +57,7 @@ def _add_sample(verbs: Any) -> None:
         description="Draws samples from a run directory. Sample i depends on the seed and i only, not on --num.",
     )
     sample.add_argument("directory", metavar="DIR", help="run directory")
-    sample.add_argument("--num", type=int, default=64, help="how many (default: 64)")
+    sample.add_argument("--num", type=int, help="how many (default: 64; of --project all)")
     sample.add_argument("--seed", type=int, default=0, help="of the latents (default: 0)")
     sample.add_argument("--labels", help="class names or numbers, separated by commas, used in turn (default: all)")
     sample.add_argument(
@@ -71,8 +71,8 @@ def _add_sample(verbs: Any) -> None:
     sample.add_argument(
         "--out",
         default="samples.png",
-        help="X.png: a sheet; X.gif: an animation, of --interpolate; X.npz: images, latents, labels; else a folder of "
-        "PNG files (default: samples.png)",
+        help="X.png: a sheet; X.gif: an animation, of --interpolate; X.npz: images, latents, labels; else a new folder "
+        "of PNG files (default: samples.png)",
     )
     _add_run(sample)
 
@@ -103,9 +103,9 @@ def _add_translate(verbs: Any) -> None:
     translate.add_argument("--num", type=int, help="how many, from the first on (default: all)")
     translate.add_argument(
         "--out",
-        default="translated.png",
-        help="X.png: a sheet, each above its translation; X.npz: images, given, names; else a folder of PNG files "
-        "with the pictures' names (default: translated.png)",
+        default="translated",
+        help="X.png: a sheet, each above its translation; X.npz: images, given, names; else a new folder of PNG files "
+        "with the pictures' names (default: translated)",
     )
     _add_run(translate)
 
@@ -128,7 +128,7 @@ def _add_tools(sample: argparse.ArgumentParser) -> None:
     tools.add_argument(
         "--project",
         metavar="PICTURES",
-        help="find the latents of an image, or of the first --num of a directory or .zip; --labels are theirs, in turn "
+        help="find the latents of an image, or of those of a directory or .zip; --labels are theirs, in turn "
         "(default: found too)",
     )
     sample.add_argument("--how", choices=("slerp", "linear"), help="of --interpolate (default: slerp)")
@@ -171,7 +171,7 @@ def _add_stylize(verbs: Any) -> None:
     convert = verbs.add_parser(
         "convert-vgg", allow_abbrev=False, help="turn a VGG16 or VGG19 of PyTorch or Keras into weights for stylize"
     )
-    convert.add_argument("file", metavar="FILE", type=Path, help="torchvision's .pth or Keras' .h5")
+    convert.add_argument("file", metavar="FILE", type=Path, help="torchvision's .pth or .safetensors, or Keras' .h5")
     convert.add_argument("--out", type=Path, default="vgg.safetensors", help="(default: vgg.safetensors)")
 
 

@@ -19,7 +19,7 @@ CONFIG = "--config."
 
 FAILURE = 1
 
-MORE = {"sample": ("generate", "--num 100 --out samples.png"), "translate": ("translate", "PICTURES --out out.png")}
+MORE = {"sample": ("generate", "--num 100 --out samples.png"), "translate": ("translate", "PICTURES --out translated")}
 """Verbs that go on from a run: the method of systems that they use, and what to give them."""
 
 
@@ -128,6 +128,8 @@ def _runs(options: argparse.Namespace) -> Iterator[tuple[Any, Path]]:
         raise JaxganError(f"--trained-seed takes a seed or all, not {options.trained_seed!r}.")
     out = Path(options.out)
     if options.trained_seed == "all":
+        if not out.name.strip("."):
+            raise JaxganError(f"--trained-seed all adds each seed to the name of --out, and {options.out} has none.")
         for trained in sampling.load_all(options.directory, step).values():
             yield trained, out.with_stem(f"{out.stem}_seed{trained.seed}")
     else:
@@ -146,7 +148,8 @@ def _sample(options: argparse.Namespace, overrides: list[str], command: str) -> 
         if options.labels is not None:
             names = [_class(text, trained.spec.class_names) for text in options.labels.split(",")]
             wish = dataclasses.replace(wish, labels=names)
-        sampling.check_form(out, trained, animated=options.interpolate is not None)
+        given = [] if options.project is None else [options.project]
+        sampling.check_form(out, trained, options.interpolate is not None, given)
         explored = exploration.explore(trained, wish, animated=out.suffix.lower() == ".gif")
         sampling.save(out, explored.samples, trained, explored.pictures, explored.more)
         print(f"{len(explored.samples.images)} samples of step {trained.step}{explored.note}: {out}")
@@ -159,9 +162,13 @@ def _translate(options: argparse.Namespace, overrides: list[str], command: str) 
 
     _use(options.device)
     _use_cache(options.compilation_cache)
-    for trained, out in _runs(options):
-        given = read_pictures(options.pictures, trained, options.num)
-        translation.check_form(out, given)
+    runs = list(_runs(options))
+    for trained, out in runs:
+        trained.translation(options.translation)
+        translation.check_form(out, [options.pictures])
+    given = read_pictures(options.pictures, runs[0][0], options.num)
+    for trained, out in runs:
+        translation.check_names(out, given.names)
         translation.save(out, given, trained.translate(given.images, options.translation))
         print(f"{len(given.names)} translations by step {trained.step}: {out}")
     return 0

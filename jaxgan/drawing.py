@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.errors import JaxganError
-from jaxgan.systems import Generative, System
+from jaxgan.systems import Generative, System, Translating
 
 CHUNK = 64
 """Samples are computed this many at a time, whatever number is asked for, and sample i always at place i % CHUNK. So
@@ -25,21 +25,22 @@ def sample_key(seed: jax.Array | np.uint32) -> jax.Array:
     return jax.random.fold_in(jax.random.key(seed), 2**32 - 1)
 
 
-def in_chunks(function: Callable[..., jax.Array], state: Any, *arrays: np.ndarray) -> np.ndarray:
-    """`function(state, *rows)` of CHUNK rows at a time, so that what row i becomes does not depend on their number.
+def in_chunks(function: Callable[..., jax.Array], state: Any, *arrays: np.ndarray, chunk: int = CHUNK) -> np.ndarray:
+    """`function(state, *rows)` of as many rows each time, so that what row i becomes does not depend on their number.
 
     Args:
-      function: compiled; `(state, *[CHUNK, ...]) -> [CHUNK, ...]`, each row by itself.
+      function: compiled; `(state, *[chunk, ...]) -> [chunk, ...]`, each row by itself.
       state: of the system.
       arrays: [n, ...] each; the last chunk is filled up with its last row.
+      chunk: rows that are computed at once, the same for all n.
 
     Returns:
       [n, ...].
     """
     count = len(arrays[0])
     made = []
-    for first in range(0, count, CHUNK):
-        rows = np.minimum(np.arange(first, first + CHUNK), count - 1)
+    for first in range(0, count, chunk):
+        rows = np.minimum(np.arange(first, first + chunk), count - 1)
         made.append(np.asarray(function(state, *(array[rows] for array in arrays))))
     return np.concatenate(made)[:count]
 
@@ -59,28 +60,36 @@ class Samples(NamedTuple):
 
 
 class Sampler:
-    """Draws from a state of a system; each of its two programs is compiled once, on first use.
+    """Draws from a state of a system; each of its two programs is compiled once a truncation, on first use.
 
     Args:
       system: what was trained. One that is not `Generative` is refused when samples are asked for.
-      truncation: less variety for more fidelity, as the system's generator understands it; None is none.
     """
 
-    def __init__(self, system: System, truncation: float | None = None):
+    def __init__(self, system: System):
         self._num_classes = system.num_classes
 
-        def draw(state: Any, seed: jax.Array, first: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
-            latents = generative(system).latents(
-                sample_key(seed), first + jnp.arange(CHUNK, dtype=jnp.int32), truncation
-            )
-            return generate(state, latents, labels), latents
+        def draw(
+            state: Any, seed: jax.Array, first: jax.Array, labels: jax.Array, truncation: float | None
+        ) -> tuple[jax.Array, jax.Array]:
+            indices = first + jnp.arange(CHUNK, dtype=jnp.int32)
+            latents = generative(system).latents(sample_key(seed), indices, truncation)
+            return generate(state, latents, labels, truncation), latents
 
-        def generate(state: Any, latents: jax.Array, labels: jax.Array) -> jax.Array:
+        def generate(state: Any, latents: jax.Array, labels: jax.Array, truncation: float | None) -> jax.Array:
             return generative(system).generate(state, latents, labels, truncation)
 
-        self._settle, self._draw, self._generate = system.settled, jax.jit(draw), jax.jit(generate)
+        self._settle = system.settled
+        self._draw, self._generate = jax.jit(draw, static_argnums=4), jax.jit(generate, static_argnums=3)
 
-    def __call__(self, state: Any, seed: int, num: int, labels: Sequence[int] | None = None) -> Samples:
+    def __call__(
+        self,
+        state: Any,
+        seed: int,
+        num: int,
+        labels: Sequence[int] | None = None,
+        truncation: float | None = None,
+    ) -> Samples:
         """Draws `num` samples.
 
         Args:
@@ -88,28 +97,32 @@ class Sampler:
           seed: sample i depends on (seed, i) and its label only.
           num: at least 1.
           labels: sample i gets `labels[i % len(labels)]`; by default the classes in turn.
+          truncation: less variety for more fidelity, as the system's generator understands it; None is none.
         """
         state, wanted = self._settle(state), self._in_turn(labels, num)
         chunks = (
-            self._draw(state, np.uint32(seed), np.int32(first), wanted[first : first + CHUNK])
+            self._draw(state, np.uint32(seed), np.int32(first), wanted[first : first + CHUNK], truncation)
             for first in range(0, num, CHUNK)
         )
         images, latents = map(np.concatenate, zip(*_fetched(chunks), strict=True))
         return Samples(images[:num], latents[:num], wanted[:num])
 
-    def generate(self, state: Any, latents: np.ndarray, labels: Sequence[int] | None = None) -> Samples:
+    def generate(
+        self, state: Any, latents: np.ndarray, labels: Sequence[int] | None = None, truncation: float | None = None
+    ) -> Samples:
         """The samples of given latents [n, ...]; sample i depends on latent i, its label and i % CHUNK only.
 
         Args:
           state: of the system.
           latents: float32 [n, ...], n >= 1.
           labels: as for drawing.
+          truncation: likewise.
         """
         num = len(latents)
         state, wanted = self._settle(state), self._in_turn(labels, num)
         filled = np.resize(latents, (len(wanted), *latents.shape[1:]))
         chunks = (
-            (self._generate(state, filled[first : first + CHUNK], wanted[first : first + CHUNK]),)
+            (self._generate(state, filled[first : first + CHUNK], wanted[first : first + CHUNK], truncation),)
             for first in range(0, num, CHUNK)
         )
         images = np.concatenate([image for (image,) in _fetched(chunks)])
@@ -128,7 +141,8 @@ def generative(system: System) -> Generative:
       JaxganError: it makes no samples.
     """
     if not isinstance(system, Generative):
-        raise JaxganError("this run makes no samples of its own: its system makes images of images.")
+        hint = ": its system makes images of images; use `jaxgan translate`" if isinstance(system, Translating) else ""
+        raise JaxganError(f"this run makes no samples of its own{hint}.")
     return system
 
 
@@ -141,6 +155,6 @@ def _fetched(chunks: Iterator[tuple[jax.Array, ...]]) -> Iterator[tuple[np.ndarr
         fetched = tuple(map(np.asarray, chunk))
         if not np.isfinite(fetched[0]).all():
             raise JaxganError(
-                "training diverged: what the generator makes is not finite. The last checkpoint before is kept."
+                "what the generator makes is not finite: training diverged, or latents are far from those of training."
             )
         yield fetched

@@ -16,6 +16,9 @@ from jaxgan.errors import JaxganError
 from jaxgan.pictures import read_pictures
 from jaxgan.sampling import Trained
 
+DRAWN = 64
+"""Samples, where no number is given."""
+
 WHITE = 1.0  # what fills up the rows of a sheet
 
 
@@ -41,7 +44,7 @@ class Wish:
     """What `jaxgan sample` is asked for; the fields are its options, None where one was not given.
 
     Attributes:
-      num: how many samples are drawn, or pictures projected.
+      num: how many samples are drawn, by default `DRAWN`; or pictures projected, by default all.
       seed: of the latents.
       labels: class numbers, used in turn.
       truncations: one, which may be None, or several.
@@ -51,10 +54,10 @@ class Wish:
       project: a picture, or a directory or `.zip` of them.
 
     Raises:
-      JaxganError: options that do not go together.
+      JaxganError: options that do not go together, or a number out of range.
     """
 
-    num: int = 64
+    num: int | None = None
     seed: int = 0
     labels: Sequence[int] | None = None
     truncations: Sequence[float | None] = (None,)
@@ -70,6 +73,19 @@ class Wish:
             raise JaxganError("--project takes no --truncation: it finds latents wherever they are.")
         if (self.interpolate is not None or self.arithmetic is not None) and len(self.truncations) > 1:
             raise JaxganError("several truncations make a sheet of their own; give one, or no other tool.")
+        for option, value in (("--num", self.num), ("--interpolate", self.interpolate)):
+            if value is not None and value < 1:
+                raise JaxganError(f"{option} is {value}, but must be at least 1.")
+        _check_indices(self._indices, self.num or DRAWN)
+
+    @property
+    def drawn(self) -> int:
+        """How many samples it takes; of sums no more than up to the last that is named."""
+        return max(self._indices) + 1 if self._indices else self.num or DRAWN
+
+    @property
+    def _indices(self) -> list[int]:
+        return [index for indices in self.arithmetic or () for index in indices]
 
 
 def explore(trained: Trained, wish: Wish, animated: bool = False) -> Explored:
@@ -84,8 +100,10 @@ def explore(trained: Trained, wish: Wish, animated: bool = False) -> Explored:
       JaxganError: as of the tool.
     """
     if wish.project is not None:
-        return project(trained, read_pictures(wish.project, trained, wish.num).images, wish.seed, wish.labels)
-    drawn = [trained.sample(wish.num, wish.seed, wish.labels, truncation) for truncation in wish.truncations]
+        return project(trained, read_pictures(wish.project, trained, wish.num).scaled, wish.seed, wish.labels)
+    if wish.interpolate is not None:
+        _check_stops(wish.drawn, wish.labels or range(max(trained.system.num_classes, 1)))
+    drawn = [trained.sample(wish.drawn, wish.seed, wish.labels, truncation) for truncation in wish.truncations]
     samples, truncation = drawn[0], wish.truncations[0]
     if wish.interpolate is not None:
         return interpolate(trained, samples, wish.interpolate, wish.how or "slerp", truncation, animated)
@@ -94,6 +112,16 @@ def explore(trained: Trained, wish: Wish, animated: bool = False) -> Explored:
         return combine(trained, samples, with_, without, other, truncation)
     # Of one truncation a sheet as of any samples; of several, the same samples under each in a row.
     return Explored(_joined(drawn), np.stack([part.images for part in drawn]) if len(drawn) > 1 else None)
+
+
+def _check_stops(num: int, cycle: Sequence[int]) -> None:
+    """Refuses so few samples that one would have no next of its label; their labels are the cycle again and again."""
+    _, counts = np.unique(np.resize(cycle, num), return_counts=True)
+    if counts.min() < 2:
+        raise JaxganError(
+            f"--interpolate leads from a sample to the next of its label, and of {num} samples some have none; "
+            f"draw {2 * len(cycle)} with --num."
+        )
 
 
 def interpolate(
@@ -126,10 +154,7 @@ def interpolate(
     members = [np.flatnonzero(samples.labels == label) for label in classes]
     stops = min(map(len, members))
     if stops < 2:
-        raise JaxganError(
-            f"interpolation leads from a sample to the next of its label, and of {len(samples.labels)} samples "
-            f"some have none; draw {2 * len(classes)}."
-        )
+        raise JaxganError("interpolation leads from a sample to the next of its label, and some have none.")
     chains = [jnp.asarray(samples.latents[own[:stops]]) for own in members]
     ways = [np.asarray(latents.path(chain, steps, how, closed)) for chain in chains]
     made = _generate(trained, np.concatenate(ways), classes.repeat(len(ways[0])), truncation)
@@ -177,9 +202,7 @@ def combine(
 
 def _chosen(trained: Trained, samples: Samples, indices: Sequence[int]) -> Samples:
     """The samples with these indices, all of one class."""
-    for index in indices:
-        if not 0 <= index < len(samples.labels):
-            raise JaxganError(f"there is no sample {index}: {len(samples.labels)} are drawn, and the first is 0.")
+    _check_indices(indices, len(samples.labels))
     chosen = _at(samples, indices)
     if len(np.unique(chosen.labels)) > 1:
         names = ", ".join(trained.spec.class_names[label] for label in chosen.labels)
@@ -188,6 +211,12 @@ def _chosen(trained: Trained, samples: Samples, indices: Sequence[int]) -> Sampl
             "draw samples of one class with --labels."
         )
     return chosen
+
+
+def _check_indices(indices: Sequence[int], drawn: int) -> None:
+    for index in indices:
+        if not 0 <= index < drawn:
+            raise JaxganError(f"there is no sample {index}: {drawn} are drawn, and the first is 0.")
 
 
 def project(trained: Trained, given: np.ndarray, seed: int = 0, labels: Sequence[int] | None = None) -> Explored:

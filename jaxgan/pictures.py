@@ -17,11 +17,16 @@ class Pictures(NamedTuple):
 
     Attributes:
       names: of the files, below the directory or `.zip` if they came from one.
-      images: float32 [n, h, w, c] in [-1, 1].
+      images: uint8 [n, h, w, c].
     """
 
     names: list[str]
     images: np.ndarray
+
+    @property
+    def scaled(self) -> np.ndarray:
+        """The images as networks take them, float32 in [-1, 1]."""
+        return self.images.astype(np.float32) / 127.5 - 1
 
 
 def read_pictures(place: str | Path, trained: Trained, most: int | None = None) -> Pictures:
@@ -60,6 +65,6 @@ def _decoded(name: str, read: Callable[[str], bytes], shape: images.Shape, resiz
                 f"{name} is {size[0]}x{size[1]}, but this run takes {shape[0]}x{shape[1]} and, by its "
                 "config.data.resize=exact, nothing else."
             )
-        return images.decode(data, shape, resize).astype(np.float32) / 127.5 - 1
+        return images.decode(data, shape, resize)
     except images.UNREADABLE as error:
         raise JaxganError(f"{name} cannot be read: {images.reason(error)}.") from error

@@ -17,11 +17,15 @@ from jaxgan.config import SHARED
 from jaxgan.data.spec import DataSpec
 from jaxgan.drawing import Sampler, Samples, generative, in_chunks, sample_key
 from jaxgan.errors import JaxganError, UnknownName, unknown
+from jaxgan.outputs import check_output, unwritable
 from jaxgan.systems import System, Translating, build_system
-from jaxgan.systems.inputs import has_styles
+from jaxgan.systems.inputs import has_styles, scaled
 from jaxgan.training.checkpoints import Checkpoints
 from jaxgan.training.run_directory import RunDirectory
 from jaxgan.training.seeds import as_array, make_init, run_of, seeds_of
+
+TRANSLATED = 4
+"""Images are translated this many at a time, whatever their number; more than a few would make one of them costly."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,9 +70,9 @@ class Trained:
             raise JaxganError(f"cannot draw {num} samples; ask for at least 1.")
         if not 0 <= seed < 2**32:  # JAX would take its last 32 bits
             raise JaxganError(f"the seed is {seed}, but must be in 0..{2**32 - 1}.")
-        sampler = self._sampler(labels, truncation)
+        self._check(labels, truncation)
         with jax.default_matmul_precision(self.config["matmul_precision"]):
-            return sampler(self.state, seed, num, labels)
+            return self.sampler(self.state, seed, num, labels, truncation)
 
     def generate(
         self, latents: np.ndarray, labels: Sequence[int] | None = None, truncation: float | None = None
@@ -89,52 +93,66 @@ class Trained:
             raise JaxganError(f"the latents are {list(latents.shape)}, but must be [n, {', '.join(map(str, one))}].")
         if not np.isfinite(latents).all():
             raise JaxganError("the latents are not all finite.")
-        sampler = self._sampler(labels, truncation)
+        self._check(labels, truncation)
+        psi = truncation if self._has_styles else None  # or a program would be compiled that is no other one
         with jax.default_matmul_precision(self.config["matmul_precision"]):
-            return sampler.generate(self.state, latents, labels)
+            return self.sampler.generate(self.state, latents, labels, psi)
 
-    def _sampler(self, labels: Sequence[int] | None, truncation: float | None) -> Sampler:
-        """The sampler for a truncation; refuses labels and truncations that the run does not have."""
+    @property
+    def _has_styles(self) -> bool:
+        return any(has_styles(module) for module, _ in self.system.networks().values())
+
+    def _check(self, labels: Sequence[int] | None, truncation: float | None) -> None:
+        """Refuses labels and truncations that the run does not have."""
         classes = self.system.num_classes
         if labels is not None and not classes:
             raise JaxganError("this run was trained without labels, so samples cannot be asked for by class.")
         if labels is not None and not (len(labels) and all(0 <= label < classes for label in labels)):
             names = ", ".join(self.spec.class_names)
             raise JaxganError(f"the labels are {list(labels)}, but must be in 0..{classes - 1} ({names}).")
-        if truncation is None:
-            return self.sampler
-        _check_truncation(truncation, any(has_styles(module) for module, _ in self.system.networks().values()))
-        return Sampler(self.system, truncation)
+        if truncation is not None:
+            _check_truncation(truncation, self._has_styles)
+
+    def translation(self, name: str | None = None) -> str:
+        """The name of one of the system's translations; by default of the first.
+
+        Raises:
+          JaxganError: the run translates nothing, or there is no such translation.
+        """
+        if not isinstance(self.system, Translating):
+            raise JaxganError("this run makes no images of images: its system makes samples; use `jaxgan sample`.")
+        if name is not None and name not in self.system.translations:
+            raise unknown("translation", name, self.system.translations)
+        return name or self.system.translations[0]
 
     def translate(self, images: np.ndarray, translation: str | None = None) -> np.ndarray:
         """Makes images of images; each depends on its own only.
 
         Args:
-          images: float32 [n, h, w, c] in [-1, 1], of the shape that the run was trained on.
+          images: uint8 [n, h, w, c], or float32 in [-1, 1], of the shape that the run was trained on.
           translation: one of `system.translations`; by default the first.
 
         Returns:
           float32 [n, h, w, c] in [-1, 1].
 
         Raises:
-          JaxganError: the run translates nothing, an unknown translation, or images of another shape.
+          JaxganError: the run translates nothing, an unknown translation, images of another shape, or what they become
+            is not finite.
         """
-        if not isinstance(self.system, Translating):
-            raise JaxganError("this run makes no images of images: its system makes samples.")
-        translation = translation or self.system.translations[0]
-        if translation not in self.system.translations:
-            raise unknown("translation", translation, self.system.translations)
+        program = functools.partial(_translate, self.system, self.translation(translation))
         if not len(images) or images.shape[1:] != self.spec.shape:
             shape = ", ".join(map(str, self.spec.shape))
             raise JaxganError(f"the images are {list(images.shape)}, but must be [n, {shape}].")
         with jax.default_matmul_precision(self.config["matmul_precision"]):
-            return in_chunks(self._translators[translation], self.system.settled(self.state), images)
+            made = in_chunks(program, self.system.settled(self.state), images, chunk=TRANSLATED)
+        if not np.isfinite(made).all():
+            raise JaxganError("what the run makes of the images is not finite: they are far from those of training.")
+        return made
 
-    @functools.cached_property
-    def _translators(self) -> dict[str, Any]:
-        assert isinstance(self.system, Translating)
-        translate = self.system.translate
-        return {name: jax.jit(functools.partial(translate, translation=name)) for name in self.system.translations}
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _translate(system: Translating, name: str, state: Any, images: jax.Array) -> jax.Array:
+    return system.translate(state, scaled(images), name)
 
 
 def _check_truncation(truncation: float, has_styles: bool) -> None:
@@ -199,12 +217,18 @@ def _restore(directory: str | Path, step: int | None) -> Trained:
     return Trained(system, jax.device_put(trees["state"]), step, spec, config, seeds[0], Sampler(system))
 
 
-def check_form(path: Path, trained: Trained, animated: bool = False) -> None:
-    """Refuses a path that `save` has no form for, so that it can be known before any work.
+def check_form(path: Path, trained: Trained, animated: bool = False, given: Sequence[str | Path] = ()) -> None:
+    """Refuses a path that `save` has no form for or cannot write, so that it can be known before any work.
+
+    Args:
+      path: as of `save`.
+      trained: what the samples are drawn from.
+      animated: whether they follow each other.
+      given: what they are made from besides, which is not to be written over.
 
     Raises:
-      JaxganError: a form of image file that is not written, an animation of samples that do not follow each other, or
-        points that are to go where images go.
+      JaxganError: a form of image file that is not written, an animation of samples that do not follow each other,
+        points that are to go where images go, or as of `check_output`.
     """
     suffix = path.suffix.lower()
     if suffix == ".gif" and not animated:
@@ -213,6 +237,7 @@ def check_form(path: Path, trained: Trained, animated: bool = False) -> None:
         raise JaxganError(f"samples are written as .png or .npz, or into a folder, not as {path.suffix}.")
     if len(trained.spec.shape) == 1 and suffix not in (".png", ".npz"):
         raise JaxganError(f"points are not images: write them to a .npz or a .png instead of {path}.")
+    check_output(path, given)
 
 
 def save(
@@ -226,8 +251,8 @@ def save(
 
     Args:
       path: `.png` for a sheet (or a scatter of points); `.gif` for an animation; `.npz` for `images` uint8
-        [n, h, w, c] (points stay float32 [n, d]), `latents` and `labels`; anything else is a folder of PNG files,
-        of a run with labels in a sub-folder a class.
+        [n, h, w, c] (points stay float32 [n, d]), `latents` and `labels`; anything else is a new folder of PNG
+        files, of a run with labels in a sub-folder a class.
       samples: what to write.
       trained: what they were drawn from.
       pictures: what a sheet shows, if not the samples in their order: float32 [rows, columns, h, w, c]; of an
@@ -254,15 +279,20 @@ def save(
                 folder.mkdir(parents=True, exist_ok=True)
                 Image.fromarray(plotting.sheet(image[None], 1, gap=0)).save(folder / f"{index:06d}.png")
     except OSError as error:
-        raise JaxganError(f"cannot write {path}: {error.strerror or error}.") from error
+        raise unwritable(path, error) from error
 
 
 def _draw(path: Path, samples: Samples, pictures: np.ndarray | None) -> None:
     if pictures is None:
-        plotting.save_samples(path, samples.images, None, len(np.unique(samples.labels)))
+        plotting.save_samples(path, samples.images, None, _period(samples.labels))
         return
     columns, shape = pictures.shape[-4], pictures.shape[-3:]
     if path.suffix.lower() == ".gif":
         plotting.save_animation(path, plotting.to_uint8(pictures).reshape(len(pictures), -1, *shape), columns)
     else:
         plotting.save_sheet(path, plotting.to_uint8(pictures).reshape(-1, *shape), columns)
+
+
+def _period(labels: np.ndarray) -> int:
+    """After how many the labels begin anew, as far as can be seen: of 7 2 2 7 2, 3."""
+    return next(n for n in range(1, len(labels) + 1) if np.array_equal(labels[n:], labels[:-n]))

@@ -12,6 +12,8 @@ from PIL import Image
 from small_runs import DAMAGE_NOISE, checkpoint_steps, left_behind, write_recipe
 
 from jaxgan import cli, config
+from jaxgan.arguments import build_parser
+from jaxgan.drawing import Sampler
 from jaxgan.networks import DISCRIMINATORS, GENERATORS, PRESETS
 from jaxgan.objectives import OBJECTIVES
 
@@ -139,7 +141,7 @@ def test_wrong_usage_exits_with_2(here, capsys, arguments, message):
 
 BAD_SAMPLES = {
     "no run": (["nowhere"], "nowhere is not a run directory: it has no config.json"),
-    "none": (["images", "--num", "0"], "cannot draw 0 samples"),
+    "none": (["images", "--num", "0"], "--num is 0, but must be at least 1"),
     "no such class": (["images", "--labels", "3,ten"], "unknown class 'ten'.* Known: 0, 1, 2"),
     "no such number": (["images", "--labels", "3,10"], r"the labels are \[3, 10\], but must be in 0..9"),
     "empty labels": (["images", "--labels", ""], "unknown class ''. Known: 0"),
@@ -155,7 +157,10 @@ BAD_SAMPLES = {
     "another form": (["images", "--project", "file", "--out", "x.jpg"], "written as .png or .npz, or into a folder"),
     "no picture": (["images", "--project", "file"], "file cannot be read: cannot identify image file"),
     "no such place": (["images", "--project", "nowhere"], "there is no picture, directory or .zip at nowhere"),
-    "pictures of points": (["points", "--project", "file"], "makes points, which no picture can be projected to"),
+    "pictures of points": (["points", "--project", "file"], "this run is one of points, and takes no pictures"),
+    "over what is given": (["images", "--project", "old.png", "--out", "old.png"], "old.png is what the results are"),
+    "a full folder": (["images", "--out", "."], r"the folder \. holds files, which would be taken for results"),
+    "no name for each seed": (["images", "--trained-seed", "all", "--out", "."], r"the name of --out, and \. has none"),
     "how, of nothing": (["images", "--how", "linear"], "--how says how to --interpolate"),
     "no such sample": (["images", "--arithmetic", "0", "1", "64"], "there is no sample 64: 64 are drawn"),
     "no GPU": (["images", "--device", "gpu"], "JAX finds no GPU here"),
@@ -163,12 +168,14 @@ BAD_SAMPLES = {
 
 
 @pytest.mark.parametrize(("arguments", "message"), BAD_SAMPLES.values(), ids=BAD_SAMPLES)
-def test_bad_input_to_sample_is_a_message_and_leaves_nothing(here, capsys, finished, arguments, message):
-    (here / "file").write_text("")
+def test_bad_input_to_sample_is_a_message_before_any_work(here, capsys, monkeypatch, finished, arguments, message):
+    for name in ("file", "old.png"):
+        (here / name).write_text("")
+    monkeypatch.setattr(Sampler, "__call__", lambda *_: pytest.fail("samples were drawn"))
     directory, *rest = arguments
     run = directory if directory == "nowhere" else finished / directory
     assert re.search(message, fails(capsys, "sample", run, *rest))
-    assert [path.name for path in here.iterdir()] == ["file"]
+    assert sorted(path.name for path in here.iterdir()) == ["file", "old.png"]
 
 
 def test_train_names_its_pictures_and_the_next_command(here, capsys, finished):
@@ -302,12 +309,16 @@ def test_summary_prints_parameter_counts(finished, capsys):
     assert re.search(r"Total Parameters: 17\b", said)  # (2 + 1) * 4 + 4 + 1
 
 
-@pytest.mark.parametrize("verb", ["train", "sample", "summary", "list"])
-def test_every_verb_explains_itself(verb, capsys):
+@pytest.mark.parametrize("verb", cli.VERBS)
+def test_every_verb_and_every_option_explains_itself(verb, capsys):
     with pytest.raises(SystemExit) as stopped:
         cli.main([verb, "--help"])
     assert stopped.value.code == 0
     assert verb in capsys.readouterr().out
+    (verbs,) = (action for action in build_parser()._actions if action.dest == "verb")
+    assert verbs.choices.keys() == cli.VERBS.keys()
+    for option in verbs.choices[verb]._actions:
+        assert option.help, option.dest
 
 
 def test_a_reader_that_stops_reading_is_no_error():
@@ -324,6 +335,6 @@ def test_too_little_memory_is_a_message(capsys, monkeypatch):
     def no_room(*_):
         raise MemoryError("Unable to allocate 1 TiB")
 
-    monkeypatch.setattr(cli, "_list", no_room)
+    monkeypatch.setitem(cli.VERBS, "list", no_room)
     assert cli.main(["list"]) == 1
     assert capsys.readouterr().err.startswith("error: not enough memory (Unable to allocate 1 TiB)")

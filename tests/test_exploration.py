@@ -1,17 +1,18 @@
 """The tools of `jaxgan sample`: which samples lead where, how sheets show them, and what is refused before any work."""
 
-import zipfile
+import re
 
 import numpy as np
 import pytest
-from PIL import Image
 from small_runs import untrained
 
 from jaxgan import exploration, sampling
-from jaxgan.data.spec import DataSpec
 from jaxgan.errors import JaxganError
-from jaxgan.exploration import Wish, combine, explore, interpolate, read_pictures
+from jaxgan.exploration import DRAWN, Wish, combine, explore, interpolate
 from jaxgan.latents import path
+from jaxgan.pictures import Pictures
+
+GIVEN = Pictures(["x.png"], np.zeros((1, 3, 2, 1), np.uint8))
 
 
 @pytest.fixture(scope="module")
@@ -22,11 +23,6 @@ def classes():
 @pytest.fixture(scope="module")
 def plain():
     return untrained(num_classes=0, hidden=(8,))
-
-
-def picture(folder, name, pixels):
-    Image.fromarray(np.asarray(pixels, np.uint8)).save(folder / name)
-    return folder / name
 
 
 def test_without_labels_a_row_leads_from_each_sample_to_the_next(plain):
@@ -102,53 +98,6 @@ def test_projections_stand_below_what_was_given(classes):
     assert made.note == f", mean squared error {errors.mean():.4f}, the largest {errors.max():.4f}"
 
 
-def test_pictures_are_read_from_a_file_a_folder_or_a_zip(classes, tmp_path):
-    grey = np.arange(0, 60, 10).reshape(3, 2)
-    paths = [picture(tmp_path, f"{name}.png", grey + shift) for name, shift in (("b", 100), ("a", 0), ("c", 150))]
-    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
-        for one in paths:
-            archive.write(one, one.name)
-    expected = (np.stack([grey, grey + 100, grey + 150])[..., None] / 127.5 - 1).astype(np.float32)
-    np.testing.assert_allclose(read_pictures(tmp_path, classes, 64), expected, atol=1e-6)
-    np.testing.assert_allclose(read_pictures(tmp_path / "all.zip", classes, 2), expected[:2], atol=1e-6)
-    np.testing.assert_allclose(read_pictures(str(tmp_path / "b.png"), classes, 64), expected[1:2], atol=1e-6)
-
-
-def test_a_picture_is_fitted_by_the_policy_of_the_runs_data(plain, tmp_path):
-    """Of a picture twice as wide as it should be "crop" keeps the middle; colour becomes grey."""
-    wide = np.zeros((6, 8, 3), np.uint8)
-    wide[:, 2:6] = 255
-    one = picture(tmp_path, "wide.png", wide)
-    crop = plain.config | {"data": plain.config["data"] | {"resize": "crop"}}
-    exact = plain.config | {"data": plain.config["data"] | {"resize": "exact"}}
-    cropped = read_pictures(one, with_config(plain, crop), 1)
-    assert cropped.shape == (1, 3, 2, 1)
-    assert cropped.min() > 0.8
-    with pytest.raises(JaxganError, match=r"wide.png is 6x8, but this run takes 3x2 and, by its config.data.resize"):
-        read_pictures(one, with_config(plain, exact), 1)
-
-
-def with_config(trained, config):
-    return sampling.Trained(**{**vars(trained), "config": config})
-
-
-def test_pictures_that_cannot_be_read(classes, tmp_path):
-    (tmp_path / "broken.png").write_bytes(b"no picture")
-    (tmp_path / "empty").mkdir()
-    points = sampling.Trained(**{**vars(classes), "spec": DataSpec((2,), "float32", (), 8)})
-    for place, trained, message in (
-        (tmp_path / "nowhere", classes, "there is no picture, directory or .zip at .*nowhere"),
-        (tmp_path / "broken.png", classes, r"broken.png cannot be read: cannot identify image file\."),
-        (tmp_path / "empty", classes, "no images in"),
-        (tmp_path / "broken.png", points, "this run makes points, which no picture can be projected to"),
-    ):
-        with pytest.raises(JaxganError, match=message) as refused:
-            read_pictures(place, trained)
-        assert "\n" not in str(refused.value)
-    with pytest.raises(JaxganError, match="cannot project 0 pictures"):
-        read_pictures(tmp_path, classes, 0)
-
-
 @pytest.mark.parametrize(
     ("wish", "message"),
     [
@@ -156,13 +105,46 @@ def test_pictures_that_cannot_be_read(classes, tmp_path):
         (dict(project="x.png", truncations=(0.5,)), "--project takes no --truncation"),
         (dict(interpolate=3, truncations=(0.5, 1.0)), "several truncations make a sheet of their own"),
         (dict(arithmetic=([0], [1], [2]), truncations=(0.5, 1.0)), "several truncations make a sheet of their own"),
-        (dict(interpolate=0), "cannot interpolate in 0 steps"),
-        (dict(interpolate=3, num=7), "of 7 samples some have none; draw 8"),
+        (dict(num=0), "--num is 0, but must be at least 1"),
+        (dict(interpolate=0), "--interpolate is 0, but must be at least 1"),
+        (dict(interpolate=3, num=7), "of 7 samples some have none; draw 8 with --num"),
         (dict(arithmetic=([0], [1], [64])), "there is no sample 64: 64 are drawn, and the first is 0"),
         (dict(arithmetic=([0], [-1], [2])), "there is no sample -1"),
-        (dict(arithmetic=([0, 1], [1], [2])), "the samples 0, 1 are of the classes a, b, but an average has one"),
     ],
 )
-def test_wishes_that_cannot_be_met(classes, wish, message):
+def test_wishes_that_cannot_be_met_are_refused_before_any_work(classes, monkeypatch, wish, message):
+    monkeypatch.setattr(sampling.Trained, "sample", lambda *_: pytest.fail("samples were drawn"))
     with pytest.raises(JaxganError, match=message):
         explore(classes, Wish(**wish))
+
+
+def test_an_average_of_two_classes_is_refused(classes):
+    with pytest.raises(JaxganError, match="the samples 0, 1 are of the classes a, b, but an average has one"):
+        explore(classes, Wish(arithmetic=([0, 1], [1], [2])))
+
+
+@pytest.mark.parametrize(("labels", "num"), [(None, 3), (None, 6), ([2, 2, 0], 4), ([2, 0, 2, 1], 7), ([3], 1)])
+def test_as_many_samples_as_are_asked_for_do(classes, labels, num):
+    with pytest.raises(JaxganError, match=r"some have none; draw \d+ with --num") as refused:
+        explore(classes, Wish(num=num, labels=labels, interpolate=2))
+    enough = int(re.search(r"draw (\d+)", str(refused.value))[1])
+    explore(classes, Wish(num=enough, labels=labels, interpolate=2))
+
+
+def test_samples_of_which_one_leads_nowhere(classes):
+    with pytest.raises(JaxganError, match="to the next of its label, and some have none"):
+        interpolate(classes, classes.sample(5), steps=2)
+
+
+def test_how_many_are_drawn():
+    assert (Wish().drawn, Wish(num=5).drawn) == (DRAWN, 5)
+    assert Wish(num=100, arithmetic=([3], [70, 1], [12])).drawn == 71
+
+
+def test_all_pictures_are_projected_unless_a_number_is_given(plain, monkeypatch):
+    asked = []
+    monkeypatch.setattr(exploration, "read_pictures", lambda place, trained, most: asked.append(most) or GIVEN)
+    monkeypatch.setattr(exploration, "project", lambda trained, images, seed, labels: images)
+    for num in (None, 5):
+        assert explore(plain, Wish(num=num, project="photos")).dtype == np.float32
+    assert asked == [None, 5]

@@ -117,6 +117,19 @@ def test_truncated_latents_are_a_truncated_normal_distribution(digits):
             digits.sample(1, truncation=truncation)
 
 
+def test_a_truncation_is_compiled_once_for_all_trained_seeds(digits, monkeypatch):
+    """And of given latents, which are not drawn, none is, where there are no styles."""
+    traced, generate = [], type(digits.system).generate
+    monkeypatch.setattr(type(digits.system), "generate", lambda *given: traced.append(given[-1]) or generate(*given))
+    trained = dataclasses.replace(digits, sampler=Sampler(digits.system))
+    for seed in (4, 5):
+        dataclasses.replace(trained, seed=seed).sample(3, seed, truncation=0.25)
+    assert traced == [0.25]
+    for truncation in (0.5, 0.7, None):
+        trained.generate(np.zeros((1, 2)), truncation=truncation)
+    assert traced == [0.25, None]
+
+
 def test_truncation_of_a_generator_with_styles_is_psi_from_0_to_1(digits):
     """0 gives the image of the mean style whatever the latents."""
     styled = dict(name="stylegan2", channel_base=32, channel_max=4, w_dim=4, mapping_layers=1)
@@ -247,8 +260,35 @@ def test_a_sheet(digits, tmp_path):
         assert image.size == (10 * 66 + 2, 2 * 66 + 2)  # a column a class; 16 pixels shown as 64
 
 
-def test_a_place_that_cannot_be_written(digits, tmp_path):
+@pytest.mark.parametrize(("labels", "columns"), [([7, 2, 2], 3), ([7, 7, 2, 2], 4), ([5, 5], 3), (None, 7)])
+def test_a_sheet_has_a_column_for_each_label_of_the_cycle(digits, tmp_path, labels, columns):
+    """Of one label it is square; of ten classes, seven samples are the first seven."""
+    sampling.save(tmp_path / "x.png", digits.sample(7, labels=labels), digits)
+    with Image.open(tmp_path / "x.png") as image:
+        assert image.width == columns * 66 + 2
+
+
+def test_a_place_that_cannot_be_written_is_known_before(digits, tmp_path):
     (tmp_path / "file").write_text("")
-    for name in ("file/x.png", "file/x.npz", "file/folder", "file"):
-        with pytest.raises(JaxganError, match="cannot write"):
-            sampling.save(tmp_path / name, digits.sample(1), digits)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "000000.png").write_text("")
+    samples = digits.sample(1)
+    for name, message in (
+        ("file/x.png", "cannot write"),
+        ("file/x.npz", "cannot write"),
+        ("file/folder", "cannot write"),
+        ("file", "cannot write"),
+        ("full", "full holds files, which would be taken for results"),
+    ):
+        with pytest.raises(JaxganError, match=message):
+            sampling.check_form(tmp_path / name, digits)
+        with pytest.raises(JaxganError, match=message):
+            sampling.save(tmp_path / name, samples, digits)
+
+
+def test_what_is_not_finite_is_named_whoever_asked_for_it(digits):
+    broken = digits.state.replace(average=jax.tree.map(lambda x: x * np.nan, digits.state.average))
+    trained = dataclasses.replace(digits, state=broken)
+    for work in (lambda: trained.sample(1), lambda: trained.generate(np.zeros((1, 2)))):
+        with pytest.raises(JaxganError, match="what the generator makes is not finite: training diverged, or latents"):
+            work()

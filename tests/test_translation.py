@@ -1,13 +1,18 @@
 """`jaxgan translate`: pictures through a run that makes images of images, in the form that the path asks for."""
 
+import dataclasses
 import zipfile
 
 import numpy as np
 import pytest
 from PIL import Image
+from small_runs import untrained
 
 from jaxgan import config, sampling
 from jaxgan.cli import main
+from jaxgan.data.files import open_files
+from jaxgan.errors import JaxganError
+from jaxgan.sampling import TRANSLATED
 from jaxgan.training.start import run
 
 
@@ -43,13 +48,14 @@ def pictures(tmp_path):
     return tmp_path / "given", pixels[order][..., None].astype(np.float32) / 127.5 - 1
 
 
-def test_a_folder_keeps_the_names_and_holds_what_the_run_makes(trained, pictures, tmp_path, capsys):
+def test_a_folder_keeps_the_names_and_holds_what_the_run_makes(trained, pictures, tmp_path, monkeypatch, capsys):
     folder, images = pictures
-    assert main(["translate", str(trained), str(folder), "--out", str(tmp_path / "out")]) == 0
-    assert "11 translations by step 2" in capsys.readouterr().out
+    monkeypatch.chdir(tmp_path)
+    assert main(["translate", str(trained), str(folder)]) == 0
+    assert "11 translations by step 2: translated\n" in capsys.readouterr().out
     made = sampling.load(trained).translate(images)
-    files = sorted((tmp_path / "out").rglob("*.png"))
-    assert [file.relative_to(tmp_path / "out").with_suffix(".bmp") for file in files] == [
+    files = sorted((tmp_path / "translated").rglob("*.png"))
+    assert [file.relative_to(tmp_path / "translated").with_suffix(".bmp") for file in files] == [
         file.relative_to(folder) for file in sorted(folder.rglob("*.bmp"))
     ]
     for file, image in zip(files, made, strict=True):
@@ -77,6 +83,27 @@ def test_an_npz_holds_both_sides_and_a_sheet_shows_them(trained, pictures, tmp_p
         )
 
 
+def test_pictures_are_translated_few_at_a_time_as_levels_or_scaled(trained, pictures, monkeypatch):
+    loaded, sizes = sampling.load(trained), []
+    translate = type(loaded.system).translate
+
+    def counted(system, state, images, translation):
+        sizes.append(len(images))
+        return translate(system, state, images, translation)
+
+    monkeypatch.setattr(type(loaded.system), "translate", counted)
+    images = pictures[1]
+    levels = np.rint((images + 1) * 127.5).astype(np.uint8)
+    np.testing.assert_allclose(loaded.translate(levels), loaded.translate(images), atol=1e-6)
+    assert set(sizes) == {TRANSLATED}
+    assert TRANSLATED < 10
+
+
+def test_a_translation_that_is_not_finite_is_an_error(trained, pictures):
+    with pytest.raises(JaxganError, match="what the run makes of the images is not finite"):
+        sampling.load(trained).translate(np.full_like(pictures[1], np.nan))
+
+
 def test_one_picture_and_the_first_few_become_what_they_become_among_all(trained, pictures, tmp_path):
     folder, images = pictures
     everything = sampling.load(trained).translate(images)
@@ -90,19 +117,24 @@ def test_one_picture_and_the_first_few_become_what_they_become_among_all(trained
     ("arguments", "message"),
     [
         (["nowhere"], "no picture, directory or .zip at"),
-        (["given", "--translation", "BtoA"], "unknown translation 'BtoA'. Known: reconstruction."),
+        (["broken.zip", "--translation", "BtoA"], "unknown translation 'BtoA'. Known: reconstruction."),
         (["given", "--num", "0"], "cannot take 0 pictures"),
-        (["given", "--out", "x.jpg"], "written as .png or .npz, or into a folder, not as .jpg"),
+        (["broken.zip", "--out", "x.jpg"], "written as .png or .npz, or into a folder, not as .jpg"),
+        (["broken.zip", "--out", "file/x.png"], "cannot write file/x.png: Not a directory."),
+        (["given", "--out", "given"], "given is what the results are made from, and would be written over"),
+        (["given/a/00.bmp", "--out", "given/a"], "the folder given/a holds files"),
+        (["twice/00.png", "--out", "twice/00.png"], "twice/00.png is what the results are made from"),
         (["twice", "--out", "folder"], "2 pictures would be written to 00.png; write them to a .npz instead."),
     ],
 )
-def test_bad_input_is_a_message_and_leaves_nothing(
-    trained, pictures, tmp_path, monkeypatch, capsys, arguments, message
-):
+def test_bad_input_is_a_message_before_any_work(trained, pictures, tmp_path, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "twice").mkdir()
     for name in ("00.bmp", "00.png"):
         Image.new("L", (8, 8)).save(tmp_path / "twice" / name)
+    for name in ("broken.zip", "file"):
+        (tmp_path / name).write_bytes(b"kept")
+    monkeypatch.setattr("jaxgan.sampling.in_chunks", lambda *_, **__: pytest.fail("pictures were translated"))
     before = sorted(tmp_path.rglob("*"))
     assert main(["translate", str(trained), *arguments]) == 1
     assert message in capsys.readouterr().err
@@ -111,4 +143,26 @@ def test_bad_input_is_a_message_and_leaves_nothing(
 
 def test_runs_say_which_of_sample_and_translate_they_can(trained, tmp_path, capsys):
     assert main(["sample", str(trained), "--out", str(tmp_path / "x.png")]) == 1
-    assert "makes no samples of its own" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "makes no samples of its own: its system makes images of images; use `jaxgan translate`." in said
+
+
+def test_a_run_that_translates_nothing_says_so():
+    with pytest.raises(JaxganError, match="makes no images of images: its system makes samples; use `jaxgan sample`"):
+        untrained().translation()
+
+
+def test_pictures_are_read_once_for_all_trained_seeds(trained, pictures, tmp_path, monkeypatch):
+    loaded, read = sampling.load(trained), []
+    runs = {seed: dataclasses.replace(loaded, seed=seed) for seed in (3, 5)}
+    monkeypatch.setattr(sampling, "load_all", lambda *_: runs)
+
+    def opened(*arguments, **options):
+        read.append(arguments)
+        return open_files(*arguments, **options)
+
+    monkeypatch.setattr("jaxgan.pictures.open_files", opened)
+    out = tmp_path / "out.npz"
+    assert main(["translate", str(trained), str(pictures[0]), "--trained-seed", "all", "--out", str(out)]) == 0
+    assert len(read) == 1
+    assert sorted(path.name for path in tmp_path.glob("out*")) == ["out_seed3.npz", "out_seed5.npz"]
