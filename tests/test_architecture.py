@@ -49,7 +49,6 @@ MAY_IMPORT = {
     "sampling": {"training", "config", "drawing", "plotting", "outputs", "systems", "data", "errors"},
     "latents": set(),
     "projection": {"sampling", "drawing", "systems", "errors"},
-    "arguments": set(),
     "pictures": {"sampling", "data", "errors"},
     "translation": {"pictures", "plotting", "outputs", "errors"},
     "exploration": {"projection", "pictures", "sampling", "latents", "drawing", "plotting", "errors"},
