@@ -1,6 +1,6 @@
 """Every recipe in configs/, shrunk by one function, trains two steps and leaves a whole run directory.
 
-Those that want a GPU do so with `pytest -m long tests/test_recipes.py`; otherwise their programs are traced only.
+Some do so with `pytest -m long tests/test_recipes.py` only; otherwise their programs are traced.
 """
 
 import functools
@@ -45,12 +45,15 @@ def with_data(settings, tmp_path, request):
     return settings
 
 
-def wants_a_gpu(name):
-    return name.startswith(("cifar10_", "folder", "stacked_mnist_"))
+def long(name):
+    """What wants a GPU, and the methods of one system on MNIST, whose parts have tests of their own."""
+    return name.startswith(("cifar10_", "folder", "stacked_mnist_")) or (
+        name.startswith("mnist_") and load(name).system.name == "gan" and name != "mnist_gan"
+    )
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.long) if wants_a_gpu(name) else name for name in recipe_names()]
+    "name", [pytest.param(name, marks=pytest.mark.long) if long(name) else name for name in recipe_names()]
 )
 def test_a_recipe_trains_two_steps(name, tmp_path, request, capsys):
     settings = with_data(shrink(load(name)), tmp_path, request)
@@ -84,8 +87,8 @@ def test_a_recipe_trains_two_steps(name, tmp_path, request, capsys):
     assert json.loads((workdir / "run.json").read_text())["starts"][-1]["reason"] == "finished"
 
 
-@pytest.mark.parametrize("name", [*filter(wants_a_gpu, recipe_names())])
-def test_a_recipe_for_a_gpu_fits_together(name):
+@pytest.mark.parametrize("name", [*filter(long, recipe_names())])
+def test_a_long_recipe_fits_together(name):
     """Its programs are traced, not compiled: every shape fits, and a step gives a state like the one it was given."""
     settings = shrink(load(name))
     data = settings["data"]

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import jax
+import pytest
 from small_runs import ROOT, left_behind, train, write_recipe
 
 from jaxgan.training import loop
@@ -39,6 +40,7 @@ def test_nothing_is_compiled_twice_and_nothing_needless(tmp_path):
     assert compiled("sample", tmp_path / "run", "--out", tmp_path / "x.npz") == ["jit(draw)"]
 
 
+@pytest.mark.long
 def test_several_seeds_take_one_program_more(tmp_path):
     """The one that takes a seed's state out of all."""
     recipe = write_recipe(tmp_path / "recipe.py", "images", seeds=3, metrics=("svm1k_digits",))

@@ -21,7 +21,13 @@ KINDS = {
 }
 
 
-@pytest.fixture(scope="module", params=KINDS.values(), ids=KINDS)
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(changes, id=kind, marks=() if kind == "images" else pytest.mark.long)
+        for kind, changes in KINDS.items()
+    ],
+)
 def runs(request, tmp_path_factory):
     """Three seeds together, and each alone, on one set: points are drawn anew for the first seed of each run."""
     folder, changes = tmp_path_factory.mktemp("seeds"), request.param
