@@ -234,7 +234,7 @@ def test_a_full_disk_ends_the_run_in_two_lines_and_the_same_command_goes_on(
     if free:
         usage = namedtuple("usage", "total used free")
         monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(free, 0, free))
-    monkeypatch.setattr(cli, "_train", lambda *_: train(workdir, allow_changes=True, **every))
+    monkeypatch.setitem(cli.VERBS, "train", lambda *_: train(workdir, allow_changes=True, **every))
     capsys.readouterr()
     assert cli.main(["train"]) == 1
     said = capsys.readouterr().err
