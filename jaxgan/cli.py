@@ -224,8 +224,9 @@ def _list(options: argparse.Namespace, overrides: list[str], command: str) -> in
     for name in config.recipe_names():
         print(f"  {name:20} {config.description(name)}")
     tables: dict[str, Table] = {"config.data": SOURCES, "config.system": SYSTEMS}
-    for (part, _), (table, names) in _parts(SYSTEMS).items():
-        owners = "" if sum(part == other for other, _ in _parts(SYSTEMS)) == 1 else f" of {', '.join(names)}"
+    parts = _parts(SYSTEMS)
+    for (part, _), (table, names) in parts.items():
+        owners = "" if sum(part == other for other, _ in parts) == 1 else f" of {', '.join(names)}"
         tables[f"config.{part}{owners}"] = table
     for path, table in tables.items():
         several = f" (any number of them: --{path}.NAME.OPTION=VALUE)" if isinstance(table, Several) else ""

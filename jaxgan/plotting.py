@@ -48,6 +48,12 @@ def save_sheet(path: Path, images: np.ndarray, columns: int) -> None:
     Image.fromarray(sheet(_enlarged(images), columns)).save(path)
 
 
+def save_image(path: Path, image: np.ndarray) -> None:
+    """Writes one uint8 [h, w, c] image as PNG, as it is, into a folder that is made if need be."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(sheet(image[None], 1, gap=0)).save(path)
+
+
 def above_one_another(*rows: np.ndarray) -> np.ndarray:
     """Lays images out in lines of `COLUMNS`, and under each line what was made of its images.
 

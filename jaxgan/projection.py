@@ -80,9 +80,7 @@ def project(
     check_range("learning_rate", learning_rate, 0, 1e6)
     check_range("pull", pull, 0, 1e6)
     images = np.asarray(images, np.float32)
-    if not len(images) or images.shape[1:] != trained.spec.shape:
-        shape = ", ".join(map(str, trained.spec.shape))
-        raise JaxganError(f"the images are {list(images.shape)}, but must be [n, {shape}].")
+    trained.check_images(images)
     wanted = [None] * len(images) if labels is None else np.resize(labels, len(images)).tolist()
     system, found = generative(trained.system), {}
     state = system.settled(trained.state)

@@ -10,7 +10,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from PIL import Image
 
 from jaxgan import plotting
 from jaxgan.config import SHARED
@@ -113,6 +112,16 @@ class Trained:
         if truncation is not None:
             _check_truncation(truncation, self._has_styles)
 
+    def check_images(self, images: np.ndarray) -> None:
+        """Refuses images that are not [n, *shape] of what the run was trained on, n >= 1.
+
+        Raises:
+          JaxganError: it says both shapes.
+        """
+        if not len(images) or images.shape[1:] != self.spec.shape:
+            shape = ", ".join(map(str, self.spec.shape))
+            raise JaxganError(f"the images are {list(images.shape)}, but must be [n, {shape}].")
+
     def translation(self, name: str | None = None) -> str:
         """The name of one of the system's translations; by default of the first.
 
@@ -140,9 +149,7 @@ class Trained:
             is not finite.
         """
         program = functools.partial(_translate, self.system, self.translation(translation))
-        if not len(images) or images.shape[1:] != self.spec.shape:
-            shape = ", ".join(map(str, self.spec.shape))
-            raise JaxganError(f"the images are {list(images.shape)}, but must be [n, {shape}].")
+        self.check_images(images)
         with jax.default_matmul_precision(self.config["matmul_precision"]):
             made = in_chunks(program, self.system.settled(self.state), images, chunk=TRANSLATED)
         if not np.isfinite(made).all():
@@ -276,8 +283,7 @@ def save(
         else:
             for index, (image, label) in enumerate(zip(images, samples.labels, strict=True)):
                 folder = path / trained.spec.class_names[label] if trained.system.num_classes else path
-                folder.mkdir(parents=True, exist_ok=True)
-                Image.fromarray(plotting.sheet(image[None], 1, gap=0)).save(folder / f"{index:06d}.png")
+                plotting.save_image(folder / f"{index:06d}.png", image)
     except OSError as error:
         raise unwritable(path, error) from error
 

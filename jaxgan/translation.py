@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from PIL import Image
 
 from jaxgan import plotting
 from jaxgan.errors import JaxganError
@@ -65,8 +64,7 @@ def save(path: Path, given: Pictures, made: np.ndarray) -> None:
                 np.savez(file, images=pixels, given=given.images, names=np.array(given.names))
         else:
             for name, image in zip(_files(given.names), pixels, strict=True):
-                (path / name).parent.mkdir(parents=True, exist_ok=True)
-                Image.fromarray(plotting.sheet(image[None], 1, gap=0)).save(path / name)
+                plotting.save_image(path / name, image)
     except OSError as error:
         raise unwritable(path, error) from error
 

@@ -10,7 +10,7 @@ from jaxgan.data import DataSpec
 from jaxgan.drawing import in_chunks
 from jaxgan.errors import JaxganError
 from jaxgan.evaluation.held_out import open_test_split
-from jaxgan.evaluation.metric import Metric, Subject
+from jaxgan.evaluation.metric import Metric, Subject, wrong_system
 from jaxgan.systems import SemiSupervised, System
 from jaxgan.systems.inputs import scaled
 
@@ -34,9 +34,7 @@ def accuracy_test(spec: DataSpec, system: System, data: Mapping[str, Any]) -> Me
     Source: Salimans et al. 2016, section 6.
     """
     if not isinstance(system, SemiSupervised):
-        raise JaxganError(
-            "the metric accuracy_test scores config.system.name=semisupervised; remove it with --config.metrics='()'."
-        )
+        raise wrong_system("accuracy_test", "config.system.name=semisupervised")
     source = open_test_split("the metric accuracy_test", data)
     if source.spec.class_names != spec.class_names:
         raise JaxganError(

@@ -12,7 +12,7 @@ from jaxgan.data.spec import DataSpec
 from jaxgan.drawing import in_chunks
 from jaxgan.errors import JaxganError
 from jaxgan.evaluation.held_out import open_test_split
-from jaxgan.evaluation.metric import Metric, Subject
+from jaxgan.evaluation.metric import Metric, Subject, wrong_system
 from jaxgan.systems import Encoding, System, Translating
 from jaxgan.systems.inputs import scaled
 
@@ -40,7 +40,7 @@ def anomaly_test_5nn(spec: DataSpec, system: System, data: Mapping[str, Any]) ->
     """
     name = "anomaly_test_5nn"
     if not (isinstance(system, Encoding) and isinstance(system, Translating) and RECONSTRUCTION in system.translations):
-        raise JaxganError(f"the metric {name} scores autoencoders; remove it with --config.metrics='()'.")
+        raise wrong_system(name, "autoencoders")
     if not data.get("without"):
         raise JaxganError(
             f"the metric {name} scores classes that training leaves out: set --config.data.without=\"('NAME',)\", or "

@@ -9,9 +9,8 @@ import numpy as np
 
 from jaxgan.data.spec import DataSpec
 from jaxgan.drawing import in_chunks
-from jaxgan.errors import JaxganError
 from jaxgan.evaluation import mnist_classifier
-from jaxgan.evaluation.metric import Metric, Subject
+from jaxgan.evaluation.metric import Metric, Subject, wrong_system
 from jaxgan.evaluation.mnist import load_reference, mnist_of, to_digits
 from jaxgan.systems import InfoGan, System
 from jaxgan.systems.features import check_alone
@@ -58,10 +57,7 @@ def codes10k_mnist(spec: DataSpec, system: System, data: Mapping[str, Any]) -> M
     Source: Chen et al. 2016, section 7.2, which reports an error of 5 % for real digits.
     """
     if not isinstance(system, InfoGan) or not system.categorical:
-        raise JaxganError(
-            "the metric codes10k_mnist scores config.system.name=infogan with categorical codes; "
-            "remove it with --config.metrics='()'."
-        )
+        raise wrong_system("codes10k_mnist", "config.system.name=infogan with categorical codes")
     check_alone("codes10k_mnist", system.discriminator)
     codes = system.codes
     reference = load_reference(mnist_of("codes10k_mnist", data), data)

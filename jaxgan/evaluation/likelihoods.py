@@ -10,9 +10,8 @@ import numpy as np
 
 from jaxgan.data.spec import DataSpec
 from jaxgan.drawing import in_chunks
-from jaxgan.errors import JaxganError
 from jaxgan.evaluation.held_out import held_out_images
-from jaxgan.evaluation.metric import Metric, Subject
+from jaxgan.evaluation.metric import Metric, Subject, wrong_system
 from jaxgan.systems import System, Vae
 from jaxgan.systems.inputs import gaussian_latents, scaled
 
@@ -112,7 +111,7 @@ def _metric(
     protocol: Mapping[str, Any],
 ) -> Metric:
     if not isinstance(system, Vae):
-        raise JaxganError(f"the metric {name} scores variational autoencoders; remove it with --config.metrics='()'.")
+        raise wrong_system(name, "variational autoencoders")
     images, held_out = held_out_images(name, data, num)
     score = scoring(system)
 

@@ -61,6 +61,16 @@ def check_samples(metric: str, system: System) -> None:
         raise JaxganError(f"the metric {metric} scores samples, and this system makes none; set --config.metrics='()'.")
 
 
+def wrong_system(metric: str, scored: str) -> JaxganError:
+    """The error for a metric of one kind of system that is asked for in a run of another.
+
+    Args:
+      metric: its name.
+      scored: what it scores, e.g. `"autoencoders"`.
+    """
+    return JaxganError(f"the metric {metric} scores {scored}; remove it with --config.metrics='()'.")
+
+
 def wrong_data(metric: str, wanted: str, data: Mapping[str, Any]) -> JaxganError:
     """The error for a metric of one data set that is asked for in a run on another.
 

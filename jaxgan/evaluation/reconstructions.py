@@ -9,9 +9,8 @@ import numpy as np
 
 from jaxgan.data.spec import DataSpec
 from jaxgan.drawing import in_chunks
-from jaxgan.errors import JaxganError
 from jaxgan.evaluation.held_out import held_out_images
-from jaxgan.evaluation.metric import Metric, Subject
+from jaxgan.evaluation.metric import Metric, Subject, wrong_system
 from jaxgan.systems import Autoencoder, System
 from jaxgan.systems.inputs import scaled
 
@@ -37,7 +36,7 @@ def reconstruction10k_test(spec: DataSpec, system: System, data: Mapping[str, An
     """
     name = "reconstruction10k_test"
     if not isinstance(system, Autoencoder):
-        raise JaxganError(f"the metric {name} scores autoencoders; remove it with --config.metrics='()'.")
+        raise wrong_system(name, "autoencoders")
     images, held_out = held_out_images(name, data, NUM)
     score = reconstructed(system)
 

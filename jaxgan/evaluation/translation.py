@@ -10,9 +10,8 @@ import numpy as np
 from jaxgan.data.mnist_domains import uncoloured
 from jaxgan.data.spec import DataSpec
 from jaxgan.drawing import in_chunks
-from jaxgan.errors import JaxganError
 from jaxgan.evaluation.held_out import open_test_split
-from jaxgan.evaluation.metric import Metric, Subject, wrong_data
+from jaxgan.evaluation.metric import Metric, Subject, wrong_data, wrong_system
 from jaxgan.evaluation.mnist import load_reference, to_digits
 from jaxgan.evaluation.mnist_classifier import probabilities
 from jaxgan.systems import System, Translating
@@ -48,10 +47,8 @@ def translation10k_mnist(spec: DataSpec, system: System, data: Mapping[str, Any]
     if data["name"] != "mnist_domains":
         raise wrong_data("translation10k_mnist", "mnist_domains", data)
     if not isinstance(system, Translating) or "AtoB" not in system.translations:
-        raise JaxganError(
-            "the metric translation10k_mnist scores translations between two domains, and this system makes none; "
-            "remove it with --config.metrics='()'."
-        )
+        scored = "translations between two domains, and this system makes none"
+        raise wrong_system("translation10k_mnist", scored)
     test = open_test_split("the metric translation10k_mnist", data, paired=True).arrays()
     reference = load_reference("mnist", data)
     a, b = (test[key].astype(np.float32) / np.float32(LEVELS) - 1 for key in ("image", "other"))

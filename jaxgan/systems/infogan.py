@@ -130,7 +130,7 @@ class InfoGan:
     def networks(self) -> dict[str, tuple[nn.Module, tuple[Any, ...]]]:
         """Each player's module with example arguments, for initialisation and for tables of layers."""
         example = np.zeros((1, *self.shape), np.float32)
-        features = np.zeros((1, sizes(self.discriminator, example)[FEATURES]), np.float32)
+        features = np.zeros((1, *self.posterior.shape), np.float32)
         return {
             "generator": (self.generator, (np.zeros((1, self.latent_size + self.codes.size), np.float32),)),
             "discriminator": (self.discriminator, (example,)),

@@ -181,6 +181,9 @@ class Vae:
 
         They are what the likelihood expects, without its noise.
         """
+        return self._decoded(state, latents)
+
+    def _decoded(self, state: CoderState, latents: jax.Array) -> jax.Array:
         return self.likelihood.images(self.coder.decode(state, latents))
 
     def sample(self, state: CoderState, key: jax.Array, labels_or_count: jax.Array | int) -> jax.Array:
@@ -190,7 +193,7 @@ class Vae:
 
     def translate(self, state: CoderState, images: jax.Array, translation: str) -> jax.Array:
         """Images [n, *shape] in [-1, 1] -> what the means of their codes are decoded to."""
-        return self.generate(state, self.encode(state, images), jnp.zeros(len(images), jnp.int32))
+        return self._decoded(state, self.encode(state, images))
 
     def manifold(self, state: CoderState) -> jax.Array:
         """Decoded latents of a plane, [15, 15, h, w, c]: a grid of equally probable steps, x to the right, y upwards.
@@ -202,7 +205,7 @@ class Vae:
             raise ValueError(f"a manifold is that of 2 latents, not of {self.latent_size}")
         steps = jax.scipy.stats.norm.ppf(jnp.linspace(0.05, 0.95, SIDE))
         x, y = jnp.meshgrid(steps, steps[::-1])
-        made = self.generate(state, jnp.stack([x.ravel(), y.ravel()], axis=1), jnp.zeros(SIDE**2, jnp.int32))
+        made = self._decoded(state, jnp.stack([x.ravel(), y.ravel()], axis=1))
         return made.reshape(SIDE, SIDE, *self.shape)
 
     def previews(self, state: CoderState, batch: Mapping[str, Any], key: jax.Array) -> dict[str, jax.Array]:
