@@ -1,6 +1,7 @@
 """What all tests share: strict settings, and the real data sets where there are any."""
 
 import atexit
+import gc
 import os
 import shutil
 import signal
@@ -21,6 +22,12 @@ os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
 import jax
 import pytest
+
+# The older way to emit a fusion compiles in half the time; later releases have the newer one only.
+if jax.__version_info__ < (0, 11):
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false"
+
+gc.set_threshold(100_000)  # tracing makes many objects, of which few are garbage
 
 jax.config.update("jax_numpy_rank_promotion", "raise")  # a [b, 1] that meets a [b] is a mistake
 

@@ -308,7 +308,7 @@ def test_three_critic_steps_and_one_of_g_are_the_sequence_by_hand(critics, steps
 def test_fresh_latents_change_gs_part_only(steps):
     (shared, shared_metrics), (fresh, fresh_metrics) = steps[False], steps[True]
     jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-8), shared.discriminator, fresh.discriminator
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6, atol=3e-8), shared.discriminator, fresh.discriminator
     )
     assert shared_metrics["discriminator_loss"] == pytest.approx(float(fresh_metrics["discriminator_loss"]), rel=1e-6)
     assert abs(shared_metrics["generator_loss"] - fresh_metrics["generator_loss"]) > 1e-6
