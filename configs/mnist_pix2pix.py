@@ -7,8 +7,9 @@ translations without dropout.
 
 Command: `jaxgan train --config mnist_pix2pix --config.data.data_dir=DIR`.
 
-Result with seed 0, of the 10,000 test digits: 99.0 % are still the same digit to a classifier (99.2 % as they were),
-mean absolute difference from the true translation 0.009 where black to white is 1. Cost: 1 min on one CPU core.
+Result, of the 10,000 test digits, seeds 0 to 2: 99.0, 99.0 and 99.1 % are still the same digit to a classifier (99.2 %
+as they were), mean absolute difference from the true translation 0.009 where black to white is 1. Cost: 1 to 2 min a
+seed on one CPU core.
 """
 
 from jaxgan.config import recipe

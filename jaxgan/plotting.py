@@ -87,13 +87,13 @@ def _enlarged(images: np.ndarray) -> np.ndarray:
 
 def save_scatter(path: Path, groups: Mapping[str, np.ndarray]) -> None:
     """Draws groups of points [n, d], the first two dimensions, one colour a group; points of one lie on a line."""
-    figure = Figure(figsize=(5, 5), layout="constrained")
+    figure = Figure(figsize=(6.5, 5), layout="constrained")
     axes = figure.add_subplot()
     for name, points in groups.items():
         heights = points[:, 1] if points.shape[1] > 1 else np.zeros(len(points))
         axes.scatter(points[:, 0], heights, s=8, alpha=0.5, label=f"{name} ({len(points)})")
     axes.set_aspect("equal", adjustable="datalim")
-    axes.legend(loc="upper left")
+    figure.legend(loc="outside right upper")  # beside the points, which lie anywhere
     figure.savefig(path, dpi=100)
 
 

@@ -128,6 +128,13 @@ def test_points_of_one_number_lie_on_a_line(figures):
     assert points.get_offsets().tolist() == [[3, 0], [-1, 0]]
 
 
+def test_the_legend_of_points_covers_none_of_them(figures):
+    save_scatter(None, {str(digit): np.random.default_rng(digit).normal(size=(50, 2)) for digit in range(10)})
+    (figure,) = figures
+    figure.draw_without_rendering()
+    assert figure.legends[0].get_window_extent().x0 >= figure.axes[0].get_window_extent().x1
+
+
 @pytest.mark.parametrize(("kind", "white"), [(np.uint8, 255), (np.float32, 1)])
 def test_images_stand_above_what_was_made_of_them(kind, white):
     rows = [np.arange(first, first + 12, dtype=kind).reshape(12, 1, 1, 1) for first in (0, 100)]

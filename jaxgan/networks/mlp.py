@@ -49,16 +49,19 @@ class _Trunk(nn.Module):
     normalise: bool
     kernel_init: InitName
     dtype: Any
-    spectral: bool
+    spectral: bool = False
+    weight_norm: bool = False
+    noise: float = 0.0
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         init, pieces = INITIALISERS[self.kernel_init], self.pieces if self.activation == "maxout" else 1
         for width in self.hidden:
-            x = Dense(pieces * width, True, init, self.dtype, self.spectral)(x)
+            dense = Dense(pieces * width, True, init, self.dtype, self.spectral)
+            x = (nn.WeightNorm(dense, use_scale=False) if self.weight_norm else dense)(x)
             if self.normalise:
                 x = batch_norm(train, 0.9, 1e-5, self.kernel_init, self.dtype)(x)
-            x = self._activate(x)
+            x = _noisy(self, self._activate(x), self.noise, train)
         return x
 
     def _activate(self, x: jax.Array) -> jax.Array:
@@ -67,10 +70,16 @@ class _Trunk(nn.Module):
         return leaky_relu(x, self.slope) if self.activation == "leaky_relu" else ACTIVATIONS[self.activation](x)
 
 
-def _trunk(net: "MLPGenerator | MLPDiscriminator | MLPEncoder", spectral: bool = False) -> _Trunk:
-    return _Trunk(
-        net.hidden, net.activation, net.slope, net.pieces, net.normalise, net.kernel_init, net.dtype, spectral
-    )
+def _noisy(module: nn.Module, x: jax.Array, std: float, train: bool) -> jax.Array:
+    """The same under Gaussian noise of this standard deviation, in training."""
+    if not (train and std):
+        return x
+    return x + (std * jax.random.normal(module.make_rng("noise"), x.shape)).astype(x.dtype)
+
+
+def _trunk(net: "MLPGenerator | MLPDiscriminator | MLPEncoder", **options: Any) -> _Trunk:
+    settings = (net.hidden, net.activation, net.slope, net.pieces, net.normalise, net.kernel_init, net.dtype)
+    return _Trunk(*settings, **options)
 
 
 class MLPGenerator(nn.Module):
@@ -116,6 +125,8 @@ class MLPGenerator(nn.Module):
 class MLPDiscriminator(nn.Module):
     """Dense layers from an example of any shape to a logit.
 
+    With noise, training draws from the stream "noise": `apply(..., train=True, rngs={"noise": key})`.
+
     Attributes:
       shape: of one example.
       num_classes: 0 without labels.
@@ -126,6 +137,10 @@ class MLPDiscriminator(nn.Module):
       pieces: of maxout: linear maps a hidden unit is the largest of.
       normalise: batch normalisation before each hidden activation.
       spectral: spectral normalisation of every kernel.
+      weight_norm: the weights into each hidden unit have length 1, so that D cannot outgrow the noise (Salimans &
+        Kingma 2016, without a scale to learn).
+      input_noise: standard deviation of the Gaussian noise on the example, in training.
+      noise: of that on the hidden activations.
       conditioning: what D does with labels: "projection" of the class on the features in the head, "concatenation" of
         their one-hot code with the example, or "classifier", a second head that tells the class.
       kernel_init: of the kernels.
@@ -140,20 +155,25 @@ class MLPDiscriminator(nn.Module):
     pieces: int = 5
     normalise: bool = False
     spectral: bool = False
+    weight_norm: bool = False
+    input_noise: float = 0.0
+    noise: float = 0.0
     conditioning: Conditioning = "projection"
     kernel_init: InitName = "glorot_uniform"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _check(self)
+        check_range("mlp: input_noise", self.input_noise, 0, 1000)
+        check_range("mlp: noise", self.noise, 0, 1000)
 
     @nn.compact
     def __call__(self, x: jax.Array, labels: jax.Array | None = None, *, train: bool) -> jax.Array:
         """Examples [b, *shape] (and labels int32 [b]) -> logits [b] float32."""
-        x = x.reshape(x.shape[0], -1)
+        x = _noisy(self, x.reshape(x.shape[0], -1), self.input_noise, train)
         if self.conditioning == "concatenation":
             x = join_labels(x, labels, self.num_classes)
-        x = _trunk(self, self.spectral)(x, train)
+        x = _trunk(self, spectral=self.spectral, weight_norm=self.weight_norm, noise=self.noise)(x, train)
         init = INITIALISERS[self.kernel_init]
         return Head(self.num_classes, True, init, self.spectral, self.conditioning)(x, labels)
 

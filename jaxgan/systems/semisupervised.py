@@ -186,7 +186,7 @@ class SemiSupervised:
             if self.generator_loss == "feature_matching":
                 return feature_distance(on_real.features, on_fake.features)
             logits = (adversarial_logits(on_real.classes), adversarial_logits(on_fake.classes))
-            return jnp.mean(self.objective.generator(*logits, jax.random.fold_in(g_key, 1)))
+            return jnp.mean(self.objective.generator(*logits, jax.random.fold_in(g_key, 0)))
 
         metrics["generator_loss"], cotangent = jax.value_and_grad(loss_of)(fakes.images)
         grads = fakes.pullback(cotangent)[0]
@@ -205,7 +205,7 @@ class SemiSupervised:
             passes = self._passes(player, params, examples, key, advance=True)
             on_labelled, on_real, on_fake = (seen.classes for seen in passes)
             logits = (adversarial_logits(on_real), adversarial_logits(on_fake))
-            losses = self.objective.discriminator(*logits, jax.random.fold_in(key, 1))
+            losses = self.objective.discriminator(*logits, jax.random.fold_in(key, 0))
             supervised = class_loss(on_labelled, labels)
             terms = {"supervised_loss": supervised, "unlabelled_loss": self.unlabelled_weight * jnp.mean(losses) / 2}
             return sum(terms.values(), jnp.zeros(())), (passes, terms)
@@ -219,11 +219,11 @@ class SemiSupervised:
     def _passes(
         self, player: Player, params: Any, batches: tuple[jax.Array, ...], key: jax.Array, *, advance: bool
     ) -> list[Seen]:
-        """D on one batch after another, each normalised by its own statistics where D has batch normalisation."""
+        """D on one batch after another, each under noise and normalised by statistics of its own, where D has them."""
         statistics = player.statistics
         passes: list[Seen] = []
-        for batch in batches:
-            inputs, own = (batch,), jax.random.fold_in(key, 0)
+        for index, batch in enumerate(batches, start=1):
+            inputs, own = (batch,), jax.random.fold_in(key, index)
             seen = train_pass(self.discriminator, params, statistics, inputs, own, advance and not passes)
             assert seen.classes is not None  # looked after by `from_config`
             assert seen.features is not None

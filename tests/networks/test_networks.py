@@ -209,6 +209,33 @@ def test_a_maxout_unit_is_the_largest_of_its_pieces():
     assert net.apply({"params": params}, jnp.asarray([[-2.0], [0], [2]]), train=True).tolist() == [-1, -3, -10]
 
 
+def test_weights_of_fixed_length_are_the_kernels_directions():
+    """A kernel of (3, 4) is (0.6, 0.8): tanh(0.6 * 2 + 0.8 - 1) = tanh(1), however long the kernel is."""
+    net = make(DISCRIMINATORS, (2,), name="mlp", hidden=(1,), activation="tanh", weight_norm=True)
+    for length in (1.0, 100.0):
+        params = {
+            "_Trunk_0": {"Dense_0": {"kernel": length * jnp.asarray([[3.0], [4.0]]), "bias": jnp.asarray([-1.0])}},
+            "Head_0": {"Dense_0": {"kernel": jnp.asarray([[1.0]]), "bias": jnp.zeros(1)}},
+        }
+        np.testing.assert_allclose(net.apply({"params": params}, jnp.asarray([[2.0, 1]]), train=True), [np.tanh(1)])
+
+
+def test_a_perceptron_adds_noise_of_the_width_asked_for_in_training_only():
+    """Features are tanh(x + 2 n1) + 0.5 n2 in one layer that changes nothing else."""
+    net = make(DISCRIMINATORS, (1,), name="mlp", hidden=(1,), activation="tanh", input_noise=2.0, noise=0.5)
+    one = {"kernel": jnp.ones((1, 1)), "bias": jnp.zeros(1)}
+    variables = {"params": {"_Trunk_0": {"Dense_0": one}, "Head_0": {"Dense_0": one}}}
+    x = jnp.full((20_000, 1), 0.3)
+    np.testing.assert_allclose(net.apply(variables, x, train=False), np.tanh(0.3), rtol=1e-6)
+    seen = net.apply(variables, x, train=True, rngs={"noise": jax.random.key(1)})
+    bent = np.tanh(0.3 + 2 * np.random.default_rng(0).standard_normal(400_000))
+    assert np.mean(seen) == pytest.approx(bent.mean(), abs=0.03)
+    assert np.std(seen) == pytest.approx(np.hypot(bent.std(), 0.5), abs=0.02)
+    for negative in ("input_noise", "noise"):
+        with pytest.raises(JaxganError, match=rf"{negative} is -0.5, but must be in \[0, 1000\]"):
+            make(DISCRIMINATORS, (1,), name="mlp", **{negative: -0.5})
+
+
 def test_pacgans_discriminator_has_three_maxout_layers_of_200_units_with_5_pieces():
     net = make(DISCRIMINATORS, (2,), name="mlp", hidden=(200, 200, 200), activation="maxout", pieces=5)
     params = jax.eval_shape(lambda: net.init(jax.random.key(0), jnp.zeros((1, 2)), train=False))["params"]

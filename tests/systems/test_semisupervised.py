@@ -121,6 +121,16 @@ def close(a, b):
     jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-6), a, b)
 
 
+def test_every_batch_that_d_sees_has_noise_of_its_own():
+    """Real and labelled examples are the same ones here, and noise alone tells them apart."""
+    noisy = dict(name="mlp", hidden=(), input_noise=1.0, conditioning="classifier")
+    system = make(discriminator=noisy)
+    player = system.init(jax.random.key(1), {}).discriminator
+    x = jnp.zeros((2, *SHAPE))
+    one, other = system._passes(player, player.params, (x, x), jax.random.key(0), advance=True)
+    assert float(jnp.abs(one.features - other.features).min()) > 1e-3
+
+
 def test_labels_change_what_is_learnt_of_the_labelled_only():
     """Other labels change what D learns of the labelled examples only: its loss on the others is the same."""
     system = make()
