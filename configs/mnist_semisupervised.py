@@ -8,7 +8,12 @@ Ours: 20 epochs; images in [-1, 1], so twice the noise on them (0.6); ReLU in G 
 (theirs uniform); layers that are not scaled by the first batch; the rate falls by a cosine (theirs by a line).
 
 Command: `jaxgan train --config mnist_semisupervised --config.data.data_dir=DIR`; with 1,000 labels,
-`--config.data.labels=1000`. Cost and result: not yet measured.
+`--config.data.labels=1000`.
+
+Result at 100 labels, seed 0: 96.0 % of the 10,000 test digits, 400 errors; 84.5 % after 2,000 steps of a run of that
+length, and as much by the convolutional networks of `mnist_nsgan`, without noise, in 3,000 steps of 64 (11 min). Linear
+probes of a D that knew no labels come to 89 % (`mnist_probe`), the same layers trained by these labels alone to 80 %.
+1,000 labels: not yet measured. Cost: 21 min on one CPU core.
 """
 
 from jaxgan.config import recipe
