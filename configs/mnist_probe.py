@@ -9,9 +9,10 @@ Any recipe without labels whose D looks at each image alone, and does not grow, 
 
 Command: `jaxgan train --config mnist_probe --config.data.data_dir=DIR`.
 
-Result at 100 labels, seed 0, of the 10,000 test digits, mean and standard error of five draws of the labels: trained D
-89.1 ± 0.6 %, D before training 76.3 ± 0.5, pixels 76.7 ± 0.5, D's layers trained by the labels alone 80.1 ± 0.4. 1,000
-labels: not yet measured. Cost: 10 min on one CPU core, and 2 min for these scores.
+Result, of the 10,000 test digits, seed 0, mean and standard error of five draws of the labels, with 100 and with 1,000
+of them: trained D 89.1 ± 0.6 and 95.9 ± 0.1 %, D before training 76.3 ± 0.5 and 90.4 ± 0.2, pixels 76.7 ± 0.5 and
+87.6 ± 0.3, D's layers trained by the labels alone 80.1 ± 0.4 and 95.3 ± 0.1. Cost: 10 min on one CPU core, and 9 min
+for the scores.
 """
 
 from jaxgan.config import load
