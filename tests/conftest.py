@@ -42,6 +42,15 @@ def shared_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def optimised() -> Iterator[None]:
+    """Programs are compiled as a user's are: for the tests of a module whose programs run for many steps."""
+    before = jax.config.jax_disable_most_optimizations
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
+
+
 @pytest.fixture(autouse=True)
 def interruptible() -> Iterator[None]:
     """Ctrl-C acts as at a prompt, also where the tests run in the background of a shell, which ignores it there."""

@@ -12,6 +12,8 @@ from theory_games import LOG2
 
 from jaxgan.config import differences
 
+pytestmark = pytest.mark.usefixtures("optimised")
+
 # D alone, on known densities: Goodfellow et al. 2014, proposition 1 and theorem 1
 
 

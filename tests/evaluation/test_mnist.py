@@ -14,6 +14,8 @@ from jaxgan.evaluation import METRICS, mnist, mnist_classifier
 from jaxgan.evaluation.mnist_classifier import CHUNK, Training, fingerprint, load_or_train, probabilities, shifted
 from jaxgan.registry import complete
 
+pytestmark = pytest.mark.usefixtures("optimised")
+
 SPEC = DataSpec((28, 28, 1), "uint8", tuple("0123456789"), 60_000)
 
 
