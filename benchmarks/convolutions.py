@@ -101,19 +101,24 @@ LAYERS = (
     Layer(16, 3, 1, 256, 256, _DCGAN64),
     Layer(4, 3, 1, 512, 512, _DCGAN64),
     Layer(64, 3, 1, 64, 3, _DCGAN64),
+    # LAPGAN's for MNIST, and a translator's first.
+    Layer(28, 7, 1, 32, 32, _DCGAN64),
+    Layer(32, 7, 1, 3, 64, _DCGAN64),
 )
 TOY_LAYERS = (Layer(6, 3, 2, 2, 3, 2), Layer(6, 4, 2, 2, 3, 2), Layer(6, 3, 1, 2, 3, 2))
 
 
 def candidates(layer: Layer) -> Mapping[str, tuple[Lowering, ...]]:
     """Lowerings that apply, by map."""
-    c = (lowerings.C_direct, lowerings.C_patches, lowerings.C_winograd)
+    tiled = max(layer.geometry.blocks) < 4  # Winograd's tiles would give nothing
+    c = (lowerings.C_direct, lowerings.C_patches) + (lowerings.C_winograd,) * tiled
     x = (lowerings.X_direct, lowerings.X_fold, lowerings.X_taps)
     slow = jax.default_backend() == "cpu"  # W_direct takes seconds there
-    w = (() if slow else (lowerings.W_direct,)) + (lowerings.W_patches, lowerings.W_winograd)
+    w = (() if slow else (lowerings.W_direct,)) + (lowerings.W_patches,) + (lowerings.W_winograd,) * tiled
     if layer.stride > 1:
         return {"C": c, "X": (*x, lowerings.X_winograd), "W": w}
-    return {"C": (*c, lowerings.C_taps), "X": (*x, choice.X_mirrored), "W": (*w, lowerings.W_mirrored)}
+    w += (lowerings.W_mirrored, lowerings.W_rows)
+    return {"C": (*c, lowerings.C_taps), "X": (*x, choice.X_mirrored), "W": w}
 
 
 def chosen(layer: Layer) -> tuple[Lowering, ...]:

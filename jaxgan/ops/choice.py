@@ -2,7 +2,8 @@
 inside a loop, where a training step runs; the figures are in docs/performance.md.
 
 XLA's own convolution reaches half the speed of its matrix product on a CPU, so there each map is made of matrix
-products. GPUs and TPUs take the direct forms, which cuDNN and the TPU compiler recognise.
+products; but large kernels at stride 1 have too many patches. GPUs and TPUs take the direct forms, which cuDNN and the
+TPU compiler recognise.
 """
 
 import functools
@@ -25,6 +26,7 @@ from jaxgan.ops.lowerings import (
     W_matrix,
     W_mirrored,
     W_patches,
+    W_rows,
     W_winograd,
     X_direct,
     X_fold,
@@ -37,6 +39,7 @@ from jaxgan.ops.lowerings import (
 )
 
 _FEW = 4  # channels, as of a picture
+_BROAD = 25  # pixels of a kernel, whose patches are copied slower than they are met one by one
 
 
 def apply_C(geometry: Geometry, x: jax.Array, w: jax.Array) -> jax.Array:
@@ -64,6 +67,8 @@ def cpu_C(geometry: Geometry, channels: int, features: int, *, dtype: jnp.dtype)
     """The lowering of C on a CPU; at stride 1 many channels are better not copied for the sake of few features."""
     if _saves_products(geometry, geometry, channels, features, dtype):
         return C_winograd
+    if _is_broad(geometry):
+        return C_direct
     return C_taps if geometry.strides == (1, 1) and features <= _FEW < channels else C_patches
 
 
@@ -87,12 +92,18 @@ def cpu_W(geometry: Geometry, channels: int, features: int, *, dtype: jnp.dtype)
     """
     if _saves_products(geometry, geometry, channels, features, dtype):
         return W_winograd
+    if _is_broad(geometry):
+        return W_rows
     return W_mirrored if geometry.strides == (1, 1) and features <= _FEW < channels else W_patches
 
 
 def X_mirrored(geometry: Geometry, g: jax.Array, w: jax.Array) -> jax.Array:
     """At stride 1 the adjoint is a convolution too."""
     return cpu_C(geometry.mirror, g.shape[3], w.shape[2], dtype=g.dtype)(geometry.mirror, g, flipped(w))
+
+
+def _is_broad(geometry: Geometry) -> bool:
+    return geometry.strides == (1, 1) and math.prod(geometry.kernel) >= _BROAD
 
 
 def _saves_products(geometry: Geometry, tiled: Geometry, channels: int, features: int, dtype: jnp.dtype) -> bool:

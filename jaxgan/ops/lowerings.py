@@ -177,6 +177,27 @@ def W_patches(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
     return matrix.reshape(*geometry.kernel, c, o).astype(x.dtype)
 
 
+def W_rows(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
+    """At stride 1: patches one row high times the cotangent, moved down by every row of the kernel, side by side.
+
+    A large kernel's patches would be many times the image; here the image is copied once a column of the kernel, the
+    cotangent once a row.
+    """
+    (kh, kw), c, o, width = geometry.kernel, x.shape[3], g.shape[3], geometry.output_size[1]
+    height = geometry.output_size[0] + kh - 1
+
+    def block(x: jax.Array, g: jax.Array) -> jax.Array:
+        x, positions = _pad(x, geometry.padding), len(x) * height * width
+        patches = jnp.stack([x[:, :height, j : j + width] for j in range(kw)], 3)
+        moved = jnp.stack([_pad(g, ((i, kh - 1 - i), (0, 0))) for i in range(kh)], 3)
+        columns = lax.optimization_barrier(patches.reshape(positions, kw * c).T)  # as in `W_patches`
+        return jnp.dot(columns, moved.reshape(positions, kh * o), preferred_element_type=_wide(x))
+
+    image_bytes = height * width * (kw * c + kh * o) * x.dtype.itemsize
+    matrix = _summed_blocks(block, image_bytes, x, g, BLOCK_BYTES)
+    return jnp.moveaxis(matrix.reshape(kw, c, kh, o), 2, 0).astype(x.dtype)
+
+
 def W_mirrored(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
     """At stride 1 image and cotangent may change places: then the patches are those of the few features."""
     return flipped(W_patches(geometry.mirror, g, x))

@@ -36,6 +36,8 @@ CASES = [
     ((6, 6), (2, 2), (3, 3), "VALID", 5, 3),
     ((4, 3), (4, 3), (1, 1), "VALID", 6, 5),
     ((4, 3), (1, 1), (1, 1), "SAME", 5, 6),
+    ((9, 11), (7, 5), (1, 1), "SAME", 5, 6),
+    ((6, 13), (5, 7), (1, 1), ((-1, 4), (2, 0)), 6, 3),
     ((8, 7), (3, 3), (1, 1), "SAME", 17, 16),
     ((17, 18), (4, 4), (2, 2), ((1, 2), (2, 0)), 32, 128),
     ((9, 19), (3, 4), (1, 2), ((-1, 2), (0, 3)), 64, 128),
@@ -136,7 +138,7 @@ def test_cases_reach_every_lowering():
     chosen = set()
     for case in CASES:
         chosen |= set(cpu_choices(case, jnp.float64))
-    assert not chosen & set(DIRECT)
+    assert chosen & set(DIRECT) == {lowerings.C_direct}  # of large kernels
     assert chosen | set(DIRECT) == {
         f for name, f in (vars(lowerings) | vars(choice)).items() if name[:2] in ("C_", "X_", "W_")
     }
@@ -150,7 +152,7 @@ def test_winograd_is_taken_where_its_own_tiles_save_products(size, kernel, strid
     assert choice.cpu_X(geo, 128, 256, dtype=jnp.float32) is not lowerings.X_winograd
 
 
-@pytest.mark.parametrize("case", [*CASES[:13:4], *CASES[-3:]])
+@pytest.mark.parametrize("case", [*CASES[:13:4], CASES[17], *CASES[-3:]])
 def test_blocks_of_images_change_nothing(case, monkeypatch):
     """Seven images: one at a time, and three with one left over."""
     geo = geometry(case)
@@ -165,7 +167,7 @@ def test_blocks_of_images_change_nothing(case, monkeypatch):
             close(tuple(blocks(*pairs)), direct)
 
 
-@pytest.mark.parametrize("case", [CASES[0], CASES[4], CASES[9], CASES[-3]])
+@pytest.mark.parametrize("case", [CASES[0], CASES[4], CASES[9], CASES[17], CASES[-3]])
 def test_no_images(case):
     """A batch of none gives none, and a gradient of zeros."""
     geo, (x, w, g, *_) = geometry(case), arrays(case, np.float32, batch=0)
@@ -174,7 +176,7 @@ def test_no_images(case):
     np.testing.assert_array_equal(dw, np.zeros(w.shape))
 
 
-@pytest.mark.parametrize("case", CASES[:13:3])
+@pytest.mark.parametrize("case", [*CASES[:13:3], CASES[17]])
 def test_half_floats_are_summed_in_single_precision(case):
     """In bfloat16 every lowering is within its last digit of the sum of the same numbers in float32."""
     geo = geometry(case)
