@@ -31,7 +31,7 @@ from jaxgan.systems.codes import Codes
 from jaxgan.systems.features import features_of, sizes
 from jaxgan.systems.inputs import SHOWN, examples_of, normal_latents, numbered, scaled
 from jaxgan.systems.judging import Metrics, judgement
-from jaxgan.systems.players import FEATURES, Player, Variables, fakes_of, new_players, stepped, train_pass
+from jaxgan.systems.players import FEATURES, Player, Variables, fakes_of, new_players, passes, stepped, train_pass
 
 Batch = Mapping[str, Any]
 
@@ -219,11 +219,10 @@ class InfoGan:
         advance: bool,
     ) -> Verdict:
         """D and Q, by params and statistics, on real examples and on those generated from codes [b, size]."""
-        module, own = self.discriminator, jax.random.fold_in(key, 0)
-        first = train_pass(module, params[0], statistics[0], (real,), own, advance)
-        second = train_pass(module, params[0], first.statistics, (fake,), own, advance=False)
-        inputs = (second.features,)
-        told = train_pass(self.posterior, params[1], statistics[1], inputs, jax.random.fold_in(key, 1), advance)
+        d_key, q_key = jax.random.split(key)
+        batches = [(real,), (fake,)]
+        first, second = passes(self.discriminator, params[0], statistics[0], batches, d_key, advance=advance)
+        told = train_pass(self.posterior, params[1], statistics[1], (second.features,), q_key, advance)
         information = self.codes.information(codes, told.output)
         return Verdict(first.output, second.output, information, (second.statistics, told.statistics))
 

@@ -1,6 +1,7 @@
 """How D judges: what it is shown, what it says of a batch, and what is remembered of it."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import flax
@@ -13,7 +14,7 @@ from jaxgan.augment import Augmentation, adjusted
 from jaxgan.penalties import Recent
 from jaxgan.schedules import value_at
 from jaxgan.systems.packing import pack, unpack
-from jaxgan.systems.players import Pass, Variables, train_pass
+from jaxgan.systems.players import Pass, Variables, passes
 
 Metrics = dict[str, jax.Array]
 
@@ -24,7 +25,7 @@ MEMORY = 0.99
 class View(NamedTuple):
     """How a batch is looked at: the strength of augmentation, float32 [], and the key of all that is drawn for it.
 
-    Real and generated examples are looked at in the same way, number by number.
+    Real and generated examples are augmented in the same way, number by number.
     """
 
     strength: jax.Array
@@ -61,7 +62,7 @@ class Judge:
         self, params: Any, statistics: Variables, packs: jax.Array, labels: jax.Array | None, view: View, advance: bool
     ) -> Pass:
         """D's pass over packs [b, ...]; `advance` as of `train_pass`."""
-        return self._passed(params, statistics, self._augmented(packs, view), labels, view, advance)
+        return self._passes(params, statistics, [(self._augmented(packs, view), labels)], view, advance)[0]
 
     def _augmented(self, packs: jax.Array, view: View) -> jax.Array:
         if self.augmentation is None:
@@ -70,12 +71,15 @@ class Judge:
         examples = self.augmentation.apply(examples, view.strength, jax.random.fold_in(view.key, 0))
         return pack(examples, self.packing)
 
-    def _passed(
-        self, params: Any, statistics: Variables, packs: jax.Array, labels: jax.Array | None, view: View, advance: bool
-    ) -> Pass:
-        seen = train_pass(self.module, params, statistics, (packs, labels), jax.random.fold_in(view.key, 1), advance)
-        if seen.output.shape != packs.shape[:1]:  # [b, 1] would broadcast against [b] in a loss
-            raise ValueError(f"a discriminator returns logits [b], not {seen.output.shape} for {len(packs)} examples")
+    def _passes(
+        self, params: Any, statistics: Variables, batches: Sequence[Any], view: View, advance: bool
+    ) -> list[Pass]:
+        seen = passes(self.module, params, statistics, batches, jax.random.fold_in(view.key, 1), advance=advance)
+        for one, (packs, _) in zip(seen, batches, strict=True):
+            if one.output.shape != packs.shape[:1]:  # [b, 1] would broadcast against [b] in a loss
+                raise ValueError(
+                    f"a discriminator returns logits [b], not {one.output.shape} for {len(packs)} examples"
+                )
         return seen
 
     def verdict(
@@ -91,15 +95,14 @@ class Judge:
         advance: bool,
     ) -> Verdict:
         """D on real and on generated packs [b, ...], in one pass over both (`joint`) or in two."""
+        shown = [self._augmented(packs, view) for packs in (real, fake)]
         if joint:
             both = None if labels is None else jnp.concatenate([labels, labels])
-            packs = jnp.concatenate([self._augmented(real, view), self._augmented(fake, view)])
-            seen = self._passed(params, statistics, packs, both, view, advance)
+            (seen,) = self._passes(params, statistics, [(jnp.concatenate(shown), both)], view, advance)
             n, classes = len(real), seen.classes
             of_real, of_fake = (None, None) if classes is None else (classes[:n], classes[n:])
             return Verdict(seen.output[:n], seen.output[n:], of_real, of_fake, seen.statistics)
-        first = self.look(params, statistics, real, labels, view, advance)
-        second = self.look(params, first.statistics, fake, labels, view, advance=False)
+        first, second = self._passes(params, statistics, [(packs, labels) for packs in shown], view, advance)
         return Verdict(first.output, second.output, first.classes, second.classes, second.statistics)
 
 

@@ -37,7 +37,7 @@ from jaxgan.systems.averages import averaged, with_singular_vectors
 from jaxgan.systems.building import check_conditional, check_numbers, given_of, options_of
 from jaxgan.systems.inputs import SHOWN, examples_of, gaussian_latents, normal_latents, numbered, scaled
 from jaxgan.systems.judging import Metrics, judgement
-from jaxgan.systems.players import Pass, Player, Variables, fakes_of, new_players, stepped, train_pass
+from jaxgan.systems.players import Pass, Player, Variables, fakes_of, new_players, passes, stepped
 
 
 @flax.struct.dataclass
@@ -198,13 +198,12 @@ class Lapgan:
         inputs = (jax.random.normal(z_key, (len(real), self._latent_sizes[k])), *condition)
         fake, pullback, statistics = fakes_of(self.generators[k], g, inputs, noise_key)
 
-        def judged(params: Any, statistics: Variables, examples: jax.Array, key: jax.Array, advance: bool) -> Pass:
-            inputs = (examples, *condition)
-            return train_pass(self.discriminators[k], params, statistics, inputs, key, advance)
+        def judged(player: Player, params: Any, fake: jax.Array, key: jax.Array, advance: bool) -> list[Pass]:
+            batches = [(examples, *condition) for examples in (real, fake)]
+            return passes(self.discriminators[k], params, player.statistics, batches, key, advance=advance)
 
         def d_loss(params: Any) -> tuple[jax.Array, tuple[Pass, Pass]]:
-            on_real = judged(params, d.statistics, real, d_noise_key, advance=True)
-            on_fake = judged(params, on_real.statistics, fake, d_noise_key, advance=False)
+            on_real, on_fake = judged(d, params, fake, d_noise_key, advance=True)
             losses = self.objective.discriminator(on_real.output, on_fake.output, d_key)
             return jnp.mean(losses), (on_real, on_fake)
 
@@ -212,10 +211,8 @@ class Lapgan:
         d = stepped(d, gradients, on_fake.statistics, self.discriminator_optimizer)
 
         def g_loss(fake: jax.Array) -> jax.Array:
-            on_real, on_fake = (
-                judged(d.params, d.statistics, x, g_noise_key, advance=False).output for x in (real, fake)
-            )
-            return jnp.mean(self.objective.generator(on_real, on_fake, g_key))
+            on_real, on_fake = judged(d, d.params, fake, g_noise_key, advance=False)
+            return jnp.mean(self.objective.generator(on_real.output, on_fake.output, g_key))
 
         g_mean, cotangent = jax.value_and_grad(g_loss)(fake)
         g = stepped(g, pullback(cotangent)[0], statistics, self.generator_optimizer)

@@ -1,6 +1,6 @@
 """What a player of an adversarial game has: its arrays, its pass in training, its optimizer's step."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import flax
@@ -37,13 +37,13 @@ class Player:
 
 class Pass(NamedTuple):
     """What a pass in training comes to: the network's output, its statistics afterwards, and of a discriminator its
-    features [b, d] and class logits [b, classes], float32, if it has any.
+    class logits [b, classes] and features [b, d], float32, or None where it has none.
     """
 
     output: jax.Array
     statistics: Variables
-    classes: jax.Array | None
-    features: jax.Array | None
+    classes: Any
+    features: Any
 
 
 class Fakes(NamedTuple):
@@ -93,6 +93,28 @@ def train_pass(
     classes, features = (next(iter(jax.tree.leaves(moved.get(name, {}))), None) for name in REVEALED)
     statistics = {**statistics, **{name: moved[name] for name in moving}}
     return Pass(output, statistics, classes, features)
+
+
+def passes(
+    module: nn.Module, params: Any, statistics: Variables, batches: Sequence[Any], key: jax.Array, *, advance: bool
+) -> list[Pass]:
+    """A network's passes in training over one batch after another: of D, over real examples and then generated ones.
+
+    Each batch is seen under noise of its own and normalised by its own statistics; running statistics take in all.
+
+    Args:
+      module: the network.
+      params: its parameters.
+      statistics: its other collections, before the first pass.
+      batches: its arguments in each pass, tuples.
+      key: of what it draws.
+      advance: also the vectors of spectral normalisation, in the first pass.
+    """
+    seen: list[Pass] = []
+    for inputs, own in zip(batches, jax.random.split(key, len(batches)), strict=True):
+        seen.append(train_pass(module, params, statistics, inputs, own, advance and not seen))
+        statistics = seen[-1].statistics
+    return seen
 
 
 def fakes_of(module: nn.Module, player: Player, inputs: Any, key: jax.Array) -> Fakes:

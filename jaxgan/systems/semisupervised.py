@@ -16,7 +16,7 @@ Source: Salimans et al. 2016 (arXiv:1606.03498), sections 3.1 and 5.
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal
 
 import flax
 import flax.linen as nn
@@ -35,7 +35,7 @@ from jaxgan.systems.building import check_numbers, given_of, options_of, parts_o
 from jaxgan.systems.features import classes_of, sizes
 from jaxgan.systems.inputs import examples_of, normal_latents, numbered, scaled
 from jaxgan.systems.judging import Metrics, class_loss, judgement
-from jaxgan.systems.players import CLASSES, Player, Variables, fakes_of, new_players, stepped, train_pass
+from jaxgan.systems.players import CLASSES, Pass, Player, Variables, fakes_of, new_players, passes, stepped
 
 Batch = Mapping[str, Any]
 
@@ -53,14 +53,6 @@ class SemiSupervisedState:
     discriminator: Player
     average: Variables
     classifier: Variables
-
-
-class Seen(NamedTuple):
-    """What D makes of a batch: class logits [b, K], features [b, d], and its statistics afterwards."""
-
-    classes: jax.Array
-    features: jax.Array
-    statistics: Variables
 
 
 def adversarial_logits(classes: jax.Array) -> jax.Array:
@@ -182,7 +174,8 @@ class SemiSupervised:
 
         def loss_of(images: jax.Array) -> jax.Array:
             # D's statistics move in D's update only: here they are computed and dropped.
-            on_real, on_fake = self._passes(discriminator, discriminator.params, (real, images), g_key, advance=False)
+            own = jax.random.fold_in(g_key, 1)
+            on_real, on_fake = self._seen(discriminator, discriminator.params, (real, images), own, advance=False)
             if self.generator_loss == "feature_matching":
                 return feature_distance(on_real.features, on_fake.features)
             logits = (adversarial_logits(on_real.classes), adversarial_logits(on_fake.classes))
@@ -201,35 +194,26 @@ class SemiSupervised:
     ) -> tuple[Player, Metrics]:
         """D after its update from examples with these labels, real ones without, and generated ones."""
 
-        def loss_of(params: Any) -> tuple[jax.Array, tuple[list[Seen], Metrics]]:
-            passes = self._passes(player, params, examples, key, advance=True)
-            on_labelled, on_real, on_fake = (seen.classes for seen in passes)
+        def loss_of(params: Any) -> tuple[jax.Array, tuple[list[Pass], Metrics]]:
+            seen = self._seen(player, params, examples, jax.random.fold_in(key, 1), advance=True)
+            on_labelled, on_real, on_fake = (one.classes for one in seen)
             logits = (adversarial_logits(on_real), adversarial_logits(on_fake))
             losses = self.objective.discriminator(*logits, jax.random.fold_in(key, 0))
             supervised = class_loss(on_labelled, labels)
             terms = {"supervised_loss": supervised, "unlabelled_loss": self.unlabelled_weight * jnp.mean(losses) / 2}
-            return sum(terms.values(), jnp.zeros(())), (passes, terms)
+            return sum(terms.values(), jnp.zeros(())), (seen, terms)
 
-        grads, (passes, terms) = jax.grad(loss_of, has_aux=True)(player.params)
-        on_labelled, on_real, on_fake = (seen.classes for seen in passes)
+        grads, (seen, terms) = jax.grad(loss_of, has_aux=True)(player.params)
+        on_labelled, on_real, on_fake = (one.classes for one in seen)
         right = jnp.mean(jnp.argmax(on_labelled, axis=-1) == labels, dtype=jnp.float32)
         metrics = {"labelled_accuracy": right} | judgement(adversarial_logits(on_real), adversarial_logits(on_fake))
-        return stepped(player, grads, passes[-1].statistics, self.discriminator_optimizer), metrics | terms
+        return stepped(player, grads, seen[-1].statistics, self.discriminator_optimizer), metrics | terms
 
-    def _passes(
+    def _seen(
         self, player: Player, params: Any, batches: tuple[jax.Array, ...], key: jax.Array, *, advance: bool
-    ) -> list[Seen]:
-        """D on one batch after another, each under noise and normalised by statistics of its own, where D has them."""
-        statistics = player.statistics
-        passes: list[Seen] = []
-        for index, batch in enumerate(batches, start=1):
-            inputs, own = (batch,), jax.random.fold_in(key, index)
-            seen = train_pass(self.discriminator, params, statistics, inputs, own, advance and not passes)
-            assert seen.classes is not None  # looked after by `from_config`
-            assert seen.features is not None
-            statistics = seen.statistics
-            passes.append(Seen(seen.classes, seen.features, statistics))
-        return passes
+    ) -> list[Pass]:
+        inputs = [(batch,) for batch in batches]
+        return passes(self.discriminator, params, player.statistics, inputs, key, advance=advance)
 
     def settled(self, state: SemiSupervisedState) -> SemiSupervisedState:
         """The state with the vectors of spectral normalisation, if there are any, of the averaged players."""

@@ -14,7 +14,7 @@ from jaxgan.networks import PATCH_DISCRIMINATORS, TRANSLATORS
 from jaxgan.objectives import OBJECTIVES, Objective
 from jaxgan.optim import OPTIMIZERS
 from jaxgan.systems.building import given_of, options_of, parts_of
-from jaxgan.systems.players import Player, Variables, stepped, train_pass
+from jaxgan.systems.players import Player, Variables, passes, stepped
 
 Metrics = dict[str, jax.Array]
 
@@ -62,8 +62,8 @@ def patch_logits(
     Logits are [b h' w'] float32, so that each patch is an example: an objective's mean over them is the one over images
     and positions, as all have as many patches. `advance` is as of `train_pass`.
     """
-    first = train_pass(discriminator, player.params, player.statistics, (real,), key, advance)
-    second = train_pass(discriminator, player.params, first.statistics, (fake,), key, advance=False)
+    batches = [(real,), (fake,)]
+    first, second = passes(discriminator, player.params, player.statistics, batches, key, advance=advance)
     return first.output.reshape(-1), second.output.reshape(-1), second.statistics
 
 

@@ -9,18 +9,19 @@ from jaxgan.config import recipe, resolve
 from jaxgan.data import DataSpec
 from jaxgan.errors import JaxganError
 from jaxgan.systems import build_system
+from jaxgan.systems.players import passes, train_pass
 
 SPEC = DataSpec((3, 2, 1), "uint8", (), 100)
 BATCH, RATE, NOISE = 6, 0.1, 2
 
 
-def make(spec=SPEC, posterior=None, **system):
+def make(spec=SPEC, discriminator=None, posterior=None, **system):
     sgd = dict(name="sgd", learning_rate=RATE)
     config = recipe(
         batch_size=BATCH,
         system=dict(name="infogan", latent_size=NOISE, categorical=(3,), continuous=1, average_half_life=0) | system,
         generator=dict(name="mlp", hidden=(5,), activation="tanh"),
-        discriminator=dict(name="mlp", hidden=(4,), activation="tanh"),
+        discriminator=discriminator or dict(name="mlp", hidden=(4,), activation="tanh"),
         posterior=posterior or dict(name="mlp", hidden=(3,), activation="tanh"),
         objective=dict(name="non_saturating"),
         generator_optimizer=sgd,
@@ -97,6 +98,20 @@ def test_a_step_by_hand(first):
     assert metrics["categorical_information"] == pytest.approx(float(discrete), abs=1e-5)
     assert metrics["continuous_information"] == pytest.approx(float(numbers), abs=1e-5)
     assert metrics["generator_loss"] == pytest.approx(float(g_adversarial), rel=1e-5)
+
+
+def test_statistics_of_d_and_q_are_those_of_their_own_update():
+    """Of real and of generated examples in turn; what they make of them for G's sake leaves no trace."""
+    normalised = dict(name="mlp", hidden=(4,), normalise=True, spectral=True)
+    system = make(discriminator=normalised, posterior=dict(name="mlp", hidden=(3,), normalise=True))
+    before, after, _ = step(system)
+    z = system.latents(jax.random.split(jax.random.key(2), 4)[0], jnp.arange(BATCH))
+    g, d, q = before.generator, before.discriminator, before.posterior
+    batches = [(jnp.asarray(IMAGES / np.float32(127.5) - 1),), (system.generator.apply(g.variables, z, train=True),)]
+    seen = passes(system.discriminator, d.params, d.statistics, batches, jax.random.key(0), advance=True)
+    told = train_pass(system.posterior, q.params, q.statistics, (seen[-1].features,), jax.random.key(0))
+    close(after.discriminator.statistics, seen[-1].statistics)
+    close(after.posterior.statistics, told.statistics)
 
 
 def test_information_moves_g_q_and_the_features_of_d_but_not_its_own_head(first):

@@ -10,6 +10,7 @@ from jaxgan.data import DataSpec
 from jaxgan.errors import JaxganError
 from jaxgan.objectives import non_saturating
 from jaxgan.systems import build_system
+from jaxgan.systems.players import passes
 from jaxgan.systems.semisupervised import adversarial_logits, feature_distance
 
 SHAPE, CLASSES, BATCH, RATE = (3, 2, 1), 3, 6, 0.1
@@ -121,14 +122,18 @@ def close(a, b):
     jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-6), a, b)
 
 
-def test_every_batch_that_d_sees_has_noise_of_its_own():
-    """Real and labelled examples are the same ones here, and noise alone tells them apart."""
-    noisy = dict(name="mlp", hidden=(), input_noise=1.0, conditioning="classifier")
-    system = make(discriminator=noisy)
-    player = system.init(jax.random.key(1), {}).discriminator
-    x = jnp.zeros((2, *SHAPE))
-    one, other = system._passes(player, player.params, (x, x), jax.random.key(0), advance=True)
-    assert float(jnp.abs(one.features - other.features).min()) > 1e-3
+def test_statistics_of_d_are_those_of_its_own_update():
+    """Of labelled, real and generated examples in turn; what it makes of them for G's sake leaves no trace."""
+    normalised = dict(name="mlp", hidden=(4,), normalise=True, spectral=True, conditioning="classifier")
+    system = make(discriminator=normalised)
+    before = system.init(jax.random.key(1), {})
+    after, _ = jax.jit(system.update)(before, DATA, jax.random.key(2))
+    z = system.latents(jax.random.split(jax.random.key(2), 4)[0], jnp.arange(BATCH))
+    g, d = before.generator, before.discriminator
+    fake = system.generator.apply(g.variables, z, train=True)
+    batches = [(jnp.asarray(DATA[key] / np.float32(127.5) - 1),) for key in ("other", "image")]
+    seen = passes(system.discriminator, d.params, d.statistics, [*batches, (fake,)], jax.random.key(0), advance=True)
+    close(after.discriminator.statistics, seen[-1].statistics)
 
 
 def test_labels_change_what_is_learnt_of_the_labelled_only():
