@@ -3,8 +3,8 @@
 Source: GANs in Action, sections 2.4 and 2.6: one hidden layer in each network. Ours: 32 numbers in a code, Adam.
 
 Command: `jaxgan train --config mnist_autoencoder --config.data.data_dir=DIR`. Without hidden layers its minimum spans
-the subspace of the first 32 principal components, which training comes near to: `--config.encoder.hidden="()"
---config.decoder.hidden="()" --config.decoder.output=none`.
+the subspace of the first 32 principal components: `--config.encoder.hidden="()" --config.decoder.hidden="()"
+--config.decoder.output=none`.
 
 Result on the 10,000 test digits, seeds 0 to 2: a peak signal-to-noise ratio of 22.74 ± 0.01 dB, squared error 20.03 ±
 0.07 an image where black is -1 and white 1. Cost: three seeds together in 90 s on two CPU cores.

@@ -3,8 +3,8 @@
 Source: Karras et al. 2018 (arXiv:1710.10196): WGAN-GP with one critic step and the drift penalty, equalised learning
 rate, pixel norm, minibatch standard deviation, Adam 1e-3 with b1 = 0 and b2 = 0.99, no decay, new latents for G.
 
-Ours: an eighth of the channels and fewer images, 32,000 a phase (theirs 800,000) in batches of 32 (theirs 16), and 64
-latents.
+Ours: an eighth of the channels, at 28x28 a sixteenth, and fewer images, 32,000 a phase (theirs 800,000) in batches of
+32 (theirs 16), and 64 latents.
 
 Command: `jaxgan train --config mnist_progressive --config.data.data_dir=DIR`. Cost and result: not yet measured.
 """

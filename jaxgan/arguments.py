@@ -92,8 +92,8 @@ def _add_translate(verbs: Any) -> None:
         "translate",
         allow_abbrev=False,
         help="bring pictures through a run: to another domain, reconstructed, without noise, in colour",
-        description="Translates pictures with a run directory of a system that makes images of images: cyclegan, "
-        "pix2pix, autoencoder, vae, began. They are fitted to the run's size as its data were.",
+        description="Translates pictures with a run directory of a system that makes images of images, a CycleGAN or "
+        "an autoencoder, say. They are fitted to the run's size as its data were.",
     )
     translate.add_argument("directory", metavar="DIR", help="run directory")
     translate.add_argument("pictures", metavar="PICTURES", help="an image file, or a directory or .zip of them")

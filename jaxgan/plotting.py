@@ -15,6 +15,19 @@ FRAME = 80  # milliseconds of an animation
 NOT_WRITTEN = frozenset((".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"))  # suffixes of lossy or rare forms
 COLUMNS = 10  # of a sheet that shows images above what was made of them
 
+KINDS = {
+    "loss": "loss",
+    "penalty": "penalty",
+    "accuracy": "accuracy",
+    "logit": "mean logit",
+    "divergence": "divergence (nats)",
+    "information": "information (nats)",
+    "convergence": "convergence measure",
+    "k": "k",
+    "alpha": "share of the newest layers",
+}
+"""Metrics that are drawn, by the last word of their names, and what the axis says."""
+
 
 def to_uint8(images: np.ndarray) -> np.ndarray:
     """Images from the networks' [-1, 1] to uint8 0..255, rounded to the nearest level."""
@@ -160,17 +173,15 @@ def save_curves(path: Path, lines: Sequence[dict[str, Any]], names: Sequence[str
 
 
 def save_metric_figures(folder: Path, lines: Sequence[dict[str, Any]]) -> list[Path]:
-    """Draws every metric of a run, one figure a kind: losses, accuracies, logits.
-
-    The kind is the last word of a metric's name, so that a system's own terms are drawn without being listed here.
+    """Draws the metrics of a run that are of one of the `KINDS`: one figure a kind, `folder/KIND.png`.
 
     Returns:
       the figures written.
     """
     paths = []
-    for ending, label in (("loss", "loss"), ("penalty", "penalty"), ("accuracy", "accuracy"), ("logit", "mean logit")):
-        names = [name for name in (lines[-1] if lines else {}) if name.rpartition("_")[2] == ending]
+    for kind, label in KINDS.items():
+        names = [name for name in (lines[-1] if lines else {}) if name.rpartition("_")[2] == kind]
         if names:
-            paths.append(folder / f"{label.replace(' ', '_')}.png")
+            paths.append(folder / f"{kind}.png")
             save_curves(paths[-1], lines, names, label)
     return paths

@@ -96,11 +96,11 @@ def test_points_are_drawn_as_a_scatter_of_each_group(tmp_path):
 
 
 def test_curves_are_drawn_for_each_kind_of_metric_there_is(tmp_path):
-    lines = [
-        {"step": step, "a_loss": 1.0 / step, "b_loss": step, "x_accuracy": 0.5, "seconds": 1} for step in (1, 2, 3)
-    ]
+    own = {"convergence": 0.3, "k": 0.1, "code_information": 2.0, "x_accuracy": 0.5}
+    lines = [{"step": step, "a_loss": 1.0 / step, "b_loss": step, "seconds": 1} | own for step in (1, 2, 3)]
     paths = save_metric_figures(tmp_path, lines)
-    assert [path.name for path in paths] == ["loss.png", "accuracy.png"]
+    drawn = ["loss.png", "accuracy.png", "information.png", "convergence.png", "k.png"]
+    assert [path.name for path in paths] == drawn
     assert all(len(colours(path)) > 10 for path in paths)
     assert save_metric_figures(tmp_path, []) == []
 

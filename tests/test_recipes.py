@@ -17,6 +17,7 @@ from shrink import shrink
 
 from jaxgan.config import description, load, override, recipe_names, resolve
 from jaxgan.data import DataSpec
+from jaxgan.plotting import KINDS
 from jaxgan.schedules import SHAPES
 from jaxgan.systems import SYSTEMS, Generative, Previewing, build_system
 from jaxgan.training.run_directory import RunDirectory
@@ -80,8 +81,7 @@ def test_a_recipe_trains_two_steps(name, tmp_path, request, capsys):
     if isinstance(system, Previewing):
         state = jax.eval_shape(system.init, jax.random.key(0), spec.zeros(4))
         drawn |= {f"0000002_{name}.png" for name in jax.eval_shape(system.previews, state, spec.zeros(4), KEY)}
-    kinds = {"loss": "loss", "penalty": "penalty", "accuracy": "accuracy", "logit": "mean_logit"}
-    figures = {f"figures/{kinds[word]}.png" for word in kinds if any(name.endswith(f"_{word}") for name in lines[0])}
+    figures = {f"figures/{word}.png" for word in KINDS if any(f"_{name}".endswith(f"_{word}") for name in lines[0])}
     pictures = {f"samples/{name}" for name in drawn} | figures
     assert {path.relative_to(workdir).as_posix() for path in result.pictures} == pictures
     for file in {"config.json", "run.json", "networks.txt", *pictures}:

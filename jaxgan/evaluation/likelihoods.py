@@ -28,7 +28,7 @@ def elbo10k_test(spec: DataSpec, system: System, data: Mapping[str, Any]) -> Met
       elbo: log p(x | z) - KL(q(z | x) || p(z)) <= log p(x), whatever the beta of training; what is called the test loss
         of a variational autoencoder is its negative.
       reconstruction_loss: -log p(x | z).
-      kl_loss: KL(q(z | x) || p(z)).
+      kl_divergence: KL(q(z | x) || p(z)).
 
     Args:
       spec: not used; the system says what it is trained on.
@@ -68,7 +68,7 @@ def lower_bound(system: Vae) -> Score:
 
     def score(state: Any, images: np.ndarray) -> dict[str, float]:
         reconstruction, kl = _mean_of_images(terms, state, images)
-        return {"elbo": -(reconstruction + kl), "reconstruction_loss": reconstruction, "kl_loss": kl}
+        return {"elbo": -(reconstruction + kl), "reconstruction_loss": reconstruction, "kl_divergence": kl}
 
     return score
 

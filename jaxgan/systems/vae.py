@@ -116,7 +116,7 @@ class Vae:
 
         Returns:
           the state after the step, and the two terms, means over the batch in nats: `reconstruction_loss` and
-          `kl_loss`, without its weight.
+          `kl_divergence`, without its weight.
         """
         images = scaled(batch["image"])
         noise = jax.random.normal(jax.random.fold_in(key, 0), (len(images), self.latent_size))
@@ -125,7 +125,7 @@ class Vae:
         def loss_of(codes: jax.Array, output: jax.Array) -> tuple[jax.Array, Metrics]:
             reconstruction = jnp.mean(self.likelihood.loss(output, images))
             kl = jnp.mean(kl_to_prior(*_halves(codes)))
-            return reconstruction + beta * kl, {"reconstruction_loss": reconstruction, "kl_loss": kl}
+            return reconstruction + beta * kl, {"reconstruction_loss": reconstruction, "kl_divergence": kl}
 
         def latents_of(codes: jax.Array) -> jax.Array:
             return drawn(*_halves(codes), noise)
