@@ -18,9 +18,9 @@ import optax
 from jaxgan.data.spec import DataSpec
 from jaxgan.networks import ENCODERS, GENERATORS
 from jaxgan.optim import OPTIMIZERS
-from jaxgan.systems.coder import Coder, CoderState, Metrics, Networks, built_parts
+from jaxgan.systems.coder import Coder, CoderState, Networks, built_parts
 from jaxgan.systems.corruptions import CORRUPTIONS, Corruption
-from jaxgan.systems.inputs import SHOWN, comparison, scaled
+from jaxgan.systems.inputs import SHOWN, Batch, Metrics, comparison, scaled
 from jaxgan.systems.likelihoods import LOSSES, check_output
 
 
@@ -78,13 +78,11 @@ class Autoencoder:
         """Each network with example arguments."""
         return self.coder.networks(self.shape, self.latent_size)
 
-    def init(self, key: jax.Array, batch: Mapping[str, Any]) -> CoderState:
+    def init(self, key: jax.Array, batch: Batch) -> CoderState:
         """A state at step 0; the batch is not looked at."""
         return self.coder.init(key, self.networks())
 
-    def update(
-        self, state: CoderState, batch: Mapping[str, Any], key: jax.Array, *, stage: int = 0
-    ) -> tuple[CoderState, Metrics]:
+    def update(self, state: CoderState, batch: Batch, key: jax.Array, *, stage: int = 0) -> tuple[CoderState, Metrics]:
         """One step.
 
         Args:
@@ -125,7 +123,7 @@ class Autoencoder:
         """Images [n, *shape] in [-1, 1], as given: clean or already corrupted -> images."""
         return LOSSES[self.loss].images(self.coder.decode(state, self.encode(state, images)))
 
-    def previews(self, state: CoderState, batch: Mapping[str, Any], key: jax.Array) -> dict[str, jax.Array]:
+    def previews(self, state: CoderState, batch: Batch, key: jax.Array) -> dict[str, jax.Array]:
         """Rows of images, corrupted images if they are, and what is made of them; codes of two numbers as points."""
         images = scaled(batch["image"])
         inputs = self.corrupted(images, key)[:SHOWN]

@@ -31,11 +31,8 @@ from jaxgan.networks import ENCODERS, GENERATORS
 from jaxgan.optim import OPTIMIZERS
 from jaxgan.systems.averages import averaged, with_singular_vectors
 from jaxgan.systems.building import check_numbers, given_of, options_of, parts_of
-from jaxgan.systems.inputs import SHOWN, comparison, examples_of, has_styles, numbered, scaled
-from jaxgan.systems.judging import Metrics
+from jaxgan.systems.inputs import SHOWN, Batch, Metrics, Sampling, comparison, examples_of, has_styles, scaled
 from jaxgan.systems.players import Player, Variables, fakes_of, new_players, stepped, train_pass
-
-Batch = Mapping[str, Any]
 
 
 class Autoencoder(nn.Module):
@@ -85,7 +82,7 @@ class BeganState:
 
 
 @dataclasses.dataclass(frozen=True)
-class Began:
+class Began(Sampling):
     """G against an autoencoder, for images, without labels: modules and functions, no arrays.
 
     Attributes:
@@ -237,11 +234,6 @@ class Began:
     ) -> jax.Array:
         """Images [n, *shape] float32 of latents [n, latent_size], by the averaged generator."""
         return examples_of(self.generator, state.average, (latents,), truncation)
-
-    def sample(self, state: BeganState, key: jax.Array, labels_or_count: jax.Array | int) -> jax.Array:
-        """Images [n, *shape]; sample i depends only on (key, i)."""
-        indices, labels = numbered(labels_or_count, 0)
-        return self.generate(state, self.latents(key, indices), labels)
 
     def translate(self, state: BeganState, images: jax.Array, translation: str) -> jax.Array:
         """D's reconstructions of images [n, *shape] float32 in [-1, 1]."""

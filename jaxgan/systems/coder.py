@@ -14,9 +14,9 @@ import optax
 from jaxgan.data.spec import DataSpec
 from jaxgan.errors import JaxganError
 from jaxgan.systems.building import check_numbers, given_of, options_of, parts_of
+from jaxgan.systems.inputs import Metrics
 from jaxgan.systems.players import Player, new_players, stepped, train_pass
 
-Metrics = dict[str, jax.Array]
 Networks = dict[str, tuple[nn.Module, tuple[Any, ...]]]
 
 

@@ -25,19 +25,16 @@ import optax
 from jaxgan.data.spec import DataSpec
 from jaxgan.errors import check_range
 from jaxgan.objectives import Objective
-from jaxgan.systems.inputs import SHOWN, comparison, scaled
+from jaxgan.systems.inputs import SHOWN, Batch, Metrics, comparison, scaled
 from jaxgan.systems.players import Pass, Player, new_players, stepped, train_pass
 from jaxgan.systems.pools import Pool, empty_pool, exchanged
 from jaxgan.systems.translating import (
     PARTS,
-    Metrics,
     adversarial_loss,
     built,
     distance,
     update_discriminator,
 )
-
-Batch = Mapping[str, Any]
 
 
 @flax.struct.dataclass

@@ -43,12 +43,10 @@ from jaxgan.systems.gan_updates import (
     update_discriminator,
     update_generator,
 )
-from jaxgan.systems.inputs import examples_of, normal_latents, numbered, scaled
-from jaxgan.systems.judging import Judge, Memory, Metrics, blank_memory
+from jaxgan.systems.inputs import Batch, Metrics, Sampling, examples_of, normal_latents, scaled
+from jaxgan.systems.judging import Judge, Memory, blank_memory
 from jaxgan.systems.packing import packed_shape
 from jaxgan.systems.players import Player, Variables, new_players, train_pass
-
-Batch = Mapping[str, Any]
 
 REESTIMATION = (32, 64)
 """Batches, and latents in each, that running statistics are estimated from anew."""
@@ -69,7 +67,7 @@ class GanState:
 
 
 @dataclasses.dataclass(frozen=True)
-class Gan:
+class Gan(Sampling):
     """The two-player system: modules and functions, no arrays.
 
     Attributes:
@@ -287,23 +285,6 @@ class Gan:
     ) -> jax.Array:
         """Examples [n, *shape] float32 of latents [n, latent_size] and labels int32 [n]; see `examples_of`."""
         return examples_of(self.generator, state.average, (latents, self._labels(labels)), truncation)
-
-    def sample(
-        self, state: GanState, key: jax.Array, labels_or_count: jax.Array | int, *, first: jax.Array | int = 0
-    ) -> jax.Array:
-        """Draws examples by the averaged generator with its running statistics.
-
-        Args:
-          state: at any step.
-          key: sample i depends on (key, i) and on its label, never on how many are drawn together.
-          labels_or_count: labels int32 [n], or n; by default sample i has the label i mod number of classes.
-          first: index of the first sample.
-
-        Returns:
-          [n, *shape] float32, images in [-1, 1].
-        """
-        indices, labels = numbered(labels_or_count, self.num_classes, first)
-        return self.generate(state, self.latents(key, indices), labels)
 
     def _labels(self, labels: jax.Array | None) -> jax.Array | None:
         return labels if self.num_classes else None

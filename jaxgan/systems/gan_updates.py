@@ -10,7 +10,8 @@ import jax.numpy as jnp
 from jaxgan.penalties import charged
 from jaxgan.systems.accumulation import accumulated, part_keys, split
 from jaxgan.systems.averages import STATISTICS
-from jaxgan.systems.judging import Memory, Metrics, View, class_loss, judgement, remembered, strength
+from jaxgan.systems.inputs import Metrics
+from jaxgan.systems.judging import Memory, View, class_loss, judgement, remembered, strength
 from jaxgan.systems.packing import pack
 from jaxgan.systems.path_length import path_length_gradient
 from jaxgan.systems.players import SPECTRAL, Fakes, Player, Variables, fakes_of, stepped

@@ -29,11 +29,9 @@ from jaxgan.systems.averages import averaged, with_singular_vectors
 from jaxgan.systems.building import check_numbers, given_of, options_of, parts_of
 from jaxgan.systems.codes import Codes
 from jaxgan.systems.features import features_of, sizes
-from jaxgan.systems.inputs import SHOWN, examples_of, normal_latents, numbered, scaled
-from jaxgan.systems.judging import Metrics, judgement
+from jaxgan.systems.inputs import SHOWN, Batch, Metrics, Sampling, examples_of, normal_latents, scaled
+from jaxgan.systems.judging import judgement
 from jaxgan.systems.players import FEATURES, Player, Variables, fakes_of, new_players, passes, stepped, train_pass
-
-Batch = Mapping[str, Any]
 
 
 @flax.struct.dataclass
@@ -59,7 +57,7 @@ class Verdict(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class InfoGan:
+class InfoGan(Sampling):
     """The game of G, D and Q: modules and functions, no arrays.
 
     Attributes:
@@ -248,11 +246,6 @@ class InfoGan:
     ) -> jax.Array:
         """Examples [n, *shape] float32 of latents [n, latent_size + codes.size]; there are no labels."""
         return examples_of(self.generator, state.average, (latents,), truncation)
-
-    def sample(self, state: InfoGanState, key: jax.Array, labels_or_count: jax.Array | int) -> jax.Array:
-        """Examples [n, *shape] float32; sample i depends only on (key, i)."""
-        indices, labels = numbered(labels_or_count, 0)
-        return self.generate(state, self.latents(key, indices), labels)
 
     def tell(self, state: InfoGanState, examples: jax.Array) -> jax.Array:
         """Q(c | x) of examples [n, *shape] float32, as `Codes` has it: [n, codes.size] float32."""

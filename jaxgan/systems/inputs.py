@@ -1,5 +1,6 @@
 """What systems take and make: real examples as networks see them, latents of samples, generated examples, sheets."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -8,6 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.systems.players import Variables
+
+Batch = Mapping[str, Any]
+"""Arrays by name, `image` [b, *shape] and others, as a source gives them."""
+Metrics = dict[str, jax.Array]
+"""Float32 [] each, by name."""
 
 SHOWN = 10
 """Examples on a preview, at most."""
@@ -34,15 +40,29 @@ def gaussian_latents(key: jax.Array, indices: jax.Array, size: int, truncation: 
     return jax.vmap(draw)(indices)
 
 
-def numbered(labels_or_count: jax.Array | int, num_classes: int, first: jax.Array | int = 0) -> tuple[jax.Array, ...]:
-    """Indices from `first` on and labels, int32 [n] each, of samples given by labels or by their number.
+class Sampling:
+    """Of a system that has `latents` and `generate`: `sample`."""
 
-    By number, sample i has the label i mod number of classes.
-    """
-    if isinstance(labels_or_count, int | np.integer):
-        indices = first + jnp.arange(labels_or_count, dtype=jnp.int32)
-        return indices, indices % max(num_classes, 1)
-    return first + jnp.arange(len(labels_or_count), dtype=jnp.int32), labels_or_count
+    def sample(
+        self: Any, state: Any, key: jax.Array, labels_or_count: jax.Array | int, *, first: jax.Array | int = 0
+    ) -> jax.Array:
+        """Draws examples; sample i depends on (key, i) and on its label, never on how many are drawn together.
+
+        Args:
+          state: at any step; `settled` first, where many are drawn of it.
+          key: of all samples.
+          labels_or_count: labels int32 [n], or n; by number, sample i has the label i mod number of classes.
+          first: index of the first sample.
+
+        Returns:
+          [n, *shape] float32, images in [-1, 1].
+        """
+        if isinstance(labels_or_count, int | np.integer):
+            indices = first + jnp.arange(labels_or_count, dtype=jnp.int32)
+            labels = indices % max(self.num_classes, 1)
+        else:
+            indices, labels = first + jnp.arange(len(labels_or_count), dtype=jnp.int32), labels_or_count
+        return self.generate(state, self.latents(key, indices), labels)
 
 
 def has_styles(generator: nn.Module) -> bool:

@@ -13,10 +13,9 @@ import optax
 from jaxgan.augment import Augmentation, adjusted
 from jaxgan.penalties import Recent
 from jaxgan.schedules import value_at
+from jaxgan.systems.inputs import Metrics
 from jaxgan.systems.packing import pack, unpack
 from jaxgan.systems.players import Pass, Variables, passes
-
-Metrics = dict[str, jax.Array]
 
 MEMORY = 0.99
 """Decay of the running means in `Memory`, a D update; LeCam's value (Tseng et al. 2021)."""

@@ -35,8 +35,8 @@ from jaxgan.optim import OPTIMIZERS
 from jaxgan.registry import build
 from jaxgan.systems.averages import averaged, with_singular_vectors
 from jaxgan.systems.building import check_conditional, check_numbers, given_of, options_of
-from jaxgan.systems.inputs import SHOWN, examples_of, gaussian_latents, normal_latents, numbered, scaled
-from jaxgan.systems.judging import Metrics, judgement
+from jaxgan.systems.inputs import SHOWN, Batch, Metrics, Sampling, examples_of, gaussian_latents, normal_latents, scaled
+from jaxgan.systems.judging import judgement
 from jaxgan.systems.players import Pass, Player, Variables, fakes_of, new_players, passes, stepped
 
 
@@ -58,7 +58,7 @@ class LapganState:
 
 
 @dataclasses.dataclass(frozen=True)
-class Lapgan:
+class Lapgan(Sampling):
     """A GAN a level of a Laplacian pyramid.
 
     Attributes:
@@ -144,7 +144,7 @@ class Lapgan:
             table[f"discriminator_{k}"] = self.discriminators[k], (image, *condition)
         return table
 
-    def init(self, key: jax.Array, batch: Mapping[str, Any]) -> LapganState:
+    def init(self, key: jax.Array, batch: Batch) -> LapganState:
         """A state at step 0; the batch is not looked at."""
         optimizers = (self.generator_optimizer, self.discriminator_optimizer) * self.levels
         players = new_players(self.networks(), optimizers, key)
@@ -155,7 +155,7 @@ class Lapgan:
         return LapganState(jnp.zeros((), jnp.int32), tuple(levels))
 
     def update(
-        self, state: LapganState, batch: Mapping[str, Any], key: jax.Array, *, stage: int = 0
+        self, state: LapganState, batch: Batch, key: jax.Array, *, stage: int = 0
     ) -> tuple[LapganState, Metrics]:
         """One step: an update of every D and of every G.
 
@@ -258,15 +258,10 @@ class Lapgan:
             images.append(sum(low, examples_of(self.generators[k], state.levels[k].average, inputs, truncation)))
         return images
 
-    def sample(self, state: LapganState, key: jax.Array, labels_or_count: jax.Array | int) -> jax.Array:
-        """Images [n, *shape] float32; sample i depends on (key, i) and on its label only."""
-        indices, labels = numbered(labels_or_count, self.num_classes)
-        return self.generate(state, self.latents(key, indices), labels)
-
-    def previews(self, state: LapganState, batch: Mapping[str, Any], key: jax.Array) -> dict[str, jax.Array]:
+    def previews(self, state: LapganState, batch: Batch, key: jax.Array) -> dict[str, jax.Array]:
         """`pyramid`: a row a sample, from the smallest image to the full size, all drawn in that."""
-        indices, labels = numbered(SHOWN, self.num_classes)
-        images = self.growing(state, self.latents(key, indices), labels)
+        indices = jnp.arange(SHOWN, dtype=jnp.int32)
+        images = self.growing(state, self.latents(key, indices), indices % max(self.num_classes, 1))
         for k in reversed(range(1, self.levels)):
             height, width, _ = _shape(self.shape, k - 1)
             images = [upsample_nearest(x, (height, width)) if x.shape[1] < height else x for x in images]

@@ -23,18 +23,15 @@ import optax
 from jaxgan.data.spec import DataSpec
 from jaxgan.errors import check_range
 from jaxgan.objectives import Objective
-from jaxgan.systems.inputs import SHOWN, comparison, scaled
+from jaxgan.systems.inputs import SHOWN, Batch, Metrics, comparison, scaled
 from jaxgan.systems.players import Player, fakes_of, new_players, stepped
 from jaxgan.systems.translating import (
     PARTS,
-    Metrics,
     adversarial_loss,
     built,
     distance,
     update_discriminator,
 )
-
-Batch = Mapping[str, Any]
 
 
 @flax.struct.dataclass

@@ -31,14 +31,13 @@ from jaxgan.objectives import Objective
 from jaxgan.optim import forgotten
 from jaxgan.penalties import Penalty
 from jaxgan.systems.building import options_of
-from jaxgan.systems.gan import Batch, Gan, GanState
-from jaxgan.systems.inputs import numbered, scaled
-from jaxgan.systems.judging import Metrics
+from jaxgan.systems.gan import Gan, GanState
+from jaxgan.systems.inputs import Batch, Metrics, Sampling, scaled
 from jaxgan.systems.players import Player, Variables
 
 
 @dataclasses.dataclass(frozen=True)
-class Progressive:
+class Progressive(Sampling):
     """Two players whose images grow.
 
     Attributes:
@@ -213,11 +212,6 @@ class Progressive:
 
         stage = jnp.searchsorted(jnp.asarray(self.stages), state.step, side="right") - 1
         return jax.lax.switch(stage, [of_stage(index) for index in range(len(self.sizes))])
-
-    def sample(self, state: GanState, key: jax.Array, labels_or_count: jax.Array | int) -> jax.Array:
-        """Images [n, *shape] float32; sample i depends on (key, i) and on its label only."""
-        indices, labels = numbered(labels_or_count, self.num_classes)
-        return self.generate(state, self.latents(key, indices), labels)
 
 
 def _check_calls(system: Progressive, steps_per_call: int) -> None:

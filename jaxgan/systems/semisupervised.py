@@ -33,11 +33,9 @@ from jaxgan.optim import OPTIMIZERS
 from jaxgan.systems.averages import averaged, with_singular_vectors
 from jaxgan.systems.building import check_numbers, given_of, options_of, parts_of
 from jaxgan.systems.features import classes_of, sizes
-from jaxgan.systems.inputs import examples_of, normal_latents, numbered, scaled
-from jaxgan.systems.judging import Metrics, class_loss, judgement
+from jaxgan.systems.inputs import Batch, Metrics, Sampling, examples_of, normal_latents, scaled
+from jaxgan.systems.judging import class_loss, judgement
 from jaxgan.systems.players import CLASSES, Pass, Player, Variables, fakes_of, new_players, passes, stepped
-
-Batch = Mapping[str, Any]
 
 
 @flax.struct.dataclass
@@ -66,7 +64,7 @@ def feature_distance(real: jax.Array, fake: jax.Array) -> jax.Array:
 
 
 @dataclasses.dataclass(frozen=True)
-class SemiSupervised:
+class SemiSupervised(Sampling):
     """A generator and a classifier of K + 1 classes: modules and functions, no arrays.
 
     Attributes:
@@ -236,8 +234,3 @@ class SemiSupervised:
     ) -> jax.Array:
         """Examples [n, *shape] float32 of latents [n, latent_size]; G knows no labels."""
         return examples_of(self.generator, state.average, (latents,), truncation)
-
-    def sample(self, state: SemiSupervisedState, key: jax.Array, labels_or_count: jax.Array | int) -> jax.Array:
-        """Examples [n, *shape] float32; sample i depends only on (key, i)."""
-        indices, labels = numbered(labels_or_count, 0)
-        return self.generate(state, self.latents(key, indices), labels)

@@ -16,8 +16,6 @@ from jaxgan.optim import OPTIMIZERS
 from jaxgan.systems.building import given_of, options_of, parts_of
 from jaxgan.systems.players import Player, Variables, passes, stepped
 
-Metrics = dict[str, jax.Array]
-
 PARTS: dict[str, Any] = {
     "generator": TRANSLATORS,
     "discriminator": PATCH_DISCRIMINATORS,

@@ -38,9 +38,9 @@ from jaxgan.objectives import OBJECTIVES, Objective
 from jaxgan.optim import OPTIMIZERS, has_slope
 from jaxgan.systems.averages import Policy, averaged
 from jaxgan.systems.building import options_of
-from jaxgan.systems.gan import Batch, Gan, GanState
+from jaxgan.systems.gan import Gan, GanState
 from jaxgan.systems.gan_updates import Critic, inputs_of, pullback_of, update_discriminator, update_generator
-from jaxgan.systems.judging import Metrics
+from jaxgan.systems.inputs import Batch, Metrics, Sampling
 from jaxgan.systems.players import Player
 
 NOTHING: dict[str, Any] = {"penalties": {}, "generator_penalty": {"name": "none"}, "augmentation": {"name": "none"}}
@@ -48,7 +48,7 @@ NOTHING: dict[str, Any] = {"penalties": {}, "generator_penalty": {"name": "none"
 
 
 @dataclasses.dataclass(frozen=True)
-class Unrolled:
+class Unrolled(Sampling):
     """The two-player system whose G looks ahead: modules and functions, no arrays.
 
     Attributes:
@@ -159,10 +159,6 @@ class Unrolled:
     ) -> jax.Array:
         """Examples [n, *shape] float32 by the averaged generator."""
         return self.gan.generate(state, latents, labels, truncation)
-
-    def sample(self, state: GanState, key: jax.Array, labels_or_count: jax.Array | int) -> jax.Array:
-        """Examples [n, *shape]; sample i depends only on (key, i) and its label."""
-        return self.gan.sample(state, key, labels_or_count)
 
 
 def _shared() -> tuple[str, ...]:

@@ -20,8 +20,8 @@ from jaxgan.data.spec import DataSpec
 from jaxgan.networks import ENCODERS, GENERATORS
 from jaxgan.optim import OPTIMIZERS
 from jaxgan.schedules import Schedule, check_schedule, value_at
-from jaxgan.systems.coder import Coder, CoderState, Metrics, Networks, built_parts
-from jaxgan.systems.inputs import SHOWN, comparison, gaussian_latents, numbered, scaled
+from jaxgan.systems.coder import Coder, CoderState, Networks, built_parts
+from jaxgan.systems.inputs import SHOWN, Batch, Metrics, Sampling, comparison, gaussian_latents, scaled
 from jaxgan.systems.likelihoods import LIKELIHOODS, Likelihood, check_output
 
 SIDE = 15
@@ -46,7 +46,7 @@ def drawn(mean: jax.Array, log_variance: jax.Array, noise: jax.Array) -> jax.Arr
 
 
 @dataclasses.dataclass(frozen=True)
-class Vae:
+class Vae(Sampling):
     """An encoder and a decoder that learn to give images back from a distribution of codes.
 
     Attributes:
@@ -99,13 +99,11 @@ class Vae:
         """Each network with example arguments."""
         return self.coder.networks(self.shape, self.latent_size)
 
-    def init(self, key: jax.Array, batch: Mapping[str, Any]) -> CoderState:
+    def init(self, key: jax.Array, batch: Batch) -> CoderState:
         """A state at step 0; the batch is not looked at."""
         return self.coder.init(key, self.networks())
 
-    def update(
-        self, state: CoderState, batch: Mapping[str, Any], key: jax.Array, *, stage: int = 0
-    ) -> tuple[CoderState, Metrics]:
+    def update(self, state: CoderState, batch: Batch, key: jax.Array, *, stage: int = 0) -> tuple[CoderState, Metrics]:
         """One step.
 
         Args:
@@ -186,11 +184,6 @@ class Vae:
     def _decoded(self, state: CoderState, latents: jax.Array) -> jax.Array:
         return self.likelihood.images(self.coder.decode(state, latents))
 
-    def sample(self, state: CoderState, key: jax.Array, labels_or_count: jax.Array | int) -> jax.Array:
-        """Images [n, *shape]; sample i depends only on (key, i)."""
-        indices, labels = numbered(labels_or_count, 0)
-        return self.generate(state, self.latents(key, indices), labels)
-
     def translate(self, state: CoderState, images: jax.Array, translation: str) -> jax.Array:
         """Images [n, *shape] in [-1, 1] -> what the means of their codes are decoded to."""
         return self._decoded(state, self.encode(state, images))
@@ -208,7 +201,7 @@ class Vae:
         made = self._decoded(state, jnp.stack([x.ravel(), y.ravel()], axis=1))
         return made.reshape(SIDE, SIDE, *self.shape)
 
-    def previews(self, state: CoderState, batch: Mapping[str, Any], key: jax.Array) -> dict[str, jax.Array]:
+    def previews(self, state: CoderState, batch: Batch, key: jax.Array) -> dict[str, jax.Array]:
         """A row of images and what is made of them; of two latents the manifold, and the codes as points."""
         images = scaled(batch["image"])
         made = self.translate(state, images[:SHOWN], "reconstruction")
