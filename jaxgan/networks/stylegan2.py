@@ -224,6 +224,11 @@ class StyleGAN2Discriminator(nn.Module):
         if self.group_size < 1:
             raise JaxganError(f"stylegan2: group_size is {self.group_size}, but must be at least 1.")
 
+    @property
+    def mixes_examples(self) -> bool:
+        """Whether what it makes of an example depends on the others beside it."""
+        return self.group_size > 1
+
     @nn.compact
     def __call__(self, x: jax.Array, labels: jax.Array | None = None, *, train: bool) -> jax.Array:
         """Images [b, *shape] in [-1, 1] (and labels int32 [b]) -> logits [b] float32."""

@@ -6,8 +6,6 @@ import flax.linen as nn
 import jax
 
 from jaxgan.errors import JaxganError
-from jaxgan.networks.progressive import ProgressiveDiscriminator
-from jaxgan.networks.stylegan2 import StyleGAN2Discriminator
 from jaxgan.systems.players import CLASSES, FEATURES, REVEALED, Variables
 
 
@@ -22,12 +20,12 @@ def classes_of(discriminator: nn.Module, variables: Variables, examples: jax.Arr
 
 
 def check_alone(metric: str, discriminator: nn.Module) -> None:
-    """Refuses a metric of features where those of an example depend on the others beside it, by minibatch deviation.
+    """Refuses a metric of features where those of an example depend on the others beside it: D `mixes_examples`.
 
     Raises:
       JaxganError: it says what to set.
     """
-    if isinstance(discriminator, ProgressiveDiscriminator | StyleGAN2Discriminator) and discriminator.group_size > 1:
+    if getattr(discriminator, "mixes_examples", False):
         raise JaxganError(
             f"the metric {metric} reads what D makes of single examples, and minibatch deviation mixes those of a "
             "batch: set --config.discriminator.group_size=1, or remove it with --config.metrics='()'."
