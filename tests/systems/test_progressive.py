@@ -10,6 +10,7 @@ from jaxgan.data import DataSpec
 from jaxgan.errors import JaxganError
 from jaxgan.networks.layers import mean_pool, upsample_nearest
 from jaxgan.systems import build_system
+from jaxgan.systems.gan import Gan
 
 IMAGES = DataSpec((16, 16, 1), "uint8", (), 100)
 BATCH = {"image": np.random.default_rng(0).integers(0, 256, (4, 16, 16, 1), dtype=np.uint8)}
@@ -70,24 +71,41 @@ def test_alpha_at_the_borders_of_phases(run, step, stage, expected):
             assert float(player.statistics["fade"]["alpha"]) == expected
 
 
+def means(x, side):
+    """Over squares of pixels, so that images [4, 16, 16, 1] become [4, side, side, 1]."""
+    return x.reshape(4, side, 16 // side, side, 16 // side, 1).mean(axis=(2, 4))
+
+
+def enlarged(images):
+    """Every pixel a square of 2x2."""
+    return images.repeat(2, axis=1).repeat(2, axis=2)
+
+
 def test_real_images_are_of_the_stages_size_and_fade_in():
     """Means over squares of pixels, by hand."""
     system, x = make(), np.asarray(BATCH["image"], np.float32)
-
-    def means(side):
-        return x.reshape(4, 16 // side, side, 16 // side, side, 1).mean(axis=(2, 4))
-
-    def squares(images):
-        return images.repeat(2, axis=1).repeat(2, axis=2)
-
     alpha = jnp.float32(0.25)
     for stage, expected in enumerate(
-        (means(4), 0.75 * squares(means(4)) + 0.25 * means(2), 0.75 * squares(means(2)) + 0.25 * x)
+        (means(x, 4), 0.75 * enlarged(means(x, 4)) + 0.25 * means(x, 8), 0.75 * enlarged(means(x, 8)) + 0.25 * x)
     ):
         np.testing.assert_allclose(system.shrunk(jnp.asarray(x), alpha, stage), expected, rtol=1e-5)
     np.testing.assert_array_equal(system.shrunk(jnp.asarray(x), jnp.float32(1), 2), x)
     micro = system.shrunk(jnp.asarray(x).reshape(2, 2, 16, 16, 1), alpha, 1)
     np.testing.assert_array_equal(micro.reshape(4, 8, 8, 1), system.shrunk(jnp.asarray(x), alpha, 1))
+
+
+@pytest.mark.parametrize(("step", "stage", "alpha"), [(3, 1, 0.25), (11, 2, 0.75)])
+def test_the_stages_game_has_real_and_generated_images_faded_alike(run, monkeypatch, step, stage, alpha):
+    """What the game is given in a fade, the real images by hand; what it makes of that is the matter of `Gan`."""
+    monkeypatch.setattr(Gan, "update", lambda self, state, batch, key: (state, dict(shape=self.shape, batch=batch)))
+    system, states = run
+    state, metrics = system.update(states[step], BATCH, jax.random.key(0), stage=stage)
+    x, side = np.asarray(BATCH["image"], np.float32) / 127.5 - 1, (4, 8, 16)[stage]
+    assert metrics["shape"] == (side, side, 1)
+    faded = (1 - alpha) * enlarged(means(x, side // 2)) + alpha * means(x, side)
+    np.testing.assert_allclose(metrics["batch"]["image"], faded, atol=1e-6)
+    for player in (state.generator, state.discriminator):
+        assert float(player.statistics["fade"]["alpha"]) == alpha == float(metrics["alpha"])
 
 
 def layers_of(player):
