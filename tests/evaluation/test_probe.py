@@ -138,20 +138,24 @@ def marked(monkeypatch):
     return complete(dict(name="digits"), SOURCES, "config.data")
 
 
-def test_features_are_those_of_the_trained_d_which_stays_as_it_is(marked):
-    spec = open_source(marked, 0).spec
+@dataclasses.dataclass
+class State:
+    discriminator: Player
+
+
+def probed(discriminator, player, data):
+    """The metric of 20 labels, and what it says of a D that was trained to be this player."""
     plain = settings(
         "images", generator=dict(name="mlp"), discriminator=dict(name="mlp"), system=dict(conditional=False)
     )
-    system = dataclasses.replace(build_system(plain, spec), discriminator=Knowing())
-    metric = probe("probe20_digits", 20, system, marked, LITTLE)
+    system = dataclasses.replace(build_system(plain, open_source(data, 0).spec), discriminator=discriminator)
+    metric = probe("probe20_digits", 20, system, data, LITTLE)
+    return metric, metric.score(Subject(system, State(player), None))
+
+
+def test_features_are_those_of_the_trained_d_which_stays_as_it_is(marked):
     known = np.ones(10, np.float32)
-
-    @dataclasses.dataclass
-    class State:
-        discriminator: Player
-
-    score = metric.score(Subject(system, State(Player({"known": jnp.asarray(known)}, {}, ())), None))
+    metric, score = probed(Knowing(), Player({"known": jnp.asarray(known)}, {}, ()), marked)
     assert metric.num == 360
     assert (score["features"], score["features_draw_se"]) == (1, 0)
     assert score["random_features"] == pytest.approx(0.1, abs=0.03)  # they are all 0
@@ -159,6 +163,26 @@ def test_features_are_those_of_the_trained_d_which_stays_as_it_is(marked):
     assert score["supervised"] == pytest.approx(0.1, abs=0.03)  # nothing moves what begins at 0 under a map of 0
     assert (metric.protocol["labels"], metric.protocol["feature_size"], metric.protocol["draws"]) == (20, 10, 2)
     np.testing.assert_array_equal(known, 1)
+
+
+class Acquainted(nn.Module):
+    """A D that tells the digit that stands on the first pixel if its running statistics are those of all ten digits,
+    whose mean is 4.5 and whose variance is (10^2 - 1) / 12.
+    """
+
+    @nn.compact
+    def __call__(self, x, labels=None, *, train):
+        first = nn.BatchNorm(use_running_average=not train, momentum=0.9, epsilon=1e-12)(x[:, 0, 0])[:, 0]
+        digit = jnp.rint(4.5 + (99 / 12) ** 0.5 * first).astype(jnp.int32)
+        reveal(self, "features", jax.nn.one_hot(digit, 10))
+        return first
+
+
+def test_random_features_are_normalised_by_images_of_the_run_and_those_of_the_trained_d_by_its_own_statistics(marked):
+    as_it_begins = dict(Acquainted().init(jax.random.key(0), np.zeros((1, 8, 8, 1), np.float32), train=False))
+    _, score = probed(Acquainted(), Player(as_it_begins.pop("params"), as_it_begins, ()), marked)
+    assert (score["random_features"], score["random_features_draw_se"]) == (1, 0)
+    assert score["features"] == pytest.approx(0.1, abs=0.03)  # with a mean of 0 and a variance of 1 all digits are one
 
 
 MNIST = {"name": "tfds:mnist", "data_dir": "", "split": "train", "image_size": 0, "resize": "crop"}
