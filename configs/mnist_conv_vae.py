@@ -7,8 +7,8 @@ weights (Burda et al. 2016); pixels are grey, not binarised, so that figures of 
 Command: `jaxgan train --config mnist_conv_vae --config.data.data_dir=DIR`; Higgins et al. 2017:
 `--config.system.beta=4`.
 
-Result with seed 0: evidence lower bound -98.2 nats (10,000 test digits), log-likelihood -94.2 nats (1,000 of them, 1,000
-draws each). Cost: 18 min of one CPU core.
+Result with seed 0: evidence lower bound -98.2 nats (10,000 test digits), log-likelihood -94.2 nats (1,000 of them with
+1,000 draws each). Cost: 18 min of one CPU core.
 """
 
 from jaxgan.config import load

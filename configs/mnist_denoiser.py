@@ -6,8 +6,8 @@ the convolutional networks is that of `mnist_autoencoder`.
 Command: `jaxgan train --config mnist_denoiser --config.data.data_dir=DIR`; pixels dropped instead (Vincent et al.
 2008): `--config.corruption.name=masking --config.corruption.share=0.5`.
 
-Result on the 10,000 test digits, seed 0: from 9.38 dB to 20.14 dB of peak signal-to-noise ratio, where black to white is
-the peak. Cost: 10 min of one CPU core.
+Result on the 10,000 test digits, seed 0: a peak signal-to-noise ratio of 20.14 dB, where the noisy digits have 9.38 dB.
+Cost: 10 min of one CPU core.
 """
 
 from jaxgan.config import load

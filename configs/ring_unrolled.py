@@ -1,10 +1,10 @@
 """Unrolled GAN on a ring of eight Gaussians: how many modes G keeps, by the number of D's steps that it looks ahead.
 
 Source: Metz et al. 2017 (arXiv:1611.02163), appendix A: a ring of radius 2 with sigma 0.02; G of two layers of 128
-ReLUs with 256 latents, D of one such layer, orthogonal kernels; the minimax loss; Adam at 1e-4 with b1 = 0.5 for both.
-Batches of 512, 25,000 steps and 5 steps ahead are those of the authors' notebook (github.com/poolio/unrolled_gan),
-whose ring and networks are others: radius 1 with sigma 0.01, two layers of 128 tanh for both, kernels of gain 1.4, G at
-1e-3. Samples are drawn from G's last parameters.
+ReLUs with 256 latents, D of one such layer, orthogonal kernels; the minimax loss; Adam at 1e-4 with b1 = 0.5 for D.
+Batches of 512, 25,000 steps, 5 steps ahead and G at 1e-3 (in the paper 1e-4) are those of the authors' notebook
+(github.com/poolio/unrolled_gan), whose ring and networks are others: radius 1 with sigma 0.01, two layers of 128 tanh
+for both, kernels of gain 1.4. Samples are drawn from G's last parameters.
 
 Ours: kernels of gain 1 (theirs 0.8), and D sees the points as they are (theirs divided by 4).
 
@@ -12,7 +12,11 @@ Commands, of which the first is the plain GAN between the same networks, with si
 `jaxgan train --config ring_unrolled --config.seeds=10 --config.system.unroll=0`
 `jaxgan train --config ring_unrolled --config.seeds=10 --config.system.unroll=5`
 `jaxgan train --config ring_unrolled --config.seeds=10 --config.system.unroll=10`
-Cost and result: not yet measured.
+
+Result with 5 steps ahead, seed 0: all 8 modes from 15,000 steps on; after 25,000 a reverse KL divergence of 0.03 nats,
+and 29 % of the points within three sigma of a mode. With G at 1e-4 no seed of three held more than 7 modes in 20,000
+steps. Cost: 4.5 min of one CPU core. k = 0 and 10: not yet measured at this rate; at 1e-4 the plain GAN held 2.7 ± 2.2
+modes after 25,000 steps (seeds 0 to 2).
 """
 
 from jaxgan.config import recipe
@@ -36,6 +40,6 @@ def get_config():
         generator=relu | dict(hidden=(128, 128), output="none"),
         discriminator=relu | dict(hidden=(128,)),
         objective=dict(name="minimax"),
-        generator_optimizer=adam,
+        generator_optimizer=adam | dict(learning_rate=1e-3),
         discriminator_optimizer=adam,
     )
