@@ -38,10 +38,12 @@ def mnist_domains(
       resize: how a digit is fitted to `image_size`; see `images.fit`.
 
     Raises:
-      JaxganError: MNIST is not prepared, an unknown split or one of a single digit, or hues outside [0, 1].
+      JaxganError: MNIST is not prepared, an unknown split or one of a single digit, hues that fall or leave [0, 1].
     """
     for hue in hues:
         check_range("config.data.hues", hue, 0, 1)
+    if hues[0] > hues[1]:
+        raise JaxganError(f"config.data.hues is {hues}, but must go upwards.")
     digits = tfds(seed, "mnist", split=split, data_dir=data_dir, image_size=image_size, resize=resize).arrays()["image"]
     half = len(digits) // 2
     if not (paired or half):

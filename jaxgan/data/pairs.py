@@ -1,5 +1,7 @@
 """Images in pairs, {"image", "other"}: of two domains that chance brings together, or an image and what it becomes."""
 
+import os
+import posixpath
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -48,6 +50,7 @@ def unpaired(
     Raises:
       JaxganError: as of `folder`, or domains that are one, or differ in size or channels.
     """
+    _check_places(first, second)
     a, b = _sides(
         data_dir,
         first,
@@ -92,6 +95,7 @@ def paired(
     Raises:
       JaxganError: files without a partner, or as of `unpaired`.
     """
+    _check_places(first, second)
     names = [set(open_files(data_dir, split).names) for split in (first, second)]
     for split, other, alone in ((first, second, names[0] - names[1]), (second, first, names[1] - names[0])):
         if alone:
@@ -197,10 +201,21 @@ class _HalvesSource:
         return dict(zip(self._keys, np.split(pixels, 2, axis=-2), strict=True))
 
 
+def _check_places(first: str, second: str) -> None:
+    """Refuses what are not two sub-folders, neither of them in the other."""
+    places = [posixpath.normpath(side) for side in (first, second)]
+    for key, side, place in zip(("first", "second"), (first, second), places, strict=True):
+        if place.startswith("/") or place.split("/")[0] in (".", ".."):
+            raise JaxganError(f"config.data.{key} is {side!r}, but must name a sub-folder of config.data.data_dir.")
+    if os.path.commonpath(places) in places:
+        raise JaxganError(
+            f"config.data.first is {first!r} and config.data.second {second!r}; name two sub-folders, neither "
+            "of them in the other."
+        )
+
+
 def _sides(data_dir: str, first: str, second: str, options: dict[str, Any], memory_gib: float) -> tuple[Source, Source]:
-    """Two different sub-folders whose images are of one shape."""
-    if first.strip("/") == second.strip("/"):
-        raise JaxganError(f"config.data.first and config.data.second are both {first!r}; name two sub-folders.")
+    """Two sub-folders whose images are of one shape."""
     a = folder(0, data_dir=data_dir, split=first, memory_gib=memory_gib, **options)
     taken = decoded_bytes(a.spec) / 2**30 if isinstance(a, ArraySource) else 0
     b = folder(0, data_dir=data_dir, split=second, memory_gib=memory_gib - taken, **options)

@@ -1,6 +1,5 @@
 """Weights of PyTorch's torchvision and of Keras, once turned into a file that needs neither to be read."""
 
-import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,12 +7,11 @@ from typing import Any
 
 import numpy as np
 import safetensors.numpy
-from safetensors import SafetensorError
 
 from jaxgan.errors import JaxganError
 from jaxgan.networks.vgg import BLOCKS, Depth, activations, block, convolution
 from jaxgan.outputs import unwritable
-from jaxgan.style.weights import ORIGINAL, Convention, Named, check, standard
+from jaxgan.style.weights import ORIGINAL, Convention, Named, check, standard, unreadable
 
 TORCHVISION = Convention((123.675, 116.28, 103.53), (58.395, 57.12, 57.375), reversed=False)
 """Of torchvision's own training: 255 times (0.485, 0.456, 0.406) and 255 times (0.229, 0.224, 0.225)."""
@@ -51,7 +49,7 @@ def convert(source: Path, out: Path) -> Depth:
     depth = check(arrays, source)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        safetensors.numpy.save_file(standard(arrays, convention), out)
+        out.write_bytes(safetensors.numpy.save(standard(arrays, convention)))
     except OSError as error:
         raise unwritable(out, error) from error
     return depth
@@ -68,19 +66,25 @@ def _read_pickle(path: Path) -> tuple[Named, Convention]:
         raise JaxganError("a .pth file is read by PyTorch, this once: pip install torch.") from error
     try:
         state: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        reason = str(error).partition("\n")[0]
-        raise JaxganError(f"cannot read {path} as weights of PyTorch: {reason}") from error
-    if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+    except Exception as error:  # of a damaged file, whatever the pickle's instructions come to
+        raise unreadable(path, "as weights of PyTorch", error) from error
+    dense = isinstance(state, Mapping) and all(
+        isinstance(name, str) and isinstance(value, torch.Tensor) and value.layout == torch.strided
+        for name, value in state.items()
+    )
+    if not dense:
         raise JaxganError(f"{path} holds no state_dict; save one with torch.save(model.state_dict(), ...).")
+    for name, value in state.items():
+        if name.startswith("features.") and not value.is_floating_point():
+            raise JaxganError(f"{path}: {name} should be of floating-point numbers, and is {value.dtype}.")
     return _of_torchvision({name: value.detach().float().numpy() for name, value in state.items()}, path)
 
 
 def _read_safetensors(path: Path) -> tuple[Named, Convention]:
     try:
         state = safetensors.numpy.load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise JaxganError(f"cannot read {path} as weights of PyTorch: {error}.") from error
+    except Exception as error:  # of a damaged file, or of numbers that NumPy does not have
+        raise unreadable(path, "as weights of PyTorch", error) from error
     return _of_torchvision(state, path)
 
 
@@ -92,13 +96,17 @@ def _of_torchvision(state: Named, path: Path) -> tuple[Named, Convention]:
         if features.keys() == {f"features.{n}.{part}" for n in numbers.values() for part in ("weight", "bias")}:
             break
     else:
+        has = f"{', '.join([*state][:3])}, ..." if state else "nothing"
         raise JaxganError(
             f"{path} is not of torchvision's vgg16 or vgg19 (nor are those with _bn): their convolutions are "
-            f"features.0, features.2, ..., and it has {', '.join(list(state)[:3])}, ..."
+            f"features.0, features.2, ..., and it has {has}"
         )
     arrays = {}
     for name, n in numbers.items():
-        arrays[f"{name}/kernel"] = features[f"features.{n}.weight"].transpose(2, 3, 1, 0)
+        kernel = features[f"features.{n}.weight"]
+        if kernel.ndim != 4:
+            raise JaxganError(f"{path}: features.{n}.weight should have 4 axes, and has {kernel.ndim}.")
+        arrays[f"{name}/kernel"] = kernel.transpose(2, 3, 1, 0)
         arrays[f"{name}/bias"] = features[f"features.{n}.bias"]
     # That file alone has a classifier, which it cannot leave out, of nothing but NaN.
     only_features = any(name.startswith("classifier.") and bool(np.isnan(state[name]).any()) for name in state)
@@ -129,6 +137,6 @@ def _read_keras(path: Path) -> tuple[Named, Convention]:
     try:
         with h5py.File(path, "r") as file:
             file.visititems(visit)
-    except OSError as error:
-        raise JaxganError(f"cannot read {path} as a file of Keras: {str(error).partition(chr(10))[0]}") from error
+    except Exception as error:  # of a damaged file
+        raise unreadable(path, "as a file of Keras", error) from error
     return arrays, ORIGINAL

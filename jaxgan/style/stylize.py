@@ -141,11 +141,13 @@ def _layers(text: str | None, loaded: Weights) -> dict[str, float] | None:
         return None
     layers = {}
     for item in text.split(","):
-        name, _, factor = item.strip().partition("=")
+        name, given, factor = item.strip().partition("=")
         if name not in loaded.layers:
             raise unknown(f"layer of the weights {loaded.name}", name, loaded.layers)
+        if name in layers:
+            raise JaxganError(f"the layer {name} is given twice.")
         try:
-            layers[name] = float(factor or 1)
+            layers[name] = float(factor if given else 1)
         except ValueError:
             raise JaxganError(f"a layer is given as NAME or NAME=FACTOR, not as {item!r}.") from None
         check_range(f"the factor of {name}", layers[name], 0, 1e12)

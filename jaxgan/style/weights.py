@@ -1,14 +1,12 @@
 """Weights of a VGG: from a file, or random ones; and what its trainers wanted a picture to look like."""
 
 import hashlib
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import safetensors.numpy
-from safetensors import SafetensorError
 
 from jaxgan.errors import JaxganError
 from jaxgan.networks.vgg import BLOCKS, IMAGENET_MEAN, WIDTHS, Depth, Pooling, activations, block, convolution
@@ -134,7 +132,8 @@ def load(path: Path) -> Weights:
     """
     arrays = _read(path)
     if any(name.startswith("features.") for name in arrays):
-        raise JaxganError(f"{path} has the names of PyTorch's files; {_conversion(path)}")
+        other = path if path.suffix.lower() == ".safetensors" else path.with_suffix(".pth")
+        raise JaxganError(f"{path} has the names of PyTorch's files; {_conversion(other)}")
     depth = check(arrays, path)
     arrays = standard(arrays, ORIGINAL) if _EXTRAS.isdisjoint(arrays) else _own(arrays, path)
     layers = tuple(name for name in activations(depth) if f"{convolution(name)}/kernel" in arrays)
@@ -157,7 +156,8 @@ def _own(arrays: Named, path: Path) -> Named:
 
 
 def _conversion(path: Path) -> str:
-    return f"`jaxgan convert-vgg {path.name} --out vgg.safetensors` makes a file of weights from it."
+    out = "vgg.safetensors" if path.name != "vgg.safetensors" else "converted.safetensors"
+    return f"`jaxgan convert-vgg {path.name} --out {out}` makes a file of weights from it."
 
 
 def _read(path: Path) -> Named:
@@ -169,9 +169,14 @@ def _read(path: Path) -> Named:
         )
     try:
         return readers[path.suffix.lower()](path)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise JaxganError(f"cannot read the weights {path}: {reason}.") from error
+    except Exception as error:  # of a damaged file
+        raise unreadable(path, "as weights", error) from error
+
+
+def unreadable(path: Path, what: str, error: Exception) -> JaxganError:
+    """What to say of a file that a reader of its format could not read; damaged ones raise all sorts of errors."""
+    reason = getattr(error, "strerror", None) or str(error).partition("\n")[0] or type(error).__name__
+    return JaxganError(f"cannot read {path} {what}: {reason.rstrip('.')}.")
 
 
 def _read_npz(path: Path) -> Named:

@@ -35,9 +35,10 @@ from jaxgan.optim import OPTIMIZERS
 from jaxgan.registry import build
 from jaxgan.systems.averages import averaged, with_singular_vectors
 from jaxgan.systems.building import check_conditional, check_numbers, given_of, options_of
+from jaxgan.systems.features import sizes
 from jaxgan.systems.inputs import SHOWN, Batch, Metrics, Sampling, examples_of, gaussian_latents, normal_latents, scaled
 from jaxgan.systems.judging import judgement
-from jaxgan.systems.players import Pass, Player, Variables, fakes_of, new_players, passes, stepped
+from jaxgan.systems.players import CLASSES, Pass, Player, Variables, fakes_of, new_players, passes, stepped
 
 
 @flax.struct.dataclass
@@ -108,7 +109,7 @@ class Lapgan(Sampling):
 
         Raises:
           JaxganError: labels are asked for and the data has none, the levels do not divide the images, a number is out
-            of range, or a part refuses the shape of its level.
+            of range, a part refuses the shape of its level, or D has a classifier.
         """
         options = options_of(cls, config)
         _check(options, spec)
@@ -126,7 +127,14 @@ class Lapgan(Sampling):
         keys = ("objective", "generator_optimizer", "discriminator_optimizer")
         parts: dict[str, Any] = {key: part(key) for key in keys}
         parts |= {"generators": networks("generator"), "discriminators": networks("discriminator")}
-        return cls(**parts, shape=spec.shape, num_classes=num_classes, **options)
+        lapgan = cls(**parts, shape=spec.shape, num_classes=num_classes, **options)
+        smallest, arguments = lapgan.networks()[f"discriminator_{options['levels'] - 1}"]
+        if CLASSES in sizes(smallest, *arguments):
+            raise JaxganError(
+                "config.system=lapgan has no loss for a classifier in D, which looks at labels in no other way: set "
+                "--config.discriminator.conditioning=projection."
+            )
+        return lapgan
 
     @property
     def _latent_sizes(self) -> list[int]:

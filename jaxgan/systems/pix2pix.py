@@ -21,7 +21,7 @@ import numpy as np
 import optax
 
 from jaxgan.data.spec import DataSpec
-from jaxgan.errors import check_range
+from jaxgan.errors import JaxganError, check_range
 from jaxgan.objectives import Objective
 from jaxgan.systems.inputs import SHOWN, Batch, Metrics, comparison, scaled
 from jaxgan.systems.players import Player, fakes_of, new_players, stepped
@@ -76,9 +76,16 @@ class Pix2Pix:
         """Builds the system that a recipe describes, for pairs of this kind.
 
         Raises:
-          JaxganError: the data has no pairs, or of two shapes, a number is out of range, or a part refuses the shape.
+          JaxganError: the data has no pairs, or of two shapes, or by chance, a number is out of range, or a part
+            refuses the shape.
         """
         system = cls(**built(cls, config, spec, _side_by_side(spec.shape)))
+        data = config["data"]
+        if data["name"] == "unpaired" or data.get("paired") is False:
+            raise JaxganError(
+                f"config.system=pix2pix learns what every image becomes, and in config.data={data['name']} chance "
+                "pairs them: set --config.data.name to paired or combined, or --config.system.name=cyclegan."
+            )
         check_range("config.system.l1_weight", system.l1_weight, 0, 1e6)
         return system
 

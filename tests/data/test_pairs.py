@@ -84,10 +84,25 @@ def test_partners_are_not_drawn_by_what_orders_the_epochs(domains):
     assert met != [epoch_permutation(seed, 0, 5).tolist() for seed in range(4)]
 
 
-def test_a_domain_with_itself_is_refused(domains):
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        (
+            "trainA",
+            "trainA/",
+            r"first is 'trainA' and config\.data\.second 'trainA/'; name two sub-folders",
+        ),
+        ("trainB/../trainA", "./trainA", "neither of them in the other"),
+        ("trainA", "trainA/more", "neither of them in the other"),
+        ("", "trainB", r"config\.data\.first is '', but must name a sub-folder of config\.data\.data_dir"),
+        ("trainA", "../trainB", r"config\.data\.second is '\.\./trainB', but must name a sub-folder"),
+        ("/", "trainB", r"config\.data\.first is '/', but must name"),
+    ],
+)
+def test_a_domain_with_itself_or_from_elsewhere_is_refused(domains, first, second, message):
     for name in ("unpaired", "paired"):
-        with pytest.raises(JaxganError, match=r"config\.data\.first and config\.data\.second are both 'trainA'"):
-            opened(name, domains, first="trainA", second="trainA/")
+        with pytest.raises(JaxganError, match=message):
+            opened(name, domains, first=first, second=second)
 
 
 def test_memory_that_one_domain_leaves_is_the_others(domains):
@@ -260,5 +275,7 @@ def test_hues_are_uniform_within_their_bounds():
 def test_impossible_domains_are_refused(mnist):
     with pytest.raises(JaxganError, match=r"config\.data\.hues is 1\.5, but must be in \[0, 1\]"):
         mnist(hues=(0.0, 1.5))
+    with pytest.raises(JaxganError, match=r"config\.data\.hues is \(0\.9, 0\.1\), but must go upwards"):
+        mnist(hues=(0.9, 0.1))
     with pytest.raises(JaxganError, match=r"config\.data\.split=train\[:1\] has one digit"):
         mnist(split="train[:1]")

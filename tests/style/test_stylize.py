@@ -95,6 +95,11 @@ BAD = {
         "unknown layer of the weights vgg.npz 'relu4_2'",
     ),
     "factor": (["content.jpg", "style.png", "--style-layers", "relu1_1=x"], "NAME or NAME=FACTOR, not as 'relu1_1=x'"),
+    "no factor": (["content.jpg", "style.png", "--style-layers", "relu1_1="], "NAME or NAME=FACTOR, not as 'relu1_1='"),
+    "a layer twice": (
+        ["content.jpg", "style.png", "--style-layers", "relu1_1=5,relu1_1=0.5"],
+        "the layer relu1_1 is given twice",
+    ),
     "another network": (
         ["content.jpg", "style.png", "--weights", "resnet.npz"],
         "resnet.npz is not of a VGG16 or VGG19",

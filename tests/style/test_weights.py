@@ -127,10 +127,10 @@ def test_a_file_of_another_network_is_refused_by_name_and_shape(tmp_path, arrays
             "vgg.pth",
             "weights are read from .npz or .safetensors, not from vgg.pth; .* `jaxgan convert-vgg vgg.pth --",
         ),
-        ("none.npz", "cannot read the weights .*none.npz: No such file"),
-        ("none.safetensors", "cannot read the weights .*none.safetensors: "),
-        ("broken.npz", "cannot read the weights .*broken.npz: "),
-        ("broken.safetensors", "cannot read the weights .*broken.safetensors: "),
+        ("none.npz", "cannot read .*none.npz as weights: No such file"),
+        ("none.safetensors", "cannot read .*none.safetensors as weights: "),
+        ("broken.npz", "cannot read .*broken.npz as weights: "),
+        ("broken.safetensors", "cannot read .*broken.safetensors as weights: "),
         ("single.npz", "it holds one array, without names"),
         ("text.npz", "conv1_2/bias should be of floating-point numbers, and is <U1"),
     ],
@@ -212,6 +212,13 @@ def test_other_files_of_pytorch_are_refused(tmp_path):
         (torchvision(torch, 16, SHORT), "is not of torchvision's vgg16 or vgg19"),
         (normalised, r"nor are those with _bn.*it has features.0.weight, features.1.weight"),
         ({"layer1.0.conv1.weight": torch.zeros(3)}, "it has layer1.0.conv1.weight"),
+        ({}, "and it has nothing"),
+        ({1: torch.zeros(3)}, "holds no state_dict"),
+        (good | {"features.0.weight": torch.zeros(64, 3, 3)}, r"features\.0\.weight should have 4 axes, and has 3"),
+        (
+            good | {"features.0.bias": torch.zeros(64, dtype=torch.complex64)},
+            r"floating-point .* is torch\.complex64",
+        ),
         ({"epoch": 3, "state_dict": good}, "holds no state_dict; save one with torch.save"),
         (torch.zeros(3), "holds no state_dict"),
     ):
@@ -219,6 +226,32 @@ def test_other_files_of_pytorch_are_refused(tmp_path):
         with pytest.raises(JaxganError, match=message):
             convert(tmp_path / "x.pth", tmp_path / "x.safetensors")
     assert not (tmp_path / "x.safetensors").exists()
+
+
+def test_damaged_files_are_one_line_whatever_is_damaged(tmp_path):
+    """Every tenth or so byte of a small file is wrong, one at a time: what is read all the same is not looked at."""
+    torch = pytest.importorskip("torch")
+    torch.save({"features.0.weight": torch.ones(2, 3)}, tmp_path / "whole.pth")
+    np.savez_compressed(tmp_path / "whole.npz", **{"conv1_1/kernel": np.ones((3, 3), np.float32)})
+    for whole, read in (
+        ("whole.pth", lambda path: convert(path, tmp_path / "x.safetensors")),
+        ("whole.npz", weights.load),
+    ):
+        content = (tmp_path / whole).read_bytes()
+        for place in range(0, len(content), len(content) // 60):
+            damaged = tmp_path / f"damaged{whole[5:]}"
+            damaged.write_bytes(content[:place] + bytes([content[place] ^ 0x5A]) + content[place + 1 :])
+            with pytest.raises(JaxganError) as refused:
+                read(damaged)
+            assert len(str(refused.value).splitlines()) == 1
+
+
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
+    torch = pytest.importorskip("torch")
+    torch.save(torchvision(torch, 16), tmp_path / "x.pth")
+    (tmp_path / "folder.safetensors").mkdir()
+    with pytest.raises(JaxganError, match=r"cannot write .*folder\.safetensors: Is a directory"):
+        convert(tmp_path / "x.pth", tmp_path / "folder.safetensors")
 
 
 # Keras'

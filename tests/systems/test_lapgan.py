@@ -21,13 +21,13 @@ BATCH = {
 RATE = 0.1
 
 
-def make(spec=IMAGES, generator=None, dropout=0.0, **system):
+def make(spec=IMAGES, generator=None, discriminator=None, dropout=0.0, **system):
     sgd, dense = dict(name="sgd", learning_rate=RATE), dict(name="mlp", hidden=(5,), activation="tanh")
     settings = dict(
         batch_size=4,
         system=dict(name="lapgan", levels=3, latent_size=3, conditional=True, average_half_life=0.0) | system,
         generator=generator or dense,
-        discriminator=dense,
+        discriminator=discriminator or dense,
         band_generator=dict(name="lapgan", width=2),
         band_discriminator=dict(name="lapgan", width=2, dropout=dropout),
         objective=dict(name="non_saturating"),
@@ -188,6 +188,12 @@ def test_a_pyramid_that_cannot_be_is_refused(shape, options, message):
 def test_labels_are_refused_where_examples_have_none(spec, message):
     with pytest.raises(JaxganError, match=message):
         make(spec)
+
+
+def test_a_classifier_in_d_is_refused_as_nothing_would_teach_it():
+    discriminator = dict(name="mlp", hidden=(4,), conditioning="classifier")
+    with pytest.raises(JaxganError, match=r"lapgan has no loss for a classifier in D.*conditioning=projection"):
+        make(discriminator=discriminator)
 
 
 def test_a_generator_that_is_spectrally_normalised_settles_to_singular_vectors_of_its_own():

@@ -258,6 +258,8 @@ def test_other_data_is_refused(name, spec, message):
             r"config\.discriminator: patchgan: layers is 3.* for images of 8x8",
         ),
         ("mnist_pix2pix", "system.l1_weight=-1.0", r"config\.system\.l1_weight is -1\.0"),
+        ("mnist_pix2pix", "data.paired=False", r"in config\.data=mnist_domains chance pairs them: set"),
+        ("mnist_pix2pix", "data=unpaired", r"in config\.data=unpaired chance pairs them: set"),
         ("mnist_pix2pix", "generator.name=dcgan", r"unknown config\.generator 'dcgan'.* Known: resnet, unet"),
     ],
 )
