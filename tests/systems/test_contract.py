@@ -1,7 +1,8 @@
 """Every kind of system through one list of properties: what the loop, the recorder and the sampler rely on."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import flax
@@ -16,6 +17,9 @@ from shrink import SIDE, shrink
 from jaxgan.config import load
 from jaxgan.data import DataSpec
 from jaxgan.drawing import CHUNK, Sampler, sample_key
+from jaxgan.exploration import combine, interpolate
+from jaxgan.projection import POOL, project
+from jaxgan.sampling import Trained
 from jaxgan.systems import SYSTEMS, Encoding, Generative, Previewing, System, Translating, build_system
 from jaxgan.systems.inputs import scaled
 from jaxgan.systems.players import Player
@@ -26,20 +30,37 @@ PAIRS = DataSpec((SIDE, SIDE, 3), "uint8", (), 100, (SIDE, SIDE, 3))
 FEW = DIGITS._replace(other=DIGITS.shape)
 POINTS = DataSpec((2,), "float32", tuple("abc"), 100)
 LABELS = dict(conditional=True)
+
+
+class Row(NamedTuple):
+    """Of a kind of system one of its recipes, and data for it.
+
+    Attributes:
+      recipe: its name.
+      spec: of the data.
+      options: of the system: labels wherever it can have them.
+      codes: numbers at the end of its latents that are never truncated.
+    """
+
+    recipe: str
+    spec: DataSpec
+    options: Mapping[str, Any] = MappingProxyType({})
+    codes: int = 0
+
+
 ROWS = {
-    "autoencoder": ("mnist_autoencoder", DIGITS, {}),
-    "began": ("mnist_began", DIGITS, {}),
-    "cyclegan": ("mnist_cyclegan", PAIRS, {}),
-    "gan": ("digits_cgan", DIGITS, LABELS),
-    "infogan": ("mnist_infogan", DIGITS, {}),
-    "lapgan": ("mnist_lapgan", DIGITS, LABELS),
-    "pix2pix": ("mnist_pix2pix", PAIRS, {}),
-    "progressive": ("mnist_progressive", DIGITS, LABELS),
-    "semisupervised": ("digits_semisupervised", FEW, {}),
-    "unrolled": ("ring_unrolled", POINTS, LABELS),
-    "vae": ("mnist_vae", DIGITS, {}),
+    "autoencoder": Row("mnist_autoencoder", DIGITS),
+    "began": Row("mnist_began", DIGITS),
+    "cyclegan": Row("mnist_cyclegan", PAIRS),
+    "gan": Row("digits_cgan", DIGITS, LABELS),
+    "infogan": Row("mnist_infogan", DIGITS, codes=12),
+    "lapgan": Row("mnist_lapgan", DIGITS, LABELS),
+    "pix2pix": Row("mnist_pix2pix", PAIRS),
+    "progressive": Row("mnist_progressive", DIGITS, LABELS),
+    "semisupervised": Row("digits_semisupervised", FEW),
+    "unrolled": Row("ring_unrolled", POINTS, LABELS),
+    "vae": Row("mnist_vae", DIGITS),
 }
-"""Of every kind of system one of its recipes, data for it, and options: labels wherever it can have them."""
 
 BATCH = 4
 
@@ -59,6 +80,8 @@ def brake() -> optax.GradientTransformation:
 class Run(NamedTuple):
     """A step of each stage of a system, all of whose players have a brake."""
 
+    row: Row
+    settings: Mapping[str, Any]
     system: System
     update: Callable[..., Any]
     batch: dict[str, np.ndarray]
@@ -85,12 +108,12 @@ def batch_of(spec: DataSpec, micro_batches: int) -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module", params=ROWS.values(), ids=ROWS)
 def run(request):
-    recipe, spec, options = request.param
-    settings = shrink(load(recipe))
-    system = build_system(settings | dict(system=settings["system"] | options), spec)
+    row, settings = request.param, shrink(load(request.param.recipe))
+    settings["system"] |= row.options
+    system = build_system(settings, row.spec)
     optimizers = [field.name for field in dataclasses.fields(system) if field.name.endswith("optimizer")]
     system = dataclasses.replace(system, **{key: optax.chain(getattr(system, key), brake()) for key in optimizers})
-    batch, update = batch_of(spec, system.micro_batches), jax.jit(system.update, static_argnames="stage")
+    batch, update = batch_of(row.spec, system.micro_batches), jax.jit(system.update, static_argnames="stage")
     # Under keys 0 and 1 lapgan's smallest D, of four units a layer, has none that is active, and its G stays.
     states, metrics = [jax.jit(system.init)(jax.random.key(2), batch)], []
     for stage, step in enumerate(system.stages):
@@ -99,7 +122,16 @@ def run(request):
             state, numbers = update(state, batch, jax.random.key(step), stage=stage)
             metrics.append(numbers)
         states.append(state)
-    return Run(system, update, batch, states, metrics)
+    return Run(row, settings, system, update, batch, states, metrics)
+
+
+@pytest.fixture(scope="module")
+def trained(run):
+    """The last state as what samples are drawn from; all tests draw them by its two programs."""
+    if not isinstance(run.system, Generative):
+        pytest.skip("it makes no samples")
+    step = int(run.states[-1].step)
+    return Trained(run.system, run.states[-1], step, run.row.spec, run.settings, 0, Sampler(run.system))
 
 
 def same(a: Any, b: Any) -> bool:
@@ -178,25 +210,62 @@ def test_a_saved_state_goes_on_as_the_state_does(run, tmp_path):
     checkpoints.close()
 
 
-def test_a_sample_depends_on_its_key_its_index_and_its_label_only(run):
-    if not isinstance(run.system, Generative):
-        pytest.skip("it makes no samples")
-    state, sampler = run.states[-1], Sampler(run.system)
-    many, few, others = (sampler(state, seed, num) for seed, num in ((3, CHUNK + 2), (3, 2), (4, 2)))
+def test_a_sample_depends_on_its_key_its_index_and_its_label_only(trained):
+    system, state, sampler = trained.system, trained.state, trained.sampler
+    many, few, others = (trained.sample(num, seed) for num, seed in ((CHUNK + 2, 3), (2, 3), (2, 4)))
     assert np.array_equal(many.images[:2], few.images)
     assert np.abs(few.images - others.images).max() > 1e-6
     relabelled = sampler(state, 3, 2, labels=[0, 2]).images  # instead of 0 and 1
     assert np.array_equal(relabelled[0], few.images[0])
-    assert (np.abs(relabelled[1] - few.images[1]).max() > 1e-6) == (run.system.num_classes > 0)
-    key, settled = sample_key(np.uint32(3)), run.system.settled(state)
-    seven = jax.jit(run.system.sample, static_argnums=2)(settled, key, 7)
+    assert (np.abs(relabelled[1] - few.images[1]).max() > 1e-6) == (system.num_classes > 0)
+    key = sample_key(np.uint32(3))
+    seven = jax.jit(system.sample, static_argnums=2)(system.settled(state), key, 7)
     np.testing.assert_allclose(seven, many.images[:7], atol=1e-5)
     # A chunk is no beginning: what it is made of depends on the index, not on the place.
-    latents = run.system.latents(key, jnp.asarray([CHUNK, 5, CHUNK + 1, 2]))
+    latents = system.latents(key, jnp.asarray([CHUNK, 5, CHUNK + 1, 2]))
     np.testing.assert_allclose(latents, many.latents[[CHUNK, 5, CHUNK + 1, 2]], atol=1e-6)
     assert len(np.unique(many.latents, axis=0)) == CHUNK + 2
     again = sampler.generate(state, latents[::2], many.labels[CHUNK:]).images
     np.testing.assert_allclose(again, many.images[CHUNK:], atol=1e-5)
+
+
+def test_ways_lead_from_sample_to_sample_and_back(trained):
+    """Closed ways of two stops, one a class: what is met on the way back was met on the way out."""
+    classes = max(trained.system.num_classes, 1)
+    samples = trained.sample(2 * classes)
+    frames = interpolate(trained, samples, steps=3, closed=True).pictures[:, 0]
+    np.testing.assert_allclose(frames[::3], samples.images.reshape(2, *frames.shape[1:]), atol=1e-5)
+    np.testing.assert_allclose(frames[4:], frames[2:0:-1], atol=1e-5)
+    assert np.abs(frames[[1, 2]] - frames[[0, 3]]).max() > 1e-6
+
+
+def test_what_is_taken_from_itself_adds_nothing_to_a_sample(trained):
+    samples, last = trained.sample(6), 5
+    made = combine(trained, samples, with_=[0], without=[0], other=[last]).samples
+    for result, expected in zip(made, samples, strict=True):
+        np.testing.assert_allclose(result[-1], expected[last], atol=1e-5)
+
+
+def test_of_latents_truncated_to_nothing_there_is_one_image_a_class(run, trained):
+    """And a code: where a system has codes they stay as they are, and here all images get those of the first."""
+    classes = max(trained.system.num_classes, 1)
+    varied, alike = (trained.sample(2 * classes, truncation=bound).latents for bound in (None, 1e-9))
+    noise, codes = np.split(alike, [alike.shape[1] - run.row.codes], axis=1)
+    assert np.abs(noise).max() <= 1e-9
+    np.testing.assert_array_equal(codes, varied[:, noise.shape[1] :])
+    images = trained.generate(np.concatenate([noise, codes[:1].repeat(len(noise), axis=0)], axis=1)).images
+    np.testing.assert_allclose(images[classes:], images[:classes], atol=1e-5)
+
+
+def test_a_projection_is_nearer_to_an_image_than_all_samples(trained):
+    """To one that no generator makes: plain grey."""
+    image = np.full((1, *trained.spec.shape), 0.5, np.float32)
+    nearest = np.square(trained.sample(POOL).images - image).reshape(POOL, -1).mean(axis=1).min()
+    found, errors = project(trained, image, steps=50, pull=0.0)
+    assert np.mean((found.images - image) ** 2) == pytest.approx(errors[0], rel=1e-5)
+    assert errors[0] < nearest - 1e-6
+    again = trained.sampler.generate(trained.state, found.latents, found.labels).images
+    np.testing.assert_allclose(again, found.images, atol=1e-5)
 
 
 def test_a_translation_depends_on_its_own_image_only(run):
