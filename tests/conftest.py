@@ -45,7 +45,7 @@ def shared_data() -> Path:
 @pytest.fixture(scope="module")
 def optimised() -> Iterator[None]:
     """Programs are compiled as a user's are: for the tests of a module whose programs run for many steps."""
-    before = jax.config.jax_disable_most_optimizations
+    before = jax.config.read("jax_disable_most_optimizations")
     jax.config.update("jax_disable_most_optimizations", False)
     yield
     jax.config.update("jax_disable_most_optimizations", before)

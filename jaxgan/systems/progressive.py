@@ -185,7 +185,13 @@ class Progressive(Sampling):
         return images.reshape(*lead, *images.shape[1:])
 
     def latents(self, key: jax.Array, indices: jax.Array, truncation: float | None = None) -> jax.Array:
-        """Latents [n, latent_size] of samples, as `Gan.latents`."""
+        """Latents [n, latent_size] of samples, as `Gan.latents`.
+
+        Raises:
+          JaxganError: truncation without labels, beside which alone the length of latents counts.
+        """
+        if truncation is not None and not self.num_classes:
+            raise JaxganError("this G looks at the direction of its latents only, which truncation leaves as it is.")
         return self.game(0).latents(key, indices, truncation)
 
     def settled(self, state: GanState) -> GanState:

@@ -108,6 +108,17 @@ def test_the_stages_game_has_real_and_generated_images_faded_alike(run, monkeypa
         assert float(player.statistics["fade"]["alpha"]) == alpha == float(metrics["alpha"])
 
 
+def test_truncation_is_refused_where_only_the_direction_of_latents_counts(run):
+    """G divides them by their length: drawn from a smaller cube they would give as much variety."""
+    system, states = run
+    z = system.latents(jax.random.key(0), jnp.arange(3))
+    labels = jnp.zeros(3, jnp.int32)
+    made = [system.generate(states[13], scale * z, labels) for scale in (1, 0.01)]
+    np.testing.assert_allclose(*made, atol=1e-3)
+    with pytest.raises(JaxganError, match="looks at the direction of its latents only"):
+        system.latents(jax.random.key(0), jnp.arange(3), 0.5)
+
+
 def layers_of(player):
     """Layers by stage, with the moments that Adam has of them."""
     (adam, *_), stages = player.opt_state, ([], [], [])

@@ -84,8 +84,8 @@ def test_every_interval_leaves_what_it_should(finished):
     ]  # fmt: skip
     assert sorted(path.name for path in (workdir / "figures").iterdir()) == [
         "accuracy.png",
-        "loss.png",
         "logit.png",
+        "loss.png",
     ]
     scores = (workdir / "evaluations.jsonl").read_text().splitlines()
     assert [re.search(r'"step": (\d+), "metric": "mean3"', line)[1] for line in scores] == ["8", "14"]
