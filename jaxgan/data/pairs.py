@@ -1,6 +1,5 @@
 """Images in pairs, {"image", "other"}: of two domains that chance brings together, or an image and what it becomes."""
 
-import os
 import posixpath
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -207,7 +206,7 @@ def _check_places(first: str, second: str) -> None:
     for key, side, place in zip(("first", "second"), (first, second), places, strict=True):
         if place.startswith("/") or place.split("/")[0] in (".", ".."):
             raise JaxganError(f"config.data.{key} is {side!r}, but must name a sub-folder of config.data.data_dir.")
-    if os.path.commonpath(places) in places:
+    if posixpath.commonpath(places) in places:
         raise JaxganError(
             f"config.data.first is {first!r} and config.data.second {second!r}; name two sub-folders, neither "
             "of them in the other."

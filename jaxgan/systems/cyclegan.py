@@ -28,13 +28,7 @@ from jaxgan.objectives import Objective
 from jaxgan.systems.inputs import SHOWN, Batch, Metrics, comparison, scaled
 from jaxgan.systems.players import Pass, Player, new_players, stepped, train_pass
 from jaxgan.systems.pools import Pool, empty_pool, exchanged
-from jaxgan.systems.translating import (
-    PARTS,
-    adversarial_loss,
-    built,
-    distance,
-    update_discriminator,
-)
+from jaxgan.systems.translating import PARTS, adversarial_loss, built, distance, update_discriminator
 
 
 @flax.struct.dataclass

@@ -60,7 +60,7 @@ class Judge:
     def look(
         self, params: Any, statistics: Variables, packs: jax.Array, labels: jax.Array | None, view: View, advance: bool
     ) -> Pass:
-        """D's pass over packs [b, ...]; `advance` as of `train_pass`."""
+        """D's pass over packs [b, ...]; `advance` as of `passes`."""
         return self._passes(params, statistics, [(self._augmented(packs, view), labels)], view, advance)[0]
 
     def _augmented(self, packs: jax.Array, view: View) -> jax.Array:

@@ -25,13 +25,7 @@ from jaxgan.errors import JaxganError, check_range
 from jaxgan.objectives import Objective
 from jaxgan.systems.inputs import SHOWN, Batch, Metrics, comparison, scaled
 from jaxgan.systems.players import Player, fakes_of, new_players, stepped
-from jaxgan.systems.translating import (
-    PARTS,
-    adversarial_loss,
-    built,
-    distance,
-    update_discriminator,
-)
+from jaxgan.systems.translating import PARTS, adversarial_loss, built, distance, update_discriminator
 
 
 @flax.struct.dataclass

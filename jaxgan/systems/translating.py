@@ -58,7 +58,7 @@ def patch_logits(
     """What D says of every patch of real and of generated images [b, *judged], and its statistics afterwards.
 
     Logits are [b h' w'] float32, so that each patch is an example: an objective's mean over them is the one over images
-    and positions, as all have as many patches. `advance` is as of `train_pass`.
+    and positions, as all have as many patches. `advance` is as of `passes`.
     """
     batches = [(real,), (fake,)]
     first, second = passes(discriminator, player.params, player.statistics, batches, key, advance=advance)
