@@ -19,6 +19,8 @@ CONFIG = "--config."
 
 FAILURE = 1
 
+_LESS = "lower batch_size, samples or the image size."
+
 MORE = {"sample": ("generate", "--num 100 --out samples.png"), "translate": ("translate", "PICTURES --out translated")}
 """Verbs that go on from a run: the method of systems that they use, and what to give them."""
 
@@ -47,7 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return FAILURE
     except MemoryError as error:
-        print(f"error: not enough memory ({error}); lower batch_size, samples or the image size.", file=sys.stderr)
+        print(f"error: not enough memory ({error}); {_LESS}", file=sys.stderr)
+        return FAILURE
+    except RuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        reason = str(error).splitlines()[0].partition("RESOURCE_EXHAUSTED: ")[2]
+        print(f"error: not enough memory ({reason}); {_LESS}", file=sys.stderr)
         return FAILURE
     except BrokenPipeError:  # whoever read our output is gone, as in `jaxgan list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more at its exit

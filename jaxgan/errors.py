@@ -1,6 +1,7 @@
 """The one exception that users see as a message instead of a traceback."""
 
 import difflib
+import operator
 from collections.abc import Iterable
 
 MANY = 12
@@ -23,6 +24,18 @@ def check_range(name: str, value: float, low: float, high: float) -> None:
     """
     if not low <= value <= high:
         raise JaxganError(f"{name} is {value}, but must be in [{low}, {high}].")
+
+
+def check_whole(name: str, value: object) -> None:
+    """Refuses what is not an integer, which would be cut to one silently.
+
+    Raises:
+      JaxganError: it names the number and its value.
+    """
+    try:
+        operator.index(value)  # type: ignore[arg-type]
+    except TypeError as error:
+        raise JaxganError(f"the {name} is {value!r}, but must be a whole number.") from error
 
 
 def unknown(kind: str, name: object, known: Iterable[str]) -> UnknownName:

@@ -118,6 +118,13 @@ def _numbers(x: Any) -> tuple[int, ...]:
     return tuple(range(1, x.ndim))
 
 
+class Best(NamedTuple):
+    """The latents [starts, ...] with which each descent has come lowest, and the loss there, [starts]."""
+
+    latents: jax.Array
+    loss: jax.Array
+
+
 @functools.partial(jax.jit, static_argnums=range(4))
 def _descend(
     system: Generative,
@@ -129,7 +136,7 @@ def _descend(
     start: Samples,
     squares: jax.Array,
 ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-    """The best of several descents.
+    """The best of several descents, each at the best of its steps.
 
     Args:
       system: what was trained.
@@ -154,14 +161,25 @@ def _descend(
         errors = jnp.mean((made - image[None]) ** 2, axis=_numbers(made))
         return errors + pull * ((jnp.sum(z**2, axis=_numbers(z)) - mean) / spread) ** 2, errors, made
 
-    def step(carry: tuple[jax.Array, Any], _: None) -> tuple[tuple[jax.Array, Any], None]:
-        z, memory = carry
+    def total(z: jax.Array) -> tuple[jax.Array, jax.Array]:
+        each = losses(z)[0]
+        return jnp.sum(each), each
+
+    def better(z: jax.Array, each: jax.Array, least: Best) -> Best:
+        won = each < least.loss  # what is not a number never wins
+        return Best(jnp.where(jnp.expand_dims(won, _numbers(z)), z, least.latents), jnp.where(won, each, least.loss))
+
+    def step(carry: tuple[jax.Array, Any, Best], _: None) -> tuple[tuple[jax.Array, Any, Best], None]:
+        z, memory, least = carry
         # The gradient of the sum holds that of every start, and Adam treats each number alone: no start sees another.
-        updates, memory = optimizer.update(jax.grad(lambda z: jnp.sum(losses(z)[0]))(z), memory)
-        return (optax.apply_updates(z, updates), memory), None
+        (_, each), gradient = jax.value_and_grad(total, has_aux=True)(z)
+        updates, memory = optimizer.update(gradient, memory)
+        return (optax.apply_updates(z, updates), memory, better(z, each, least)), None
 
     first = jnp.asarray(start.latents)
-    (latents, _), _ = jax.lax.scan(step, (first, optimizer.init(first)), length=steps)
-    total, errors, made = losses(latents)
-    best = jnp.argmin(jnp.where(jnp.isnan(total), jnp.inf, total))
-    return latents[best], made[best], labels[best], errors[best]
+    none = Best(first, jnp.full(len(first), jnp.inf))
+    (last, _, least), _ = jax.lax.scan(step, (first, optimizer.init(first), none), length=steps)
+    found = better(last, losses(last)[0], least)
+    best = jnp.argmin(found.loss)
+    _, errors, made = losses(found.latents)
+    return found.latents[best], made[best], labels[best], errors[best]

@@ -15,7 +15,7 @@ from jaxgan import plotting
 from jaxgan.config import SHARED
 from jaxgan.data.spec import DataSpec
 from jaxgan.drawing import Sampler, Samples, generative, in_chunks, sample_key
-from jaxgan.errors import JaxganError, UnknownName, unknown
+from jaxgan.errors import JaxganError, UnknownName, check_whole, unknown
 from jaxgan.outputs import check_output, unwritable
 from jaxgan.systems import System, Translating, build_system
 from jaxgan.systems.inputs import has_styles, scaled
@@ -65,6 +65,8 @@ class Trained:
           JaxganError: labels for a run without classes, a class that does not exist, or a number out of range.
         """
         generative(self.system)
+        check_whole("number of samples", num)
+        check_whole("seed", seed)
         if num < 1:
             raise JaxganError(f"cannot draw {num} samples; ask for at least 1.")
         if not 0 <= seed < 2**32:  # JAX would take its last 32 bits
@@ -106,6 +108,8 @@ class Trained:
         classes = self.system.num_classes
         if labels is not None and not classes:
             raise JaxganError("this run was trained without labels, so samples cannot be asked for by class.")
+        for label in () if labels is None else labels:
+            check_whole("label", label)
         if labels is not None and not (len(labels) and all(0 <= label < classes for label in labels)):
             names = ", ".join(self.spec.class_names)
             raise JaxganError(f"the labels are {list(labels)}, but must be in 0..{classes - 1} ({names}).")
@@ -138,18 +142,19 @@ class Trained:
         """Makes images of images; each depends on its own only.
 
         Args:
-          images: uint8 [n, h, w, c], or float32 in [-1, 1], of the shape that the run was trained on.
+          images: uint8 [n, h, w, c], or floats in [-1, 1], of the shape that the run was trained on.
           translation: one of `system.translations`; by default the first.
 
         Returns:
           float32 [n, h, w, c] in [-1, 1].
 
         Raises:
-          JaxganError: the run translates nothing, an unknown translation, images of another shape, or what they become
-            is not finite.
+          JaxganError: the run translates nothing, an unknown translation, images of another shape or range, or what
+            they become is not finite.
         """
         program = functools.partial(_translate, self.system, self.translation(translation))
         self.check_images(images)
+        _check_scale(images)
         with jax.default_matmul_precision(self.config["matmul_precision"]):
             made = in_chunks(program, self.system.settled(self.state), images, chunk=TRANSLATED)
         if not np.isfinite(made).all():
@@ -160,6 +165,17 @@ class Trained:
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _translate(system: Translating, name: str, state: Any, images: jax.Array) -> jax.Array:
     return system.translate(state, scaled(images), name)
+
+
+def _check_scale(images: np.ndarray) -> None:
+    """Refuses images that are neither uint8 nor floats in [-1, 1]."""
+    if images.dtype == np.uint8:
+        return
+    if not np.issubdtype(images.dtype, np.floating):  # 0 and 1 of an int32 would count as grey and white
+        raise JaxganError(f"the images are {images.dtype}, but must be uint8, or floats in [-1, 1].")
+    low, high = float(np.min(images)), float(np.max(images))
+    if not -1 <= low <= high <= 1:
+        raise JaxganError(f"the images are in [{low:g}, {high:g}], but as floats must be in [-1, 1].")
 
 
 def _check_truncation(truncation: float, has_styles: bool) -> None:

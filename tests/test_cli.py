@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
@@ -338,3 +340,14 @@ def test_too_little_memory_is_a_message(capsys, monkeypatch):
     monkeypatch.setitem(cli.VERBS, "list", no_room)
     assert cli.main(["list"]) == 1
     assert capsys.readouterr().err.startswith("error: not enough memory (Unable to allocate 1 TiB)")
+
+
+def test_too_little_memory_of_the_device_is_a_message(capsys, monkeypatch):
+    def no_room(*_):
+        jax.block_until_ready(jax.jit(lambda: jnp.ones((2**42,)))() + 1)
+
+    monkeypatch.setitem(cli.VERBS, "list", no_room)
+    assert cli.main(["list"]) == 1
+    message = capsys.readouterr().err
+    assert message.startswith("error: not enough memory (Out of memory")
+    assert message.count("\n") == 1

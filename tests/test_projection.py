@@ -126,6 +126,14 @@ def test_a_descent_that_breaks_does_not_win():
     assert float(error) < 1e-6
 
 
+def test_a_descent_that_overshoots_keeps_the_best_it_has_seen():
+    """The first step of Adam goes as far as its rate: from 1 towards 0.25 to -99, never to come back in two."""
+    start = Samples(np.zeros((1, 1), np.float32), np.ones((1, 1), np.float32), np.zeros(1, np.int32))
+    image, squares = np.array([0.25], np.float32), np.array([1.0, 2.0], np.float32)
+    latents, made, _, error = _descend(Fragile(1.0), 2, 100.0, 0.0, None, image, start, squares)
+    assert (float(latents[0]), float(made[0]), float(error)) == (1.0, 1.0, 0.75**2)
+
+
 def test_no_finite_result_is_an_error_and_ends_the_bar(linear, monkeypatch):
     closed = []
     monkeypatch.setattr(projection, "_descend", lambda *_: (np.zeros(3), np.zeros(1), 0, np.float32("nan")))

@@ -204,6 +204,14 @@ def test_a_seed_that_another_one_would_equal(digits, seed):
         digits.sample(1, seed)
 
 
+@pytest.mark.parametrize(
+    "call", [dict(num=2.5), dict(num=2, seed=1.5), dict(num=2, labels=[0.5]), dict(num=2, labels="1")]
+)
+def test_fractions_are_not_cut_to_whole_numbers(digits, call):
+    with pytest.raises(JaxganError, match="but must be a whole number"):
+        digits.sample(**call)
+
+
 @pytest.mark.parametrize("labels", [[10], [-1], [0, 99], []])
 def test_labels_that_do_not_exist(digits, labels):
     with pytest.raises(JaxganError, match="label"):

@@ -3,6 +3,7 @@
 import dataclasses
 import zipfile
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -100,8 +101,25 @@ def test_pictures_are_translated_few_at_a_time_as_levels_or_scaled(trained, pict
 
 
 def test_a_translation_that_is_not_finite_is_an_error(trained, pictures):
+    loaded = sampling.load(trained)
+    gone = dataclasses.replace(
+        loaded, state=jax.tree.map(lambda x: x * np.nan if x.dtype == np.float32 else x, loaded.state)
+    )
     with pytest.raises(JaxganError, match="what the run makes of the images is not finite"):
-        sampling.load(trained).translate(np.full_like(pictures[1], np.nan))
+        gone.translate(pictures[1])
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (lambda images: (images + 1) * 127.5, r"in \[\d.*\], but as floats must be in \[-1, 1\]"),
+        (lambda images: np.full_like(images, np.nan), r"in \[nan, nan\], but as floats"),
+        (lambda images: (images > 0).astype(np.int32), "are int32, but must be uint8, or floats"),
+    ],
+)
+def test_images_that_are_neither_levels_nor_scaled_are_refused(trained, pictures, images, message):
+    with pytest.raises(JaxganError, match=message):
+        sampling.load(trained).translate(images(pictures[1]))
 
 
 def test_one_picture_and_the_first_few_become_what_they_become_among_all(trained, pictures, tmp_path):

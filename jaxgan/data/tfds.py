@@ -46,11 +46,13 @@ def tfds(
     # The files' bytes as they are: they then go through the same decoder as a folder's.
     decoders = {"image": tensorflow_datasets.decode.SkipDecoding()}
     try:
+        if builder.info.splits[split].num_examples < 1:
+            raise ValueError(f"{split!r} has no examples")
         records = builder.as_data_source(split=split, decoders=decoders)
     except NotImplementedError as error:
         raise _unprepared(dataset, builder) from error
     except ValueError as error:
-        raise JaxganError(f"config.data.split: {str(error).splitlines()[0]}") from error
+        raise JaxganError(f"split: {str(error).splitlines()[0]}") from error
     source = _TfdsSource(records, DataSpec(shape, "uint8", class_names, len(records)), resize)
     return leaving_out(source, without, source.labels)
 
@@ -91,7 +93,7 @@ def _builder(library: ModuleType, dataset: str, data_dir: str) -> Any:
     """The builder of a data set that is prepared; asks no server."""
     form = re.fullmatch(r"(\w+)(/[^:]+)?(:[\d.*]+)?", dataset)
     if form is None:  # among them "huggingface:NAME", whose builder would ask its server
-        raise JaxganError("config.data.name: write tfds:NAME, tfds:NAME/CONFIG or tfds:NAME:VERSION.")
+        raise JaxganError("name: write tfds:NAME, tfds:NAME/CONFIG or tfds:NAME:VERSION.")
     try:
         builder = library.builder(dataset, data_dir=data_dir or None)
     except library.core.DatasetNotFoundError as error:

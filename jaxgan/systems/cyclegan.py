@@ -85,7 +85,7 @@ class CycleGan:
         Raises:
           JaxganError: the data has no pairs, or of two shapes, a number is out of range, or a part refuses the shape.
         """
-        system = cls(**built(cls, config, spec, spec.shape))
+        system = cls(**built(cls, config, spec, spec.shape, "unpaired, paired, combined or mnist_domains"))
         for name, high in (("cycle_weight", 1e6), ("identity_weight", 1e6), ("pool_size", 10_000)):
             check_range(f"config.system.{name}", getattr(system, name), 0, high)
         return system

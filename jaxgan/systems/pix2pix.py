@@ -73,7 +73,7 @@ class Pix2Pix:
           JaxganError: the data has no pairs, or of two shapes, or by chance, a number is out of range, or a part
             refuses the shape.
         """
-        system = cls(**built(cls, config, spec, _side_by_side(spec.shape)))
+        system = cls(**built(cls, config, spec, _side_by_side(spec.shape), "paired, combined or mnist_domains"))
         data = config["data"]
         if data["name"] == "unpaired" or data.get("paired") is False:
             raise JaxganError(

@@ -25,7 +25,9 @@ PARTS: dict[str, Any] = {
 }
 
 
-def built(system: type, config: Mapping[str, Any], spec: DataSpec, judged: tuple[int, ...]) -> dict[str, Any]:
+def built(
+    system: type, config: Mapping[str, Any], spec: DataSpec, judged: tuple[int, ...], sources: str
+) -> dict[str, Any]:
     """Parts and options of a system of pairs, as its constructor takes them.
 
     Args:
@@ -33,6 +35,7 @@ def built(system: type, config: Mapping[str, Any], spec: DataSpec, judged: tuple
       config: resolved settings.
       spec: of the data.
       judged: shape of what D sees.
+      sources: of such pairs as it learns from, for messages.
 
     Raises:
       JaxganError: the data has no pairs, or pairs of two shapes, or a part refuses the shape.
@@ -41,7 +44,7 @@ def built(system: type, config: Mapping[str, Any], spec: DataSpec, judged: tuple
     if not spec.other or spec.class_names:  # with classes the second part is a labelled example of its own
         raise JaxganError(
             f"config.system={name} learns from pairs of images, which config.data={config['data']['name']} does not "
-            "give; set --config.data.name to unpaired, paired, combined or mnist_domains."
+            f"give; set --config.data.name to {sources}."
         )
     if spec.other != spec.shape:
         raise JaxganError(

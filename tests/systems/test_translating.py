@@ -232,6 +232,13 @@ def from_recipe(name, spec, *assignments):
     return build_system(resolve(override(load(name), assignments)), spec)
 
 
+def test_pix2pix_is_not_sent_to_data_that_it_refuses():
+    with pytest.raises(
+        JaxganError, match=r"does not give; set --config\.data\.name to paired, combined or mnist_domains"
+    ):
+        from_recipe("mnist_pix2pix", PAIRS._replace(other=()))
+
+
 @pytest.mark.parametrize("name", ["mnist_cyclegan", "mnist_pix2pix"])
 @pytest.mark.parametrize(
     ("spec", "message"),
