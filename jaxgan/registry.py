@@ -147,8 +147,8 @@ def _build_one(factory: Callable[..., Any], options: Mapping[str, Any], path: st
     asked = inspect.signature(factory).parameters.keys() - options.keys()
     try:
         return factory(**{key: value for key, value in given.items() if key in asked}, **options)
-    except JaxganError as error:  # a factory does not know where in a recipe it stands
-        raise JaxganError(f"{path}: {error}") from None
+    except JaxganError as error:  # a network does not know where in a recipe it stands; a source does
+        raise JaxganError(f"{error}" if str(error).startswith(path) else f"{path}: {error}") from None
 
 
 def _options(thing: Mapping[str, Any]) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def tfds(
     except NotImplementedError as error:
         raise _unprepared(dataset, builder) from error
     except ValueError as error:
-        raise JaxganError(f"split: {str(error).splitlines()[0]}") from error
+        raise JaxganError(f"config.data.split: {str(error).splitlines()[0]}") from error
     source = _TfdsSource(records, DataSpec(shape, "uint8", class_names, len(records)), resize)
     return leaving_out(source, without, source.labels)
 
@@ -93,7 +93,7 @@ def _builder(library: ModuleType, dataset: str, data_dir: str) -> Any:
     """The builder of a data set that is prepared; asks no server."""
     form = re.fullmatch(r"(\w+)(/[^:]+)?(:[\d.*]+)?", dataset)
     if form is None:  # among them "huggingface:NAME", whose builder would ask its server
-        raise JaxganError("name: write tfds:NAME, tfds:NAME/CONFIG or tfds:NAME:VERSION.")
+        raise JaxganError("config.data.name: write tfds:NAME, tfds:NAME/CONFIG or tfds:NAME:VERSION.")
     try:
         builder = library.builder(dataset, data_dir=data_dir or None)
     except library.core.DatasetNotFoundError as error:
