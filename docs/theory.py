@@ -20,6 +20,7 @@ from theory_games import LOG2
 from jaxgan import plotting, sampling
 from jaxgan.data.digits import digits
 from jaxgan.data.toys import ring_centres
+from jaxgan.levels import to_uint8
 
 REAL, FAKE, TRAINED, TRUTH = "tab:blue", "tab:orange", "tab:green", "black"
 PLAIN, UNSATURATED, CRITIC, PAIRS = "tab:red", "tab:cyan", "tab:purple", "tab:brown"
@@ -210,7 +211,7 @@ def draw_digits(out: Path, toy: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for axes, (name, (colour, settings)) in zip(sheets[1:], methods.items(), strict=True):
             directory = games.trained(settings, Path(folder) / name)
-            drawn = [plotting.to_uint8(one.sample(10).images) for one in sampling.load_all(directory).values()]
+            drawn = [to_uint8(one.sample(10).images) for one in sampling.load_all(directory).values()]
             _sheet(axes, name, colour, np.concatenate(drawn))
             for key in ("agreement", "confident", "diversity"):
                 points, values = games.scores(directory, key)

@@ -33,8 +33,10 @@ def build_parser() -> argparse.ArgumentParser:
     _add_cache(train)
 
     _add_sample(verbs)
+    _add_evaluate(verbs)
     _add_translate(verbs)
     _add_stylize(verbs)
+    _add_convert_inception(verbs)
     summary = verbs.add_parser(
         "summary",
         allow_abbrev=False,
@@ -79,12 +81,40 @@ def _add_sample(verbs: Any) -> None:
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
     """Which of a run's states to use, and where."""
-    parser.add_argument("--checkpoint", default="last", help="a step, or last (default)")
+    parser.add_argument("--checkpoint", default="last", help="a step, best (see keep_best), or last (default)")
     parser.add_argument(
         "--trained-seed", help="of a run of several seeds: which one, or all (default: the first), each to its own file"
     )
     _add_device(parser)
     _add_cache(parser)
+
+
+def _add_evaluate(verbs: Any) -> None:
+    evaluate = verbs.add_parser(
+        "evaluate",
+        allow_abbrev=False,
+        help="score checkpoints of a run, or any folder of images by another",
+        description="Scores a run directory: every line says its whole protocol in DIR/evaluations.jsonl. With "
+        "--against it scores a folder or .zip of images, whoever made them, by one of real images.",
+    )
+    evaluate.add_argument("directory", metavar="DIR", help="run directory; with --against, a folder or .zip of images")
+    evaluate.add_argument(
+        "--metrics",
+        metavar="NAME[,NAME...]",
+        help="of `jaxgan list`, fid10k_test_mnist say (default: the recipe's); with --against fid, kid, pr or dc "
+        "(default: fid)",
+    )
+    evaluate.add_argument("--checkpoint", default="last", help="a step, all, best (see keep_best), or last (default)")
+    evaluate.add_argument("--data-dir", metavar="DIR", help="where the run's data are now, if they have moved")
+    evaluate.add_argument("--against", type=Path, metavar="IMAGES", help="a folder or .zip of real images")
+    evaluate.add_argument(
+        "--features", default="inception", help="of --against: inception, vgg16, mnist or digits (default: inception)"
+    )
+    evaluate.add_argument(
+        "--image-size", type=int, default=0, help="of --against: fit all images to it (default: all are of one size)"
+    )
+    _add_device(evaluate)
+    _add_cache(evaluate)
 
 
 def _add_translate(verbs: Any) -> None:
@@ -173,6 +203,27 @@ def _add_stylize(verbs: Any) -> None:
     )
     convert.add_argument("file", metavar="FILE", type=Path, help="torchvision's .pth or .safetensors, or Keras' .h5")
     convert.add_argument("--out", type=Path, default="vgg.safetensors", help="(default: vgg.safetensors)")
+
+
+def _add_convert_inception(verbs: Any) -> None:
+    convert = verbs.add_parser(
+        "convert-inception",
+        allow_abbrev=False,
+        help="turn the Inception network of FID, a file of PyTorch, into weights for scores",
+        description="Turns the file that FID is computed with everywhere into one that needs no PyTorch to be read. "
+        "PyTorch must be installed this once.",
+    )
+    convert.add_argument(
+        "file",
+        metavar="FILE",
+        type=Path,
+        help="pt_inception-2015-12-05-6726825d.pth, of pytorch-fid's releases; its SHA-256 is checked",
+    )
+    convert.add_argument(
+        "--out",
+        type=Path,
+        help="(default: inception.safetensors where scores look for it, in ~/.cache/jaxgan/weights)",
+    )
 
 
 def _add_recipe(parser: argparse.ArgumentParser) -> None:

@@ -1,8 +1,9 @@
-"""The command line: `train`, `sample`, `stylize`, `summary`, `list` and others. Nothing else parses arguments."""
+"""The command line: `train`, `sample`, `evaluate`, `list` and others. Nothing else parses arguments."""
 
 import argparse
 import dataclasses
 import inspect
+import json
 import logging
 import os
 import shlex
@@ -129,20 +130,50 @@ def _runs(options: argparse.Namespace) -> Iterator[tuple[Any, Path]]:
     """The runs that the options of `sample` and `translate` name, and the file of each."""
     from jaxgan import sampling
 
-    if options.checkpoint != "last" and not options.checkpoint.isdecimal():
-        raise JaxganError(f"--checkpoint takes a step or last, not {options.checkpoint!r}.")
-    step = None if options.checkpoint == "last" else int(options.checkpoint)
+    checkpoint = _checkpoint(options.checkpoint)
     if options.trained_seed not in (None, "all") and not options.trained_seed.isdecimal():
         raise JaxganError(f"--trained-seed takes a seed or all, not {options.trained_seed!r}.")
     out = Path(options.out)
     if options.trained_seed == "all":
         if not out.name.strip("."):
             raise JaxganError(f"--trained-seed all adds each seed to the name of --out, and {options.out} has none.")
-        for trained in sampling.load_all(options.directory, step).values():
+        for trained in sampling.load_all(options.directory, checkpoint).values():
             yield trained, out.with_stem(f"{out.stem}_seed{trained.seed}")
     else:
         seed = None if options.trained_seed is None else int(options.trained_seed)
-        yield sampling.load(options.directory, step, seed), out
+        yield sampling.load(options.directory, checkpoint, seed), out
+
+
+def _checkpoint(text: str) -> Any:
+    """What `--checkpoint` names."""
+    if text in ("last", "best"):
+        return text
+    if not text.isdecimal():
+        raise JaxganError(f"--checkpoint takes a step, last or best, not {text!r}.")
+    return int(text)
+
+
+def _evaluate(options: argparse.Namespace, overrides: list[str], command: str) -> int:
+    from jaxgan import evaluate
+    from jaxgan.training.scores import describe, figures_of
+
+    _use(options.device)
+    _use_cache(options.compilation_cache)
+    names = options.metrics.split(",") if options.metrics else []
+    if options.against is not None:
+        given = (names or ["fid"], options.features, options.image_size, options.data_dir or "")
+        line = evaluate.compare(Path(options.directory), options.against, *given)
+        for name, value in figures_of(line).items():
+            print(f"{name} {value:.6g}")
+        print(json.dumps(line))
+        return 0
+    checkpoint = None if options.checkpoint == "all" else _checkpoint(options.checkpoint)
+    for line in evaluate.evaluate(options.directory, names, checkpoint, options.data_dir):
+        seed = line["protocol"]["seed"]
+        whose = f"seed {seed}" if isinstance(seed, int) else f"{len(seed)} seeds"
+        print(f"step {line['step']:>7}  {whose:8}  {line['metric']}: {describe(line)}", flush=True)
+    print(f"with their protocols: {Path(options.directory) / 'evaluations.jsonl'}")
+    return 0
 
 
 def _sample(options: argparse.Namespace, overrides: list[str], command: str) -> int:
@@ -194,9 +225,18 @@ def _stylize(options: argparse.Namespace, overrides: list[str], command: str) ->
 
 
 def _convert_vgg(options: argparse.Namespace, overrides: list[str], command: str) -> int:
-    from jaxgan.style.conversion import convert
+    from jaxgan.pretrained.vgg_conversion import convert
 
     print(f"VGG{convert(options.file, options.out)}: {options.out}")
+    return 0
+
+
+def _convert_inception(options: argparse.Namespace, overrides: list[str], command: str) -> int:
+    from jaxgan.evaluation.features import inception_weights
+
+    out = options.out or inception_weights.default_file()
+    inception_weights.convert(options.file, out)
+    print(f"Inception: {out}")
     return 0
 
 
@@ -266,9 +306,11 @@ def _first_line(thing: object) -> str:
 VERBS: Mapping[str, Callable[[argparse.Namespace, list[str], str], int]] = {
     "train": _train,
     "sample": _sample,
+    "evaluate": _evaluate,
     "translate": _translate,
     "stylize": _stylize,
     "convert-vgg": _convert_vgg,
+    "convert-inception": _convert_inception,
     "summary": _summary,
     "list": _list,
 }

@@ -16,7 +16,7 @@ from ml_collections import ConfigDict
 
 from jaxgan.data import SOURCES
 from jaxgan.errors import JaxganError, unknown
-from jaxgan.evaluation import METRICS
+from jaxgan.evaluation import check_metric
 from jaxgan.registry import Several, Table, complete, describe, lookup, matches
 from jaxgan.schedules import SHAPES
 from jaxgan.systems import SYSTEMS
@@ -35,6 +35,7 @@ SHARED: Settings = dict(
     save_every=500,
     evaluate_every=0,  # 0: at the end only
     metrics=(),  # what `evaluate_every` and the end of the run compute
+    keep_best="",  # the metric, one of them, by which the best scored state is kept as well
     samples=64,  # images on a sample sheet
     keep_checkpoints=3,
     device_limit_mib=2048,  # a set that is larger, decoded, streams from the host
@@ -215,8 +216,9 @@ def _check_ranges(plain: Mapping[str, Any]) -> None:
         if plain[key] not in known:
             raise unknown(f"config.{key}", plain[key], known)
     for metric in plain["metrics"]:
-        if metric not in METRICS:
-            raise unknown("metric", metric, METRICS)
+        check_metric(metric)
+    if plain["keep_best"] and plain["keep_best"] not in plain["metrics"]:
+        raise unknown("config.keep_best", plain["keep_best"], plain["metrics"])
 
 
 def plain_settings(config: Any) -> Any:

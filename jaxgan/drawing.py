@@ -99,13 +99,25 @@ class Sampler:
           labels: sample i gets `labels[i % len(labels)]`; by default the classes in turn.
           truncation: less variety for more fidelity, as the system's generator understands it; None is none.
         """
+        return Samples(*map(np.concatenate, zip(*self.chunks(state, seed, num, labels, truncation), strict=True)))
+
+    def chunks(
+        self,
+        state: Any,
+        seed: int,
+        num: int,
+        labels: Sequence[int] | None = None,
+        truncation: float | None = None,
+    ) -> Iterator[Samples]:
+        """The same samples, `CHUNK` at a time, so that they need not all be held; arguments as of drawing."""
         state, wanted = self._settle(state), self._in_turn(labels, num)
-        chunks = (
+        running = (
             self._draw(state, np.uint32(seed), np.int32(first), wanted[first : first + CHUNK], truncation)
             for first in range(0, num, CHUNK)
         )
-        images, latents = map(np.concatenate, zip(*_fetched(chunks), strict=True))
-        return Samples(images[:num], latents[:num], wanted[:num])
+        for first, (images, latents) in zip(range(0, num, CHUNK), _fetched(running), strict=True):
+            some = min(CHUNK, num - first)
+            yield Samples(images[:some], latents[:some], wanted[first : first + some])
 
     def generate(
         self, state: Any, latents: np.ndarray, labels: Sequence[int] | None = None, truncation: float | None = None

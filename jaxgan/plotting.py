@@ -9,6 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
+from jaxgan.levels import to_uint8
+
 GAP = 2  # pixels between the images of a sheet
 SMALLEST = 64  # images under this many pixels are enlarged on sheets, by whole factors, so that they can be seen
 FRAME = 80  # milliseconds of an animation
@@ -27,11 +29,6 @@ KINDS = {
     "alpha": "share of the newest layers",
 }
 """Metrics that are drawn, by the last word of their names, and what the axis says."""
-
-
-def to_uint8(images: np.ndarray) -> np.ndarray:
-    """Images from the networks' [-1, 1] to uint8 0..255, rounded to the nearest level."""
-    return np.clip(np.rint((np.asarray(images, np.float32) + 1) * 127.5), 0, 255).astype(np.uint8)
 
 
 def sheet(images: np.ndarray, columns: int, gap: int = GAP) -> np.ndarray:

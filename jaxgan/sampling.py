@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,15 @@ import jax
 import numpy as np
 
 from jaxgan import plotting
-from jaxgan.config import SHARED
 from jaxgan.data.spec import DataSpec
 from jaxgan.drawing import Sampler, Samples, generative, in_chunks, sample_key
-from jaxgan.errors import JaxganError, UnknownName, check_whole, unknown
+from jaxgan.errors import JaxganError, check_whole, unknown
+from jaxgan.levels import to_uint8
 from jaxgan.outputs import check_output, unwritable
-from jaxgan.systems import System, Translating, build_system
+from jaxgan.systems import System, Translating
 from jaxgan.systems.inputs import has_styles, scaled
-from jaxgan.training.checkpoints import Checkpoints
-from jaxgan.training.run_directory import RunDirectory
-from jaxgan.training.seeds import as_array, make_init, run_of, seeds_of
+from jaxgan.training.saved import Checkpoint, open_run
+from jaxgan.training.seeds import run_of, seeds_of
 
 TRANSLATED = 4
 """Images are translated this many at a time, whatever their number; more than a few would make one of them costly."""
@@ -185,28 +183,28 @@ def _check_truncation(truncation: float, has_styles: bool) -> None:
         raise JaxganError(f"the truncation is {truncation}, but must be a number over 0, the bound of the latents.")
 
 
-def load(directory: str | Path, step: int | None = None, seed: int | None = None) -> Trained:
+def load(directory: str | Path, checkpoint: Checkpoint = "last", seed: int | None = None) -> Trained:
     """Loads a run for sampling: `jaxgan.sampling.load("runs/digits_cgan").sample(64)`.
 
     Args:
       directory: a run directory.
-      step: of the checkpoint; by default the newest one that is whole.
+      checkpoint: which one.
       seed: of a run that was trained with several, which one; by default the first.
 
     Raises:
       JaxganError: no run there, no such seed, no such checkpoint, none that is whole, or a run with something that is
         in no table now.
     """
-    restored = _restore(directory, step)
+    restored = _restore(directory, checkpoint)
     seeds = seeds_of(restored.config)
     if seed is not None and seed not in seeds:
         raise JaxganError(f"{directory} was not trained with seed {seed}, but with {', '.join(map(str, seeds))}.")
     return _of_seed(restored, seeds[0] if seed is None else seed)
 
 
-def load_all(directory: str | Path, step: int | None = None) -> dict[int, Trained]:
+def load_all(directory: str | Path, checkpoint: Checkpoint = "last") -> dict[int, Trained]:
     """Loads the runs of all seeds that were trained together, by seed; arguments and errors as of `load`."""
-    restored = _restore(directory, step)
+    restored = _restore(directory, checkpoint)
     return {seed: _of_seed(restored, seed) for seed in seeds_of(restored.config)}
 
 
@@ -215,29 +213,11 @@ def _of_seed(restored: Trained, seed: int) -> Trained:
     return dataclasses.replace(restored, state=state, seed=seed)
 
 
-def _restore(directory: str | Path, step: int | None) -> Trained:
+def _restore(directory: str | Path, checkpoint: Checkpoint) -> Trained:
     """With the states of all seeds in one, as they were trained."""
-    run = RunDirectory(directory)
-    config, spec = SHARED | dict(run.config()), run.spec()
-    try:
-        system, seeds = build_system(config, spec), seeds_of(config)
-    except UnknownName as error:
-        raise JaxganError(
-            f"{error}\nIf a recipe file or script of your own added it, import that and call jaxgan.sampling.load."
-        ) from error
-    checkpoints = Checkpoints(run.checkpoints)
-    abstract = {"state": jax.eval_shape(make_init(system, spec.zeros(1), seeds), as_array(seeds))}
-    if step is None:
-        found = checkpoints.restore_newest(abstract, lambda message: print(message, file=sys.stderr))
-        if found is None:
-            raise JaxganError(f"{directory} has no checkpoint yet.")
-        step, trees = found
-    elif step in checkpoints.steps():
-        trees = checkpoints.restore(step, abstract)
-    else:
-        raise JaxganError(f"{directory} has no checkpoint of step {step}; it has {checkpoints.steps()}.")
-    checkpoints.close()
-    return Trained(system, jax.device_put(trees["state"]), step, spec, config, seeds[0], Sampler(system))
+    saved = open_run(directory)
+    step, state = saved.restore(checkpoint)
+    return Trained(saved.system, state, step, saved.spec, saved.config, seeds_of(saved.config)[0], saved.sampler)
 
 
 def check_form(path: Path, trained: Trained, animated: bool = False, given: Sequence[str | Path] = ()) -> None:
@@ -287,7 +267,7 @@ def save(
     """
     check_form(path, trained, animated=pictures is not None and pictures.ndim == 6)
     points = samples.images.ndim == 2
-    images = samples.images if points else plotting.to_uint8(samples.images)
+    images = samples.images if points else to_uint8(samples.images)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix.lower() in (".png", ".gif"):
@@ -310,9 +290,9 @@ def _draw(path: Path, samples: Samples, pictures: np.ndarray | None) -> None:
         return
     columns, shape = pictures.shape[-4], pictures.shape[-3:]
     if path.suffix.lower() == ".gif":
-        plotting.save_animation(path, plotting.to_uint8(pictures).reshape(len(pictures), -1, *shape), columns)
+        plotting.save_animation(path, to_uint8(pictures).reshape(len(pictures), -1, *shape), columns)
     else:
-        plotting.save_sheet(path, plotting.to_uint8(pictures).reshape(-1, *shape), columns)
+        plotting.save_sheet(path, to_uint8(pictures).reshape(-1, *shape), columns)
 
 
 def _period(labels: np.ndarray) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxgan import plotting
 from jaxgan.errors import JaxganError
+from jaxgan.levels import to_uint8
 from jaxgan.outputs import FILES, check_output, unwritable
 from jaxgan.pictures import Pictures
 
@@ -53,7 +54,7 @@ def save(path: Path, given: Pictures, made: np.ndarray) -> None:
     """
     check_form(path)
     check_names(path, given.names)
-    pixels = plotting.to_uint8(made)
+    pixels = to_uint8(made)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix.lower() == ".png":

@@ -4,7 +4,6 @@ from small_runs import settings
 
 from jaxgan.data import DataSpec
 from jaxgan.drawing import Samples
-from jaxgan.evaluation import Subject
 from jaxgan.systems import build_system
 
 
@@ -16,4 +15,4 @@ def system_of(num_classes):
 
 def scored(metric, examples, labels):
     """The figures of these examples, as if they had been generated for these labels."""
-    return metric.score(Subject(None, None, lambda num: Samples(examples, None, labels)))
+    return metric.score(None, metric.view.look(None, Samples(examples, None, labels)))

@@ -161,14 +161,14 @@ def test_the_newest_whole_checkpoint_or_the_one_asked_for(digits_run, tmp_path, 
     run = tmp_path / "run"
     shutil.copytree(digits_run, run)
     assert sampling.load(run).step == 12
-    assert sampling.load(run, step=8).step == 8
+    assert sampling.load(run, checkpoint=8).step == 8
     with pytest.raises(JaxganError, match=r"no checkpoint of step 9; it has \[4, 8, 12\]"):
-        sampling.load(run, step=9)
+        sampling.load(run, checkpoint=9)
     shutil.rmtree(run / "checkpoints" / "12" / "state")
     assert sampling.load(run).step == 8
     assert "checkpoint 12 cannot be read" in capsys.readouterr().err
     with pytest.raises(JaxganError, match="checkpoint 12 cannot be read"):
-        sampling.load(run, step=12)
+        sampling.load(run, checkpoint=12)
     assert checkpoint_steps(run) == [4, 8, 12]
 
 

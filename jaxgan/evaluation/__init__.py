@@ -4,12 +4,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from jaxgan.data.spec import DataSpec
+from jaxgan.errors import unknown
+from jaxgan.evaluation import comparisons
 from jaxgan.evaluation.accuracy import accuracy_test
 from jaxgan.evaluation.anomalies import anomaly_test_5nn
 from jaxgan.evaluation.codes import codes10k_mnist
 from jaxgan.evaluation.digits import svm1k_digits
 from jaxgan.evaluation.likelihoods import elbo10k_test, likelihood1k_test_iw1000
-from jaxgan.evaluation.metric import Metric, Subject
+from jaxgan.evaluation.metric import Metric, View
 from jaxgan.evaluation.mixtures import modes2500_grid, modes2500_ring
 from jaxgan.evaluation.mnist import classes10k_mnist, modes26k_stacked_mnist
 from jaxgan.evaluation.probe import probe100_cifar10_jpg, probe100_mnist, probe1000_cifar10_jpg, probe1000_mnist
@@ -37,4 +39,31 @@ METRICS: dict[str, Callable[[DataSpec, System, Mapping[str, Any]], Metric]] = {
 }
 """Name -> `(spec of the data, system that is trained, resolved settings of the data) -> Metric`."""
 
-__all__ = ["METRICS", "Metric", "Subject"]
+
+def check_metric(name: str) -> None:
+    """Refuses a name that is neither in `METRICS` nor one of the comparisons'.
+
+    Raises:
+      UnknownName: it is neither.
+    """
+    if name not in METRICS and comparisons.parse(name) is None:
+        raise comparisons.misnamed(name) or unknown("metric", name, [*METRICS, *comparisons.EXAMPLES])
+
+
+def make_metric(name: str, spec: DataSpec, system: System, data: Mapping[str, Any]) -> Metric:
+    """The metric of a name, with its reference loaded.
+
+    Args:
+      name: as of `check_metric`.
+      spec: of the data.
+      system: that is trained.
+      data: resolved settings of the data.
+
+    Raises:
+      JaxganError: it is unknown, or cannot score this system or these data.
+    """
+    check_metric(name)
+    return METRICS[name](spec, system, data) if name in METRICS else comparisons.metric(name, spec, system, data)
+
+
+__all__ = ["METRICS", "Metric", "View", "check_metric", "make_metric"]

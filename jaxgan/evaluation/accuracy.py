@@ -10,7 +10,7 @@ from jaxgan.data import DataSpec
 from jaxgan.drawing import in_chunks
 from jaxgan.errors import JaxganError
 from jaxgan.evaluation.held_out import open_test_split
-from jaxgan.evaluation.metric import Metric, Subject, wrong_system
+from jaxgan.evaluation.metric import Aim, Metric, of_state, wrong_system
 from jaxgan.systems import SemiSupervised, System
 from jaxgan.systems.inputs import scaled
 
@@ -44,8 +44,8 @@ def accuracy_test(spec: DataSpec, system: System, data: Mapping[str, Any]) -> Me
     test = source.arrays()
     classify = jax.jit(lambda state, images: system.classify(state, scaled(images)))
 
-    def score(subject: Subject) -> dict[str, float]:
-        logits = in_chunks(classify, system.settled(subject.state), test["image"])
+    def score(state: Any) -> dict[str, float]:
+        logits = in_chunks(classify, system.settled(state), test["image"])
         wrong = logits.argmax(axis=1) != test["label"]
         return {
             "accuracy": float(1 - np.mean(wrong)),
@@ -58,4 +58,4 @@ def accuracy_test(spec: DataSpec, system: System, data: Mapping[str, Any]) -> Me
         "labels": data["labels"],
         "labels_chosen_by": "the seed of the run, the same for all seeds that are trained together",
     }
-    return Metric(len(test["image"]), score, protocol)
+    return of_state(len(test["image"]), score, protocol, Aim("accuracy"))

@@ -12,7 +12,7 @@ from jaxgan.data.spec import DataSpec
 from jaxgan.drawing import in_chunks
 from jaxgan.errors import JaxganError
 from jaxgan.evaluation.held_out import open_test_split
-from jaxgan.evaluation.metric import Metric, Subject, wrong_system
+from jaxgan.evaluation.metric import Aim, Metric, of_state, wrong_system
 from jaxgan.systems import Encoding, System, Translating
 from jaxgan.systems.inputs import scaled
 
@@ -56,8 +56,8 @@ def anomaly_test_5nn(spec: DataSpec, system: System, data: Mapping[str, Any]) ->
         )
     look = looking(system)
 
-    def score(subject: Subject) -> dict[str, float]:
-        state = system.settled(subject.state)
+    def score(state: Any) -> dict[str, float]:
+        state = system.settled(state)
         seen, asked = look(state, train), look(state, test["image"])
         distances = neighbour_distances(seen.codes, asked.codes, NEIGHBOURS)
         scores = {"both": asked.errors * distances, "reconstruction": asked.errors, "latent": distances}
@@ -69,7 +69,7 @@ def anomaly_test_5nn(spec: DataSpec, system: System, data: Mapping[str, Any]) ->
         "codes_of": f"{data['name']} {data['split']} ({len(train):,})",
         "neighbours": NEIGHBOURS,
     }
-    return Metric(len(unseen), score, protocol)
+    return of_state(len(unseen), score, protocol, Aim("auc_latent"))
 
 
 def _left_out(metric: str, test: Example, names: Sequence[str], without: Sequence[str]) -> np.ndarray:

@@ -8,10 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.data.spec import DataSpec
-from jaxgan.drawing import in_chunks
-from jaxgan.evaluation import mnist_classifier
-from jaxgan.evaluation.metric import Metric, Subject, wrong_system
-from jaxgan.evaluation.mnist import load_reference, mnist_of, to_digits
+from jaxgan.drawing import Samples, in_chunks
+from jaxgan.evaluation.metric import Aim, Metric, Seen, View, wrong_system
+from jaxgan.evaluation.mnist import load_reference, mnist_of
 from jaxgan.systems import InfoGan, System
 from jaxgan.systems.features import check_alone
 from jaxgan.systems.inputs import scaled
@@ -66,23 +65,26 @@ def codes10k_mnist(spec: DataSpec, system: System, data: Mapping[str, Any]) -> M
     def first_category(vectors: np.ndarray | jax.Array) -> np.ndarray:
         return np.asarray(codes.split(jnp.asarray(vectors))[0][0]).argmax(axis=1)
 
-    def score(subject: Subject) -> dict[str, float]:
-        samples = subject.samples(NUM)
-        drawn = jnp.asarray(samples.latents[:, system.latent_size :])
-        categories = first_category(drawn)
-        found = mnist_classifier.probabilities(reference.weights, to_digits(samples.images)).argmax(axis=1)
+    def look(state: Any, samples: Samples) -> Seen:
+        return {
+            "drawn": samples.latents[:, system.latent_size :],
+            "found": reference.extractor.extract(samples.images).probabilities.argmax(axis=1),
+            "told": in_chunks(tell, state, samples.images),
+        }
+
+    def score(state: Any, seen: Seen) -> dict[str, float]:
+        categories, found = first_category(seen["drawn"]), seen["found"]
         counts = np.zeros((system.categorical[0], 10), np.int64)
         np.add.at(counts, (categories, found), 1)
         stands_for = matching(counts)
-        told = in_chunks(tell, subject.state, samples.images)
-        real_categories = first_category(in_chunks(tell, subject.state, reference.test["image"]))
+        real_categories = first_category(in_chunks(tell, state, reference.test["image"]))
         return {
             "agreement": float(np.mean(stands_for[categories] == found)),
             "real_agreement": float(np.mean(stands_for[real_categories] == reference.test["label"])),
-            "information": float(codes.information(drawn, jnp.asarray(told))[0]),
+            "information": float(codes.information(jnp.asarray(seen["drawn"]), jnp.asarray(seen["told"]))[0]),
             "information_most": codes.entropy()[0],
             "classes": float(len(np.unique(found))),
             "test_accuracy": reference.test_accuracy,
         }
 
-    return Metric(NUM, score, reference.protocol)
+    return Metric(NUM, score, reference.protocol, Aim("agreement"), View("codes", look))

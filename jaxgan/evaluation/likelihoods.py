@@ -1,5 +1,6 @@
 """How probable a variational autoencoder finds images it has not seen, in nats an image."""
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from jaxgan.data.spec import DataSpec
 from jaxgan.drawing import in_chunks
 from jaxgan.evaluation.held_out import held_out_images
-from jaxgan.evaluation.metric import Metric, Subject, wrong_system
+from jaxgan.evaluation.metric import Aim, Metric, of_state, wrong_system
 from jaxgan.systems import System, Vae
 from jaxgan.systems.inputs import gaussian_latents, scaled
 
@@ -38,7 +39,8 @@ def elbo10k_test(spec: DataSpec, system: System, data: Mapping[str, Any]) -> Met
     Raises:
       JaxganError: another system, or no such images.
     """
-    return _metric("elbo10k_test", 10_000, lower_bound, system, data, {"draws": 1, "draws_seed": BOUND_SEED})
+    made = {"draws": 1, "draws_seed": BOUND_SEED}
+    return _metric("elbo10k_test", 10_000, lower_bound, system, data, made, Aim("elbo"))
 
 
 def likelihood1k_test_iw1000(spec: DataSpec, system: System, data: Mapping[str, Any]) -> Metric:
@@ -55,7 +57,8 @@ def likelihood1k_test_iw1000(spec: DataSpec, system: System, data: Mapping[str, 
     """
     draws = 1000
     made = {"draws": draws, "draws_seed": WEIGHTS_SEED}
-    return _metric("likelihood1k_test_iw1000", 1000, lambda vae: importance_weighted(vae, draws), system, data, made)
+    name, scoring = "likelihood1k_test_iw1000", functools.partial(importance_weighted, draws=draws)
+    return _metric(name, 1000, scoring, system, data, made, Aim("log_likelihood"))
 
 
 def lower_bound(system: Vae) -> Score:
@@ -109,13 +112,14 @@ def _metric(
     system: System,
     data: Mapping[str, Any],
     protocol: Mapping[str, Any],
+    aim: Aim,
 ) -> Metric:
     if not isinstance(system, Vae):
         raise wrong_system(name, "variational autoencoders")
     images, held_out = held_out_images(name, data, num)
     score = scoring(system)
 
-    def score_subject(subject: Subject) -> dict[str, float]:
-        return score(system.settled(subject.state), images)
+    def score_subject(state: Any) -> dict[str, float]:
+        return score(system.settled(state), images)
 
-    return Metric(num, score_subject, {"held_out": held_out, "likelihood": system.likelihood.name, **protocol})
+    return of_state(num, score_subject, {"held_out": held_out, "likelihood": system.likelihood.name, **protocol}, aim)

@@ -1,28 +1,37 @@
 """What a metric is."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from jaxgan.drawing import Samples
 from jaxgan.errors import JaxganError
+from jaxgan.evaluation.features import Extractor
 from jaxgan.systems import Generative, System
 
+Seen: TypeAlias = Mapping[str, np.ndarray]
+"""What a view has kept of n samples: arrays [n, ...] by name."""
 
-class Subject(NamedTuple):
-    """What a metric scores.
+
+class View(NamedTuple):
+    """What a metric needs to know of each sample, so that the samples themselves need not be kept.
 
     Attributes:
-      system: that was trained.
-      state: of the system.
-      samples: `num -> Samples` of that state, drawn with the run's seed; images are uint8, as they would be written to
-        files, points float32, as they are.
+      name: metrics whose views have the same name share what is seen.
+      look: `(state, samples) -> what is kept`. Images are uint8, as they would be written to files; points are float32,
+        as they are.
     """
 
-    system: System
-    state: Any
-    samples: Callable[[int], Samples]
+    name: str
+    look: Callable[[Any, Samples], Seen]
+
+
+class Aim(NamedTuple):
+    """Which of a metric's figures says how good a state is, and whether the lower one is the better."""
+
+    figure: str
+    lower: bool = False
 
 
 class Metric(NamedTuple):
@@ -30,25 +39,38 @@ class Metric(NamedTuple):
 
     Attributes:
       num: how many examples it is defined on.
-      score: `subject -> {figure: value}`.
+      score: `(state of the system, what was seen of num samples) -> {figure: value}`.
       protocol: what else decides the figures: reference, split, features, resize mode.
+      aim: what states are ranked by.
+      view: of the samples; None for one that looks at the state alone, and sees nothing.
     """
 
     num: int
-    score: Callable[[Subject], dict[str, float]]
+    score: Callable[[Any, Seen], dict[str, float]]
     protocol: Mapping[str, Any]
+    aim: Aim
+    view: View | None = None
+
+
+def of_state(num: int, score: Callable[[Any], dict[str, float]], protocol: Mapping[str, Any], aim: Aim) -> Metric:
+    """A metric of what a state does with `num` real examples."""
+    return Metric(num, lambda state, seen: score(state), protocol, aim)
 
 
 def of_samples(
-    num: int, score: Callable[[np.ndarray, np.ndarray], dict[str, float]], protocol: Mapping[str, Any]
+    num: int, view: View, score: Callable[[Seen], dict[str, float]], protocol: Mapping[str, Any], aim: Aim
 ) -> Metric:
-    """A metric of `num` generated examples and their labels int32 [num] alone."""
+    """A metric of `num` generated examples alone."""
+    return Metric(num, lambda state, seen: score(seen), protocol, aim, view)
 
-    def score_subject(subject: Subject) -> dict[str, float]:
-        samples = subject.samples(num)
-        return score(samples.images, samples.labels)
 
-    return Metric(num, score_subject, protocol)
+def through(extractor: Extractor) -> View:
+    """The view of images through a feature network: `vectors`, `probabilities` and, int32 [n], `labels`."""
+
+    def look(state: Any, samples: Samples) -> Seen:
+        return {**extractor.extract(samples.images)._asdict(), "labels": samples.labels}
+
+    return View(extractor.name, look)
 
 
 def check_samples(metric: str, system: System) -> None:

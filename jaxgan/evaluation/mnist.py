@@ -5,15 +5,14 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
 
-from jaxgan.data import images
 from jaxgan.data.spec import DataSpec, Example
 from jaxgan.data.tfds import tfds
-from jaxgan.evaluation import mnist_classifier
+from jaxgan.drawing import Samples
+from jaxgan.evaluation import classifiers
 from jaxgan.evaluation.divergences import kl_divergence
-from jaxgan.evaluation.metric import Metric, check_samples, of_samples, wrong_data
-from jaxgan.evaluation.mnist_classifier import SIDE, Weights
+from jaxgan.evaluation.features import Extractor
+from jaxgan.evaluation.metric import Aim, Metric, Seen, View, check_samples, of_samples, through, wrong_data
 from jaxgan.systems import System
 
 CONFIDENT = 0.9
@@ -45,8 +44,8 @@ def classes10k_mnist(spec: DataSpec, system: System, data: Mapping[str, Any]) ->
     check_samples("classes10k_mnist", system)
     reference = load_reference(mnist_of("classes10k_mnist", data), data)
 
-    def score(examples: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-        judged = mnist_classifier.probabilities(reference.weights, to_digits(examples))
+    def score(seen: Seen) -> dict[str, float]:
+        judged = seen["probabilities"]
         found = judged.argmax(axis=1)
         counts = np.bincount(found, minlength=10)
         figures = {
@@ -57,9 +56,9 @@ def classes10k_mnist(spec: DataSpec, system: System, data: Mapping[str, Any]) ->
             "real_confident": reference.test_confident,
             "kl": kl_divergence(counts, reference.shares),
         }
-        return figures | ({"agreement": float(np.mean(found == labels))} if system.num_classes else {})
+        return figures | ({"agreement": float(np.mean(found == seen["labels"]))} if system.num_classes else {})
 
-    return of_samples(10_000, score, reference.protocol)
+    return of_samples(10_000, through(reference.extractor), score, reference.protocol, Aim("kl", lower=True))
 
 
 def modes26k_stacked_mnist(spec: DataSpec, system: System, data: Mapping[str, Any]) -> Metric:
@@ -94,25 +93,19 @@ def modes26k_stacked_mnist(spec: DataSpec, system: System, data: Mapping[str, An
         raise wrong_data("modes26k_stacked_mnist", "stacked_mnist", data)
     reference = load_reference("mnist", data)
 
-    def score(examples: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-        found = mnist_classifier.probabilities(reference.weights, to_digits(examples)).argmax(axis=1)
-        counts = np.bincount(found.reshape(-1, 3) @ [100, 10, 1], minlength=STACKED)
+    def look(state: Any, samples: Samples) -> Seen:
+        found = reference.extractor.extract(samples.images).probabilities.argmax(axis=1)
+        return {"modes": found.reshape(-1, 3) @ [100, 10, 1]}
+
+    def score(seen: Seen) -> dict[str, float]:
+        counts = np.bincount(seen["modes"], minlength=STACKED)
         return {
             "test_accuracy": reference.test_accuracy,
             "modes": float(np.count_nonzero(counts)),
             "kl": kl_divergence(counts, np.full(STACKED, 1 / STACKED)),
         }
 
-    return of_samples(26_000, score, reference.protocol)
-
-
-def to_digits(examples: np.ndarray) -> np.ndarray:
-    """Images uint8 [n, h, w, c] to digits uint8 [n * c, 28, 28, 1], one a channel, those of an image in a row."""
-    height, width = examples.shape[1:3]
-    digits = examples.transpose(0, 3, 1, 2).reshape(-1, height, width, 1)
-    if (height, width) == (SIDE, SIDE):
-        return digits
-    return np.stack([images.fit(Image.fromarray(digit[..., 0]), (SIDE, SIDE, 1), "stretch") for digit in digits])
+    return of_samples(26_000, View("stacked_mnist", look), score, reference.protocol, Aim("modes"))
 
 
 def mnist_of(metric: str, data: Mapping[str, Any]) -> str:
@@ -131,7 +124,7 @@ class Reference(NamedTuple):
     """The classifier, and what it says of the real test digits at the size that the run works at.
 
     Attributes:
-      weights: of the classifier.
+      extractor: the classifier, of digits of any size.
       test: the test digits: `image` uint8 [n, h, w, 1], `label` int32 [n].
       shares: of the classes in the train split, [10].
       test_accuracy: share of the test digits that it gets right.
@@ -139,7 +132,7 @@ class Reference(NamedTuple):
       protocol: what decides all this.
     """
 
-    weights: Weights
+    extractor: Extractor
     test: Example
     shares: np.ndarray
     test_accuracy: float
@@ -154,25 +147,25 @@ def load_reference(dataset: str, data: Mapping[str, Any]) -> Reference:
     Raises:
       JaxganError: the data set is not prepared.
     """
-    train = tfds(0, dataset, split="train", data_dir=data["data_dir"]).arrays()
+    extractor, labels = mnist_extractor(dataset, data["data_dir"])
     size = {key: data[key] for key in ("data_dir", "image_size", "resize")}
     test = tfds(0, dataset, split="test", **size).arrays()
-    training, folder = mnist_classifier.TRAINING, mnist_classifier.default_weights_folder()
-    weights = mnist_classifier.load_or_train(train["image"], train["label"], training, folder)
-    judged = mnist_classifier.probabilities(weights, to_digits(test["image"]))
-    protocol = {
-        "classifier": f"convolutional, version {mnist_classifier.VERSION}, {training.steps} steps",
-        "weights_sha256": mnist_classifier.fingerprint(weights),
-        "fitted_on": f"{dataset} train ({len(train['image'])})",
-        "held_out": f"{dataset} test ({len(test['image'])})",
-        "resize": "PIL's Lanczos, antialiased, to 28x28",
-        "quantisation": "uint8",
-    }
+    judged = extractor.extract(test["image"]).probabilities
     return Reference(
-        weights=weights,
+        extractor=extractor,
         test=test,
-        shares=np.bincount(train["label"], minlength=10) / len(train["label"]),
+        shares=np.bincount(labels, minlength=10) / len(labels),
         test_accuracy=float(np.mean(judged.argmax(axis=1) == test["label"])),
         test_confident=float(np.mean(judged.max(axis=1) > CONFIDENT)),
-        protocol=protocol,
+        protocol={**extractor.protocol, "held_out": f"{dataset} test ({len(test['image'])})"},
     )
+
+
+def mnist_extractor(dataset: str, data_dir: str) -> tuple[Extractor, np.ndarray]:
+    """The classifier of MNIST's digits, and the labels that it has learnt from, int32 [n].
+
+    Raises:
+      JaxganError: the data set is not prepared.
+    """
+    train = tfds(0, dataset, split="train", data_dir=data_dir).arrays()
+    return classifiers.extractor_of(dataset, train, classifiers.MNIST), train["label"]

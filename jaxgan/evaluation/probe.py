@@ -32,7 +32,7 @@ from jaxgan.data.order import epoch_permutation
 from jaxgan.drawing import in_chunks
 from jaxgan.errors import JaxganError
 from jaxgan.evaluation.held_out import open_test_split
-from jaxgan.evaluation.metric import Metric, Subject, wrong_data
+from jaxgan.evaluation.metric import Aim, Metric, of_state, wrong_data
 from jaxgan.evaluation.mnist import mnist_of
 from jaxgan.systems import System
 from jaxgan.systems.averages import STATISTICS, reestimated
@@ -142,8 +142,8 @@ def probe(name: str, labels: int, system: System, data: Mapping[str, Any], budge
             "supervised": [supervised_accuracy(module, start, draw, test, budget) for start, draw in pairs],
         }
 
-    def score(subject: Subject) -> dict[str, float]:
-        values = {"features": on_features(subject.state.discriminator.variables, draws)} | compared()
+    def score(state: Any) -> dict[str, float]:
+        values = {"features": on_features(state.discriminator.variables, draws)} | compared()
         errors = {f"{key}_draw_se": float(np.std(v, ddof=1) / np.sqrt(len(v))) for key, v in values.items()}
         return {key: float(np.mean(v)) for key, v in values.items()} | errors
 
@@ -154,7 +154,7 @@ def probe(name: str, labels: int, system: System, data: Mapping[str, Any], budge
         "random_statistics": SEEN,
         **budget._asdict(),
     }
-    return Metric(len(test.labels), score, protocol)
+    return of_state(len(test.labels), score, protocol, Aim("features"))
 
 
 def _discriminator(metric: str, system: System) -> nn.Module:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxgan.data.spec import DataSpec
 from jaxgan.drawing import in_chunks
 from jaxgan.evaluation.held_out import held_out_images
-from jaxgan.evaluation.metric import Metric, Subject, wrong_system
+from jaxgan.evaluation.metric import Aim, Metric, of_state, wrong_system
 from jaxgan.systems import Autoencoder, System
 from jaxgan.systems.inputs import scaled
 
@@ -40,12 +40,12 @@ def reconstruction10k_test(spec: DataSpec, system: System, data: Mapping[str, An
     images, held_out = held_out_images(name, data, NUM)
     score = reconstructed(system)
 
-    def score_subject(subject: Subject) -> dict[str, float]:
-        return score(system.settled(subject.state), images)
+    def score_subject(state: Any) -> dict[str, float]:
+        return score(system.settled(state), images)
 
     corruption = "none" if system.corruption is None else f"{system.corruption.name}, drawn with seed {SEED}"
     protocol = {"held_out": held_out, "corruption": corruption, "loss": system.loss, "quantisation": "none"}
-    return Metric(NUM, score_subject, protocol)
+    return of_state(NUM, score_subject, protocol, Aim("psnr"))
 
 
 def reconstructed(system: Autoencoder) -> Callable[[Any, np.ndarray], dict[str, float]]:

@@ -11,9 +11,9 @@ from jaxgan.data.mnist_domains import uncoloured
 from jaxgan.data.spec import DataSpec
 from jaxgan.drawing import in_chunks
 from jaxgan.evaluation.held_out import open_test_split
-from jaxgan.evaluation.metric import Metric, Subject, wrong_data, wrong_system
-from jaxgan.evaluation.mnist import load_reference, to_digits
-from jaxgan.evaluation.mnist_classifier import probabilities
+from jaxgan.evaluation.metric import Aim, Metric, of_state, wrong_data, wrong_system
+from jaxgan.evaluation.mnist import load_reference
+from jaxgan.levels import to_uint8
 from jaxgan.systems import System, Translating
 
 LEVELS = 255 / 2  # of the networks' unit
@@ -55,32 +55,27 @@ def translation10k_mnist(spec: DataSpec, system: System, data: Mapping[str, Any]
     programs = {name: jax.jit(functools.partial(system.translate, translation=name)) for name in system.translations}
 
     def accuracy(digits: np.ndarray) -> float:
-        found = probabilities(reference.weights, to_digits(digits)).argmax(axis=1)
+        found = reference.extractor.extract(digits).probabilities.argmax(axis=1)
         return float(np.mean(found == reference.test["label"]))
 
-    def score(subject: Subject) -> dict[str, float]:
-        state = system.settled(subject.state)
+    def score(state: Any) -> dict[str, float]:
+        state = system.settled(state)
 
         def translated(images: np.ndarray, name: str) -> np.ndarray:
             return in_chunks(programs[name], state, images)
 
         made_b = translated(a, "AtoB")
-        figures = {"accuracy_AtoB": accuracy(uncoloured(_levels(made_b))), "distance_AtoB": _distance(made_b, b)}
+        figures = {"accuracy_AtoB": accuracy(uncoloured(to_uint8(made_b))), "distance_AtoB": _distance(made_b, b)}
         if "BtoA" in programs:
             made_a = translated(b, "BtoA")
-            grey = _levels(made_a.mean(axis=-1, keepdims=True))
+            grey = to_uint8(made_a.mean(axis=-1, keepdims=True))
             figures |= {"accuracy_BtoA": accuracy(grey), "distance_BtoA": _distance(made_a, a)}
             figures["cycle_A"] = _distance(translated(made_b, "BtoA"), a)
             figures["cycle_B"] = _distance(translated(made_a, "AtoB"), b)
         return figures | {"test_accuracy": reference.test_accuracy}
 
     protocol = {"hues": data["hues"], "hues_drawn_with_seed": 0, "cycles": "not rounded in between"}
-    return Metric(len(a), score, reference.protocol | protocol)
-
-
-def _levels(images: np.ndarray) -> np.ndarray:
-    """Images in [-1, 1] as they would be written to files, uint8."""
-    return np.clip(np.rint((images + 1) * LEVELS), 0, 255).astype(np.uint8)
+    return of_state(len(a), score, reference.protocol | protocol, Aim("accuracy_AtoB"))
 
 
 def _distance(x: np.ndarray, y: np.ndarray) -> float:

@@ -13,10 +13,11 @@ import jaxgan
 from jaxgan.errors import JaxganError, check_range, unknown
 from jaxgan.networks.vgg import Pooling, receptive_field
 from jaxgan.outputs import check_output
-from jaxgan.style import pictures, weights
+from jaxgan.pretrained import vgg_weights
+from jaxgan.pretrained.vgg_weights import Weights
+from jaxgan.style import pictures
 from jaxgan.style.pictures import Picture
 from jaxgan.style.transfer import PRECISION, Layers, Settings, Start, transfer
-from jaxgan.style.weights import Weights
 
 CONTENT_LAYERS = ("relu4_2",)
 """Of Gatys et al. 2016."""
@@ -88,7 +89,7 @@ def plan(request: Request) -> Plan:
         raise JaxganError(f"the picture is written as .png, with the settings it was made with, not as {request.out}.")
     files = (request.content, request.style, request.weights)
     check_output(request.out, [file for file in files if file is not None])
-    loaded = weights.load(request.weights) if request.weights else weights.random()
+    loaded = vgg_weights.load(request.weights) if request.weights else vgg_weights.random()
     content_layers = _layers(request.content_layers, loaded) or _reached(CONTENT_LAYERS, loaded)
     style_layers = _layers(request.style_layers, loaded) or _reached(STYLE_LAYERS, loaded)
     _check_weights(request, content_layers, style_layers)

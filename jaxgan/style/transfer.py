@@ -19,8 +19,8 @@ import optax
 
 from jaxgan.errors import JaxganError
 from jaxgan.networks.vgg import VGG, Pooling
+from jaxgan.pretrained.vgg_weights import Weights
 from jaxgan.style.losses import content_loss, gram, style_loss
-from jaxgan.style.weights import Weights
 
 PER_CALL = 10
 """Iterations of a call of the compiled program, between which progress can be shown."""

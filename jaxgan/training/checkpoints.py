@@ -184,6 +184,12 @@ class Checkpoints:
                 (self._directory / str(step)).rename(folder / (f"{step}.{earlier}" if earlier else str(step)))
         self._manager.reload()
 
+    def forget(self, after: int) -> None:
+        """Deletes checkpoints later than `after`, which a run that goes on from there makes again."""
+        for step in self.steps():
+            if step > after:
+                self._manager.delete(step)
+
     def close(self) -> None:
         """Ends the background writer; a failure to write has been raised by `save` or `wait`."""
         with contextlib.suppress(OSError, ValueError):

@@ -27,6 +27,13 @@ Call: TypeAlias = Callable[[Any, Tally, np.ndarray, Any, Any], tuple[Any, Tally,
 Hook: TypeAlias = Callable[[Call], Call]  # wraps the compiled call, to watch it
 
 
+class Kept(NamedTuple):
+    """The checkpoints of a run: of its last states, and of those that scored better than all before them."""
+
+    last: Checkpoints
+    best: Checkpoints
+
+
 class Outcome(NamedTuple):
     """How training ended: the step it reached, and the signal that stopped it before the last one, if any."""
 
@@ -93,7 +100,7 @@ def _begin(
 
 
 def train(
-    config: Mapping[str, Any], source: Source, system: System, checkpoints: Checkpoints, recorder: Recorder, watch: Hook
+    config: Mapping[str, Any], source: Source, system: System, kept: Kept, recorder: Recorder, watch: Hook
 ) -> Outcome:
     """Trains from the newest whole checkpoint, or from the start, to the last step or to a signal.
 
@@ -101,7 +108,7 @@ def train(
       config: resolved settings.
       source: of the real examples.
       system: what is trained.
-      checkpoints: of this run.
+      kept: checkpoints of this run.
       recorder: writes what the run leaves, and tells the user.
       watch: wraps the compiled call, e.g. to profile it.
 
@@ -110,8 +117,9 @@ def train(
     """
     seeds, last = seeds_of(config), config["steps"]
     feed = make_feed(source, config["batch_size"], system.micro_batches, seeds, config["device_limit_mib"] * 2**20)
-    step, state, sums, names = _begin(config, source, system, checkpoints, recorder)
-    checkpoints.set_aside(after=step)
+    step, state, sums, names = _begin(config, source, system, kept.last, recorder)
+    kept.last.set_aside(after=step)
+    kept.best.forget(after=step)
     recorder.begin(step)
 
     length = steps_per_call(config, system.stages, step)
@@ -137,12 +145,13 @@ def train(
                 sums = tally.empty(len(names), len(seeds))
             if drawing:
                 recorder.draw(step, state)
-            if scoring:
-                recorder.evaluate(step, state)
+            if scoring and recorder.evaluate(step, state):
+                kept.best.save(step, {"state": state})
             stopping = stop.signal is not None  # read once: a later signal is obeyed, and saved, after the next call
             if saving or stopping:
                 if not (logging or drawing or scoring):
                     tally.means(sums, names, seeds)  # the same
-                checkpoints.save(step, {"state": state, "tally": sums})
-        checkpoints.wait()
+                kept.last.save(step, {"state": state, "tally": sums})
+        for checkpoints in kept:
+            checkpoints.wait()
     return Outcome(step, stop.signal if step < last else None)

@@ -1,6 +1,5 @@
 """What a run leaves behind while it trains, and what it tells the user: lines, pictures, scores, a progress bar."""
 
-import functools
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,11 +13,12 @@ from jaxgan import plotting
 from jaxgan.data import Source
 from jaxgan.data.memory import stack
 from jaxgan.data.order import indices
-from jaxgan.drawing import Sampler, Samples
-from jaxgan.evaluation import Metric, Subject
+from jaxgan.drawing import Sampler
+from jaxgan.evaluation import Metric
 from jaxgan.networks.summary import parameter_counts, summarise
 from jaxgan.systems import Generative, Previewing, System
 from jaxgan.training.run_directory import RunDirectory, append_line, read_lines
+from jaxgan.training.scores import describe, improved, score_lines, with_spread
 from jaxgan.training.seeds import run_of, seeds_of
 
 Result = TypeVar("Result")
@@ -140,50 +140,20 @@ class Recorder:
                 for name, preview in self._previews(self._system.settled(run), self._real, key).items():
                     plotting.save_preview(folder / f"{step:07d}_{name}.png", preview, self._real.get("label"))
 
-    def evaluate(self, step: int, state: Any) -> None:
-        """Scores the state by every metric of the recipe, with its protocol: a line in `evaluations.jsonl`.
-
-        Of several seeds, a line each, and then one of their means, with standard errors.
+    def evaluate(self, step: int, state: Any) -> bool:
+        """Scores the state by every metric of the recipe: lines in `evaluations.jsonl`, of which the user is told the
+        last one of each. Returns whether this is the best state so far, by the metric of `keep_best`.
         """
-        for name, metric in self._scorers.items():
-            scores: list[Mapping[str, float]] = []
-            for seed in self._seeds:
-                run = run_of(state, self._seeds, seed)
-                scores.append(metric.score(Subject(self._system, run, functools.partial(self._samples, run))))
-                self._add_scores(step, name, scores[-1], seed)
-            figures = [with_spread(key, np.asarray([score[key] for score in scores])) for key in scores[0]]
-            if len(scores) > 1:
-                means = {key: value for figure in figures for key, value in figure.items()}
-                self._add_scores(step, name, means, self._seeds)
-            text = ", ".join(
-                f"{next(iter(figure))} " + " ± ".join(f"{v:.3f}" for v in figure.values()) for figure in figures
-            )
-            self.report(f"{name} at step {step}: {text}")
-
-    def _samples(self, run: Any, num: int) -> Samples:
-        """As they would be written to files: images as levels; points have none."""
-        samples = self._sampler(run, self._config["seed"], num)
-        return samples._replace(images=plotting.to_uint8(samples.images)) if samples.images.ndim == 4 else samples
-
-    def _add_scores(self, step: int, name: str, scores: Mapping[str, float], seed: int | list[int]) -> None:
-        metric = self._scorers[name]
-        facts = {
-            "num": metric.num,
-            "seed": seed,
-            "precision": self._config["precision"],
-            **{key: value for key, value in self._config["system"].items() if key.startswith("average_")},
-        }
-        line = {"step": step, "metric": name, **scores, "protocol": {**facts, **metric.protocol}}
-        append_line(self._run.evaluations, line)
+        lines = {}
+        for line in score_lines(self._scorers, self._config, step, state, self._sampler):
+            append_line(self._run.evaluations, line)
+            lines[line["metric"]] = line
+        for name, line in lines.items():
+            self.report(f"{name} at step {step}: {describe(line)}")
+        judge = self._config["keep_best"]
+        return bool(judge) and improved(read_lines(self._run.evaluations), judge, self._scorers[judge].aim, self._seeds)
 
     def finish(self) -> list[Path]:
         """Draws the curves of the run's metrics; returns every picture there now is."""
         plotting.save_metric_figures(self._run.figures, read_lines(self._run.metrics))
         return sorted([*self._run.samples.rglob("*.png"), *self._run.figures.glob("*.png")])
-
-
-def with_spread(name: str, values: np.ndarray) -> dict[str, float]:
-    """A figure of one seed, [1], or the mean of several with its standard error, as `name_se`."""
-    if len(values) == 1:
-        return {name: float(values[0])}
-    return {name: float(np.mean(values)), f"{name}_se": float(np.std(values, ddof=1) / np.sqrt(len(values)))}

@@ -1,6 +1,6 @@
 """The run directory: plain files, and the whole interface between the verbs.
 
-`config.json`, `run.json`, `networks.txt`, `checkpoints/<step>/`, `metrics.jsonl`, `evaluations.jsonl`,
+`config.json`, `run.json`, `networks.txt`, `checkpoints/<step>/`, `best/<step>/`, `metrics.jsonl`, `evaluations.jsonl`,
 `samples/real.png`, `samples/<step, 7 digits>.png`, `figures/*.png`; `profile/` where one was asked for.
 """
 
@@ -34,6 +34,7 @@ class RunDirectory:
     def __init__(self, path: str | Path):
         self.path = Path(path)
         self.checkpoints = self.path / "checkpoints"
+        self.best = self.path / "best"
         self.samples = self.path / "samples"
         self.figures = self.path / "figures"
         self.profile = self.path / "profile"
@@ -73,7 +74,7 @@ class RunDirectory:
           JaxganError: it cannot be written, or another process is writing it.
         """
         try:
-            for folder in (self.path, self.checkpoints, self.samples, self.figures):
+            for folder in (self.path, self.checkpoints, self.best, self.samples, self.figures):
                 folder.mkdir(parents=True, exist_ok=True)
             lock = (self.path / ".lock").open("w")
         except OSError as error:

@@ -9,14 +9,17 @@ import jax
 
 from jaxgan.data import DataSpec, open_source
 from jaxgan.errors import JaxganError
-from jaxgan.evaluation import METRICS
+from jaxgan.evaluation import make_metric
 from jaxgan.networks.summary import parameter_counts
 from jaxgan.systems import System, build_system
 from jaxgan.training.checkpoints import Checkpoints
-from jaxgan.training.loop import Outcome, steps_per_call, train
+from jaxgan.training.loop import Kept, Outcome, steps_per_call, train
 from jaxgan.training.profiling import profiled
 from jaxgan.training.recorder import Recorder
 from jaxgan.training.run_directory import RunDirectory
+
+BEST = 2
+"""Of the states that scored best, how many are kept: after a kill the last one may have to be made again."""
 
 
 class Result(NamedTuple):
@@ -51,18 +54,21 @@ def run(
         directory.check(config)
     source = open_source(config["data"], config["seed"])
     system = build_system(config, source.spec)
-    scorers = {name: METRICS[name](source.spec, system, config["data"]) for name in config["metrics"]}
+    scorers = {name: make_metric(name, source.spec, system, config["data"]) for name in config["metrics"]}
     recorder = Recorder(config, directory, source, system, scorers, command)
     watching = profiled(directory.profile, recorder.report) if profile else contextlib.nullcontext(lambda call: call)
     with directory.opened(), watching as watch:
         recorder.report(_introduction(config, source.spec, system, workdir))
         try:
-            checkpoints = Checkpoints(directory.checkpoints, config["keep_checkpoints"])
+            kept = Kept(
+                Checkpoints(directory.checkpoints, config["keep_checkpoints"]), Checkpoints(directory.best, BEST)
+            )
             try:
                 with jax.default_matmul_precision(config["matmul_precision"]):
-                    outcome = train(config, source, system, checkpoints, recorder, watch)
+                    outcome = train(config, source, system, kept, recorder, watch)
             finally:
-                checkpoints.close()
+                for checkpoints in kept:
+                    checkpoints.close()
             pictures = recorder.finish()
             directory.close(outcome.step, "signal" if outcome.signal else "finished")
         except BrokenPipeError:  # of the console, not of the run directory

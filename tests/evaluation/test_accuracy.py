@@ -11,7 +11,7 @@ from subjects import system_of
 from jaxgan.config import recipe, resolve
 from jaxgan.data import SOURCES, DataSpec, open_source
 from jaxgan.errors import JaxganError
-from jaxgan.evaluation import METRICS, Subject
+from jaxgan.evaluation import METRICS
 from jaxgan.networks.layers import reveal
 from jaxgan.registry import complete
 from jaxgan.systems import build_system
@@ -48,10 +48,10 @@ def system():
 
 def test_by_hand():
     """The averaged D calls what is bright a 3, the last one a 5."""
-    judge, metric, player = system(), METRICS["accuracy_test"](SPEC, system(), DATA), Player({}, {}, ())
+    metric, player = METRICS["accuracy_test"](SPEC, system(), DATA), Player({}, {}, ())
     averaged, last = ({"params": {"name": jnp.int32(digit)}} for digit in (3, 5))
     state = SemiSupervisedState(jnp.zeros(()), player, player.replace(params=last["params"]), {}, averaged)
-    score = metric.score(Subject(judge, state, None))
+    score = metric.score(state, {})
     test = open_source(dict(name="digits", split="test"), 0).arrays()
     right = test["label"] == np.where(test["image"][:, 3, 4, 0] > 127, 3, 0)
     assert 0.2 < np.mean(right) < 0.3

@@ -13,7 +13,8 @@ from jaxgan.config import recipe, resolve
 from jaxgan.data import DataSpec
 from jaxgan.drawing import Samples
 from jaxgan.errors import JaxganError
-from jaxgan.evaluation import METRICS, Subject, codes, mnist_classifier
+from jaxgan.evaluation import METRICS, codes
+from jaxgan.evaluation.features import Extracted, Extractor
 from jaxgan.evaluation.mnist import Reference
 from jaxgan.networks.layers import reveal
 from jaxgan.systems import build_system
@@ -66,10 +67,10 @@ def subject(monkeypatch):
     def images(digits):
         return np.broadcast_to(np.asarray(digits, np.uint8)[:, None, None, None], (len(digits), 28, 28, 1))
 
+    first_pixel = Extractor("mnist", lambda images: Extracted(images[:, 0, 0], np.eye(10)[images[:, 0, 0, 0]]), {})
     test = {"image": images([3, 1, 7, 7]), "label": np.array([3, 1, 7, 4])}
-    reference = Reference({}, test, np.full(10, 0.1), 0.99, 1.0, {"classifier": "the first pixel"})
+    reference = Reference(first_pixel, test, np.full(10, 0.1), 0.99, 1.0, {"classifier": "the first pixel"})
     monkeypatch.setattr(codes, "load_reference", lambda dataset, data: reference)
-    monkeypatch.setattr(mnist_classifier, "probabilities", lambda weights, digits: np.eye(10)[digits[:, 0, 0, 0]])
     metric = METRICS["codes10k_mnist"](SPEC, system, {"name": "tfds:mnist"})
     player = Player({}, {}, ())
     state = InfoGanState(jnp.zeros(()), player, player, player, {})
@@ -79,7 +80,7 @@ def subject(monkeypatch):
             [np.zeros((len(digits), NOISE)), np.eye(10)[categories], np.zeros((len(digits), 2))], 1
         )
         samples = Samples(images(digits), latents.astype(np.float32), np.zeros(len(digits), np.int32))
-        return metric.score(Subject(system, state, lambda num: samples))
+        return metric.score(state, metric.view.look(state, samples))
 
     return scored
 

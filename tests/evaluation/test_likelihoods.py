@@ -8,7 +8,7 @@ import pytest
 from coders import little, make, with_weights
 
 from jaxgan.data import SOURCES, DataSpec
-from jaxgan.evaluation import METRICS, Subject
+from jaxgan.evaluation import METRICS
 
 DATA = dict(name="little", split="train")
 SPEC = DataSpec((2, 2, 1), "uint8", (), 10_000)
@@ -25,7 +25,7 @@ def scored(metric, **likelihood):
     vae = make("vae", (2, 2, 1), likelihood=likelihood)
     metric = METRICS[metric](SPEC, vae, DATA)
     state = with_weights(vae.init(jax.random.key(0), None), *BLANK)
-    return metric, metric.score(Subject(vae, state, lambda num: None))
+    return metric, metric.score(state, {})
 
 
 def test_every_pixel_a_coin():
@@ -64,7 +64,7 @@ def test_a_second_scoring_compiles_nothing():
     state = with_weights(vae.init(jax.random.key(0), None), *BLANK)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(vae), "log_weights", lambda *arguments: traces.append(1) or log_weights(*arguments))
-        metric.score(Subject(vae, state, lambda num: None))
+        metric.score(state, {})
         first = len(traces)
-        metric.score(Subject(vae, state, lambda num: None))
+        metric.score(state, {})
     assert len(traces) == first > 0

@@ -10,8 +10,8 @@ from subjects import scored, system_of
 from jaxgan.data import SOURCES, DataSpec
 from jaxgan.data.tfds import tfds
 from jaxgan.errors import JaxganError
-from jaxgan.evaluation import METRICS, mnist, mnist_classifier
-from jaxgan.evaluation.mnist_classifier import CHUNK, Training, fingerprint, load_or_train, probabilities, shifted
+from jaxgan.evaluation import METRICS, classifiers, mnist
+from jaxgan.evaluation.classifiers import CHUNK, Training, fingerprint, judged, load_or_train, shifted
 from jaxgan.registry import complete
 
 pytestmark = pytest.mark.usefixtures("optimised")
@@ -28,7 +28,7 @@ def little(shared_data, tmp_path_factory):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        patch.setattr(mnist_classifier, "TRAINING", Training(steps=150, batch_size=64))
+        patch.setattr(classifiers, "MNIST", Training(steps=150, batch_size=64))
         patch.setattr(mnist, "tfds", some)
         yield str(shared_data / "tfds")
 
@@ -51,7 +51,7 @@ def held_out(little):
 
 @pytest.fixture(scope="module")
 def weights(metric):
-    (path,) = mnist_classifier.default_weights_folder().iterdir()
+    (path,) = classifiers.default_weights_folder().iterdir()
     with np.load(path) as file:
         return {name: file[name] for name in file.files if name != "sha256"}
 
@@ -60,7 +60,7 @@ def weights(metric):
 def one_of_each(weights, held_out):
     """A digit of each class, in order, that the classifier gets right."""
     images, labels = held_out
-    right = probabilities(weights, images).argmax(1) == labels
+    right = judged(weights, images).probabilities.argmax(1) == labels
     return images[[np.flatnonzero(right & (labels == label))[0] for label in range(10)]]
 
 
@@ -77,7 +77,7 @@ def test_training_is_a_pure_function(little):
     arrays = tfds(0, "mnist", split="train[:10%]", data_dir=little).arrays()
     image, label = arrays["image"], arrays["label"]
     few = Training(steps=4, batch_size=64)
-    one, again, other = (fingerprint(mnist_classifier.train(image, y, few)) for y in (label, label, 9 - label))
+    one, again, other = (fingerprint(classifiers.train(image, y, few)) for y in (label, label, 9 - label))
     assert one == again != other
 
 
@@ -149,11 +149,12 @@ def test_another_set_is_refused(name, source, wanted):
 def test_judging_does_not_depend_on_the_company(weights, held_out):
     images, _ = held_out
     many = np.resize(images, (CHUNK + 5, 28, 28, 1))
-    judged = probabilities(weights, many)
-    assert judged.shape == (CHUNK + 5, 10)
-    np.testing.assert_allclose(judged.sum(1), 1, rtol=1e-5)
-    np.testing.assert_array_equal(judged[-5:], probabilities(weights, many[-5:]))
-    np.testing.assert_array_equal(judged[:7], probabilities(weights, many[:7]))
+    everything = judged(weights, many)
+    assert [part.shape for part in everything] == [(CHUNK + 5, 128), (CHUNK + 5, 10)]
+    np.testing.assert_allclose(everything.probabilities.sum(1), 1, rtol=1e-5)
+    for some in (slice(-5, None), slice(7)):
+        for whole, part in zip(everything, judged(weights, many[some]), strict=True):
+            np.testing.assert_array_equal(whole[some], part)
 
 
 def test_images_are_moved_by_at_most_a_pixel_each_on_its_own():
@@ -177,25 +178,25 @@ def trainings(monkeypatch):
         rng = np.random.default_rng([int(images.sum()), *labels.tolist(), training.steps])
         return {"Dense_0/kernel": rng.normal(size=(8, 9)).astype(np.float32), "Dense_0/bias": np.zeros(9, np.float32)}
 
-    monkeypatch.setattr(mnist_classifier, "train", train)
+    monkeypatch.setattr(classifiers, "train", train)
     return calls
 
 
 def test_weights_are_kept_for_what_decides_them(trainings, tmp_path, monkeypatch, capsys):
     folder = tmp_path / "new" / "folder"
-    first = load_or_train(IMAGES, LABELS, Training(), folder)
+    first = load_or_train("mnist", IMAGES, LABELS, Training(1), folder)
     assert "training the classifier" in capsys.readouterr().err
-    again = load_or_train(IMAGES, LABELS, Training(), folder)
+    again = load_or_train("mnist", IMAGES, LABELS, Training(1), folder)
     assert capsys.readouterr() == ("", "")
     assert len(trainings) == 1
     assert fingerprint(again) == fingerprint(first)
     assert all(again[name].dtype == np.float32 for name in again)
 
-    load_or_train(IMAGES + np.uint8(1), LABELS, Training(), folder)
-    load_or_train(IMAGES, LABELS[::-1], Training(), folder)
-    load_or_train(IMAGES, LABELS, Training(steps=7), folder)
-    monkeypatch.setattr(mnist_classifier, "VERSION", -1)
-    load_or_train(IMAGES, LABELS, Training(), folder)
+    load_or_train("mnist", IMAGES + np.uint8(1), LABELS, Training(1), folder)
+    load_or_train("mnist", IMAGES, LABELS[::-1], Training(1), folder)
+    load_or_train("mnist", IMAGES, LABELS, Training(steps=7), folder)
+    monkeypatch.setattr(classifiers, "VERSION", -1)
+    load_or_train("mnist", IMAGES, LABELS, Training(1), folder)
     assert len(trainings) == 5
     assert sorted(path.suffix for path in folder.iterdir()) == [".npz"] * 5  # and nothing half-written
 
@@ -227,18 +228,18 @@ def _flipped(path):
     ids=["other weights", "a bit", "cut short", "empty", "text", "no hash"],
 )
 def test_a_damaged_file_is_told_and_replaced(damage, trainings, tmp_path, capsys):
-    whole = load_or_train(IMAGES, LABELS, Training(), tmp_path)
+    whole = load_or_train("mnist", IMAGES, LABELS, Training(1), tmp_path)
     (path,) = tmp_path.iterdir()
     damage(path)
     capsys.readouterr()
-    again = load_or_train(IMAGES, LABELS, Training(), tmp_path)
+    again = load_or_train("mnist", IMAGES, LABELS, Training(1), tmp_path)
     assert f"{path} is damaged" in capsys.readouterr().err
     assert (len(trainings), fingerprint(again)) == (2, fingerprint(whole))
-    load_or_train(IMAGES, LABELS, Training(), tmp_path)
+    load_or_train("mnist", IMAGES, LABELS, Training(1), tmp_path)
     assert (len(trainings), capsys.readouterr().err) == (2, "")
 
 
 def test_where_nothing_can_be_written_the_score_does_without(trainings, tmp_path, capsys):
     (tmp_path / "file").write_text("in the way")
-    assert load_or_train(IMAGES, LABELS, Training(), tmp_path / "file" / "folder").keys()
+    assert load_or_train("mnist", IMAGES, LABELS, Training(1), tmp_path / "file" / "folder").keys()
     assert "the classifier is not kept: cannot write" in capsys.readouterr().err

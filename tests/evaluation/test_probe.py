@@ -12,7 +12,7 @@ from subjects import system_of
 
 from jaxgan.data import SOURCES, DataSpec, open_source
 from jaxgan.errors import JaxganError
-from jaxgan.evaluation import METRICS, Subject
+from jaxgan.evaluation import METRICS
 from jaxgan.evaluation.probe import (
     CIFAR10,
     Budget,
@@ -150,7 +150,7 @@ def probed(discriminator, player, data):
     )
     system = dataclasses.replace(build_system(plain, open_source(data, 0).spec), discriminator=discriminator)
     metric = probe("probe20_digits", 20, system, data, LITTLE)
-    return metric, metric.score(Subject(system, State(player), None))
+    return metric, metric.score(State(player), {})
 
 
 def test_features_are_those_of_the_trained_d_which_stays_as_it_is(marked):

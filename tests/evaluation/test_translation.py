@@ -9,7 +9,8 @@ import pytest
 from jaxgan.data import SOURCES, DataSpec, mnist_domains
 from jaxgan.data.tfds import tfds
 from jaxgan.errors import JaxganError
-from jaxgan.evaluation import METRICS, Subject, translation
+from jaxgan.evaluation import METRICS, translation
+from jaxgan.evaluation.features import Extracted, Extractor
 from jaxgan.evaluation.mnist import Reference
 from jaxgan.registry import complete
 from jaxgan.systems import Translating
@@ -30,15 +31,21 @@ def scored(digits, shared_data, monkeypatch):
     images, labels = digits
     classes = {image.tobytes(): label for image, label in zip(images, labels, strict=True)}
 
-    def probabilities(weights, images):
-        return np.eye(10)[[classes.get(image.tobytes(), 0) for image in images]]
+    def extract(images):
+        return Extracted(np.empty((len(images), 0)), np.eye(10)[[classes.get(image.tobytes(), 0) for image in images]])
 
     def some(seed, dataset, *, split, **options):
         return tfds(seed, dataset, split=f"{split}[:{NUM}]", **options)
 
-    reference = Reference({}, {"label": labels}, np.full(10, 0.1), 1.0, 1.0, {"classifier": "one that knows them all"})
+    reference = Reference(
+        Extractor("mnist", extract, {}),
+        {"label": labels},
+        np.full(10, 0.1),
+        1.0,
+        1.0,
+        {"classifier": "one that knows them all"},
+    )
     monkeypatch.setattr(translation, "load_reference", lambda dataset, data: reference)
-    monkeypatch.setattr(translation, "probabilities", probabilities)
     monkeypatch.setattr(mnist_domains, "tfds", some)
 
     def score(translations):
@@ -46,7 +53,7 @@ def scored(digits, shared_data, monkeypatch):
         options = {"name": "mnist_domains", "data_dir": str(shared_data / "tfds"), "hues": (HUE, HUE)}
         metric = METRICS["translation10k_mnist"](SPEC, system, complete(options, SOURCES, "config.data"))
         assert (metric.protocol["hues"], metric.protocol["hues_drawn_with_seed"]) == ((HUE, HUE), 0)
-        return metric.score(Subject(system, None, None))
+        return metric.score(None, {})
 
     return score
 

@@ -7,7 +7,7 @@ import pytest
 
 from jaxgan.errors import JaxganError
 from jaxgan.networks.vgg import IMAGENET_MEAN, VGG, activations, receptive_field
-from jaxgan.style import weights
+from jaxgan.pretrained import vgg_weights
 
 MEAN = np.asarray(IMAGENET_MEAN, np.float32)
 
@@ -58,7 +58,7 @@ def test_trained_weights_give_pytorchs_activations(shared_data):
     if not path.exists():
         pytest.skip(f"no {path}")
     pixels = sklearn.load_sample_image("flower.jpg")[100:124, 200:232]
-    loaded = weights.load(path)
+    loaded = vgg_weights.load(path)
     assert (loaded.depth, loaded.layers[-1], loaded.unit) == (16, "relu3_3", 1)
     net = VGG(16, ("relu1_2", "relu3_3"))
     ours = jax.jit(net.apply)({"params": loaded.params}, jnp.asarray(pixels[None], jnp.float32) / 127.5 - 1)

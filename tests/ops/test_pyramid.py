@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxgan.levels import to_uint8
 from jaxgan.ops.pyramid import doubled, halved, laplacian_pyramid
-from jaxgan.plotting import to_uint8
 
 LEVELS = np.random.default_rng(0).integers(0, 256, (2, 16, 24, 3), dtype=np.uint8)
 

@@ -8,8 +8,8 @@ import pytest
 
 from jaxgan.errors import JaxganError
 from jaxgan.networks.vgg import VGG
+from jaxgan.pretrained import vgg_weights
 from jaxgan.style import transfer as transfer_module
-from jaxgan.style import weights
 from jaxgan.style.transfer import Goal, Goals, Settings, terms, transfer
 
 SETTINGS = Settings({"relu1_1": 1.0}, {"relu1_1": 1.0, "relu1_2": 0.5}, steps=13)
@@ -18,8 +18,8 @@ SETTINGS = Settings({"relu1_1": 1.0}, {"relu1_1": 1.0, "relu1_2": 0.5}, steps=13
 @pytest.fixture(scope="module")
 def vgg():
     """Random weights, as far as the tests go."""
-    params = {name: weights.random().params[name] for name in ("mean", "conv1_1", "conv1_2")}
-    return weights.random()._replace(params=params, layers=("relu1_1", "relu1_2"), unit=1.0)
+    params = {name: vgg_weights.random().params[name] for name in ("mean", "conv1_1", "conv1_2")}
+    return vgg_weights.random()._replace(params=params, layers=("relu1_1", "relu1_2"), unit=1.0)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,8 @@ import pytest
 from small_runs import checkpoint_steps, left_behind, metrics, start, train, write_recipe
 
 from jaxgan.errors import JaxganError
-from jaxgan.evaluation import METRICS, Metric
+from jaxgan.evaluation import METRICS, View
+from jaxgan.evaluation.metric import of_samples
 from jaxgan.sampling import load
 from jaxgan.training import loop
 from jaxgan.training.checkpoints import Checkpoints
@@ -64,7 +65,8 @@ def finished(tmp_path_factory):
     make_call = loop.make_call
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop, "make_call", lambda *args: calls.append(make_call(*args)) or calls[-1])
-        mean3 = Metric(3, lambda subject: {"mean": float(subject.samples(3).images.mean())}, {"by": "hand"})
+        view = View("points", lambda state, samples: {"points": samples.images})
+        mean3 = of_samples(3, view, lambda seen: {"mean": float(seen["points"].mean())}, {"by": "hand"})
         patch.setitem(METRICS, "mean3", lambda spec, system, data: mean3)
         train(workdir, steps=14, evaluate_every=8, metrics=("mean3",))
     return workdir, calls

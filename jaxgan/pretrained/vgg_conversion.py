@@ -1,7 +1,6 @@
 """Weights of PyTorch's torchvision and of Keras, once turned into a file that needs neither to be read."""
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,8 @@ import safetensors.numpy
 
 from jaxgan.errors import JaxganError
 from jaxgan.networks.vgg import BLOCKS, Depth, activations, block, convolution
-from jaxgan.outputs import unwritable
-from jaxgan.style.weights import ORIGINAL, Convention, Named, check, standard, unreadable
+from jaxgan.pretrained.files import PICKLES, Named, check_conversion, read_state_dict, unreadable, write_safetensors
+from jaxgan.pretrained.vgg_weights import ORIGINAL, Convention, check, standard
 
 TORCHVISION = Convention((123.675, 116.28, 103.53), (58.395, 57.12, 57.375), reversed=False)
 """Of torchvision's own training: 255 times (0.485, 0.456, 0.406) and 255 times (0.229, 0.224, 0.225)."""
@@ -21,7 +20,7 @@ TORCHVISION_FEATURES = Convention((122.99925, 116.9991, 103.9992), (1.0, 1.0, 1.
 
 
 def convert(source: Path, out: Path) -> Depth:
-    """Writes weights of torchvision (.pth, .pt, .safetensors) or of Keras (.h5) as .safetensors for `weights.load`.
+    """Writes weights of torchvision (.pth, .pt, .safetensors) or of Keras (.h5) as .safetensors for `vgg_weights.load`.
 
     Args:
       source: what `torch.save(model.state_dict(), ...)` wrote for `torchvision.models.vgg16` or `vgg19`, as are the
@@ -35,23 +34,11 @@ def convert(source: Path, out: Path) -> Depth:
     Raises:
       JaxganError: the file cannot be read, is of another network, or the library that reads it is not installed.
     """
-    readers = {".pth": _read_pickle, ".pt": _read_pickle, ".safetensors": _read_safetensors, ".h5": _read_keras}
-    reader = readers.get(source.suffix.lower())
-    if reader is None:
-        raise JaxganError(f"convert-vgg reads {', '.join(readers)}, not {source.name}.")
-    if out.suffix.lower() != ".safetensors":
-        raise JaxganError(f"convert-vgg writes .safetensors, not {out.name}.")
-    if not source.is_file():
-        raise JaxganError(f"there is no file {source}.")
-    if out.resolve() == source.resolve():
-        raise JaxganError(f"{out} is the file that is read, and would be written over; give another --out.")
-    arrays, convention = reader(source)
+    readers = dict.fromkeys(PICKLES, _read_pickle) | {".safetensors": _read_safetensors, ".h5": _read_keras}
+    check_conversion("convert-vgg", source, out, readers)
+    arrays, convention = readers[source.suffix.lower()](source)
     depth = check(arrays, source)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_bytes(safetensors.numpy.save(standard(arrays, convention)))
-    except OSError as error:
-        raise unwritable(out, error) from error
+    write_safetensors(out, standard(arrays, convention))
     return depth
 
 
@@ -60,24 +47,7 @@ def convert(source: Path, out: Path) -> Depth:
 
 def _read_pickle(path: Path) -> tuple[Named, Convention]:
     """What `torch.save` wrote."""
-    try:
-        import torch
-    except ImportError as error:
-        raise JaxganError("a .pth file is read by PyTorch, this once: pip install torch.") from error
-    try:
-        state: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # of a damaged file, whatever the pickle's instructions come to
-        raise unreadable(path, "as weights of PyTorch", error) from error
-    dense = isinstance(state, Mapping) and all(
-        isinstance(name, str) and isinstance(value, torch.Tensor) and value.layout == torch.strided
-        for name, value in state.items()
-    )
-    if not dense:
-        raise JaxganError(f"{path} holds no state_dict; save one with torch.save(model.state_dict(), ...).")
-    for name, value in state.items():
-        if name.startswith("features.") and not value.is_floating_point():
-            raise JaxganError(f"{path}: {name} should be of floating-point numbers, and is {value.dtype}.")
-    return _of_torchvision({name: value.detach().float().numpy() for name, value in state.items()}, path)
+    return _of_torchvision(read_state_dict(path, lambda name: name.startswith("features.")), path)
 
 
 def _read_safetensors(path: Path) -> tuple[Named, Convention]:

@@ -10,8 +10,7 @@ import safetensors.numpy
 
 from jaxgan.errors import JaxganError
 from jaxgan.networks.vgg import BLOCKS, IMAGENET_MEAN, WIDTHS, Depth, Pooling, activations, block, convolution
-
-Named = dict[str, np.ndarray]
+from jaxgan.pretrained.files import Named, unreadable
 
 _EXTRAS = {"mean", "unit"}  # what files made by `jaxgan convert-vgg` hold besides convolutions
 
@@ -171,12 +170,6 @@ def _read(path: Path) -> Named:
         return readers[path.suffix.lower()](path)
     except Exception as error:  # of a damaged file
         raise unreadable(path, "as weights", error) from error
-
-
-def unreadable(path: Path, what: str, error: Exception) -> JaxganError:
-    """What to say of a file that a reader of its format could not read; damaged ones raise all sorts of errors."""
-    reason = getattr(error, "strerror", None) or str(error).partition("\n")[0] or type(error).__name__
-    return JaxganError(f"cannot read {path} {what}: {reason.rstrip('.')}.")
 
 
 def _read_npz(path: Path) -> Named:

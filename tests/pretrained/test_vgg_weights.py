@@ -11,8 +11,8 @@ import safetensors.numpy
 
 from jaxgan.errors import JaxganError
 from jaxgan.networks.vgg import BLOCKS, IMAGENET_MEAN, WIDTHS
-from jaxgan.style import weights
-from jaxgan.style.conversion import TORCHVISION, TORCHVISION_FEATURES, convert
+from jaxgan.pretrained import vgg_weights
+from jaxgan.pretrained.vgg_conversion import TORCHVISION, TORCHVISION_FEATURES, convert
 
 SHORT = ("conv1_1", "conv1_2", "conv2_1")
 
@@ -57,7 +57,7 @@ def torchvision(torch, depth, names=None):
 def test_arrays_of_the_original_network_are_turned_from_blue_green_red(tmp_path):
     arrays, path = drawn(16, SHORT), tmp_path / "vgg.npz"
     np.savez(path, **arrays)
-    loaded = weights.load(path)
+    loaded = vgg_weights.load(path)
     assert loaded[:4] == (
         str(path),
         hashlib.sha256(path.read_bytes()).hexdigest(),
@@ -71,7 +71,7 @@ def test_arrays_of_the_original_network_are_turned_from_blue_green_red(tmp_path)
 
 
 def test_random_weights_are_always_the_same_and_keep_the_size_of_activations():
-    a, b = weights.random(), weights.random()
+    a, b = vgg_weights.random(), vgg_weights.random()
     jax.tree.map(np.testing.assert_array_equal, a.params, b.params)
     expected = dict(itertools.islice(shapes(16).items(), 7))
     assert {n: np.shape(p["kernel"]) for n, p in a.params.items() if n != "mean"} == expected
@@ -116,7 +116,7 @@ def test_a_file_of_another_network_is_refused_by_name_and_shape(tmp_path, arrays
         arrays = changed(**arrays)
     np.savez(path, **arrays) if form == "npz" else safetensors.numpy.save_file(arrays, path)
     with pytest.raises(JaxganError, match=message) as refused:
-        weights.load(path)
+        vgg_weights.load(path)
     assert len(str(refused.value).splitlines()) == 1
 
 
@@ -142,7 +142,7 @@ def test_what_cannot_be_read_is_refused(tmp_path, name, message):
     with (tmp_path / "single.npz").open("wb") as file:
         np.save(file, np.zeros(3))
     with pytest.raises(JaxganError, match=message) as refused:
-        weights.load(tmp_path / name)
+        vgg_weights.load(tmp_path / name)
     assert len(str(refused.value).splitlines()) == 1
 
 
@@ -155,7 +155,7 @@ def test_torchvisions_weights_come_back_with_its_mean_and_deviation(tmp_path, de
     torch = pytest.importorskip("torch")
     torch.save(torchvision(torch, depth), tmp_path / "vgg.pth")
     assert convert(tmp_path / "vgg.pth", tmp_path / "new" / "vgg.safetensors") == depth
-    loaded, expected = weights.load(tmp_path / "new" / "vgg.safetensors"), drawn(depth)
+    loaded, expected = vgg_weights.load(tmp_path / "new" / "vgg.safetensors"), drawn(depth)
     assert loaded.depth == depth
     assert loaded.layers[-1] == f"relu5_{BLOCKS[depth][-1]}"
     first = expected["conv1_1/kernel"] / np.reshape([58.395, 57.12, 57.375], (1, 1, 3, 1))
@@ -179,7 +179,7 @@ def test_the_same_names_in_a_safetensors_file_and_suffixes_in_capitals(tmp_path)
         number += 2
     safetensors.numpy.save_file(state, tmp_path / "timm.SAFETENSORS")
     assert convert(tmp_path / "timm.SAFETENSORS", tmp_path / "vgg.SafeTensors") == 16
-    loaded = weights.load(tmp_path / "vgg.SafeTensors")
+    loaded = vgg_weights.load(tmp_path / "vgg.SafeTensors")
     np.testing.assert_array_equal(loaded.params["conv5_3"]["kernel"], drawn(16, ["conv5_3"])["conv5_3/kernel"])
     np.testing.assert_allclose(loaded.params["mean"], TORCHVISION.mean)
 
@@ -190,7 +190,7 @@ def test_torchvisions_weights_of_features_only_are_told_by_their_classifier(tmp_
     state = torchvision(torch, 16) | {"classifier.0.bias": torch.full((3,), torch.nan)}
     torch.save(state, tmp_path / "vgg.pth")
     convert(tmp_path / "vgg.pth", tmp_path / "vgg.safetensors")
-    loaded = weights.load(tmp_path / "vgg.safetensors")
+    loaded = vgg_weights.load(tmp_path / "vgg.safetensors")
     np.testing.assert_allclose(loaded.params["mean"], TORCHVISION_FEATURES.mean)
     np.testing.assert_array_equal(loaded.params["conv1_1"]["kernel"], drawn(16)["conv1_1/kernel"])
     assert loaded.unit == 1
@@ -235,7 +235,7 @@ def test_damaged_files_are_one_line_whatever_is_damaged(tmp_path):
     np.savez_compressed(tmp_path / "whole.npz", **{"conv1_1/kernel": np.ones((3, 3), np.float32)})
     for whole, read in (
         ("whole.pth", lambda path: convert(path, tmp_path / "x.safetensors")),
-        ("whole.npz", weights.load),
+        ("whole.npz", vgg_weights.load),
     ):
         content = (tmp_path / whole).read_bytes()
         for place in range(0, len(content), len(content) // 60):
@@ -276,7 +276,7 @@ def test_keras_weights_are_the_original_ones(tmp_path, names, prefix):
         file["predictions/kernel"] = np.zeros((3, 3))
     convert(tmp_path / "vgg.h5", tmp_path / "vgg.safetensors")
     np.savez(tmp_path / "vgg.npz", **drawn(19, SHORT))
-    keras, original = weights.load(tmp_path / "vgg.safetensors"), weights.load(tmp_path / "vgg.npz")
+    keras, original = vgg_weights.load(tmp_path / "vgg.safetensors"), vgg_weights.load(tmp_path / "vgg.npz")
     assert keras.layers == original.layers
     jax.tree.map(np.testing.assert_array_equal, keras.params, original.params)
 

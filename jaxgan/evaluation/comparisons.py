@@ -1,0 +1,215 @@
+"""Scores of generated images by their features, alone or beside those of real ones: `fid10k_test_mnist` and its like.
+
+A name is made of the statistic, the number of generated images, what they are compared with - "train": all that the run
+learns from, "test": the whole test split - and the feature network.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxgan.data import open_source
+from jaxgan.data.few_labels import underlying
+from jaxgan.data.spec import DataSpec
+from jaxgan.errors import JaxganError, UnknownName, unknown
+from jaxgan.evaluation.digits import digits_extractor
+from jaxgan.evaluation.features import Extracted, Extractor
+from jaxgan.evaluation.features.inception import inception
+from jaxgan.evaluation.features.vgg16 import vgg16
+from jaxgan.evaluation.held_out import open_test_split
+from jaxgan.evaluation.metric import Aim, Metric, Seen, check_samples, of_samples, through
+from jaxgan.evaluation.mnist import mnist_extractor, mnist_of
+from jaxgan.evaluation.references import real_features
+from jaxgan.evaluation.statistics.frechet import Moments, check_count, frechet_distance
+from jaxgan.evaluation.statistics.inception_score import inception_score
+from jaxgan.evaluation.statistics.kernel import kernel_distance
+from jaxgan.evaluation.statistics.manifolds import density_coverage, precision_recall
+from jaxgan.systems import System
+
+Figures = dict[str, float]
+
+SEED = 0
+"""Of the subsets and splits that statistics draw."""
+
+KID_SUBSETS, KID_SIZE = 100, 1000
+SPLITS = 10
+
+
+Scorer = Callable[[Extracted], Figures]
+"""What scores the features of generated images."""
+
+
+def fid(real: Extracted, num: int) -> Scorer:
+    """Fréchet distance between two Gaussians with the moments of the features.
+
+    Figures:
+      fid: squared, not negative; of two sets of real images it is not 0, and the fewer they are the more.
+
+    Raises:
+      JaxganError: there are no more images, of either kind, than features.
+    """
+    for count in (len(real.vectors), num):
+        check_count(count, real.vectors.shape[1])
+    moments = Moments.of(real.vectors)
+    return lambda generated: {"fid": frechet_distance(moments, Moments.of(generated.vectors))}
+
+
+def kid(real: Extracted, num: int) -> Scorer:
+    """Kernel distance of the features: the mean over 100 random subsets of 1,000, or of all if they are fewer.
+
+    Figures:
+      kid: squared; without bias, so that for two sets of one distribution it is below 0 as often as above.
+      kid_std: over the subsets.
+    """
+    size = min(KID_SIZE, num, len(real.vectors))
+
+    def score(generated: Extracted) -> Figures:
+        rng = np.random.default_rng(SEED)
+        found = kernel_distance(generated.vectors, real.vectors, rng, KID_SUBSETS, size)
+        return {"kid": found.mean, "kid_std": found.std}
+
+    return score
+
+
+def precision_and_recall(real: Extracted, num: int) -> Scorer:
+    """Shares of generated images among the real ones, and of real ones among the generated, by their 3 neighbours."""
+    _check_neighbours(3, num, len(real.vectors))
+    return lambda generated: precision_recall(real.vectors, generated.vectors, 3)._asdict()
+
+
+def density_and_coverage(real: Extracted, num: int) -> Scorer:
+    """The same with less regard to outliers, by 5 neighbours of the real images."""
+    _check_neighbours(5, len(real.vectors))
+    return lambda generated: density_coverage(real.vectors, generated.vectors, 5)._asdict()
+
+
+def _check_neighbours(k: int, *counts: int) -> None:
+    if min(counts) <= k:
+        raise JaxganError(f"{min(counts)} images have no {k} neighbours each: take more.")
+
+
+def class_score(generated: Extracted) -> Figures:
+    """The Inception score, of whatever network has classes; mean and deviation over 10 parts."""
+    found = inception_score(generated.probabilities, np.random.default_rng(SEED), SPLITS)
+    return {"inception_score": found.mean, "inception_score_std": found.std}
+
+
+COMPARISONS: dict[str, tuple[Callable[[Extracted, int], Scorer], Aim]] = {
+    "fid": (fid, Aim("fid", lower=True)),
+    "kid": (kid, Aim("kid", lower=True)),
+    "pr": (precision_and_recall, Aim("recall")),
+    "dc": (density_and_coverage, Aim("coverage")),
+}
+"""Name -> `(features of real images, number of generated ones) -> scorer`, and what is better."""
+
+
+def features(name: str, data: Mapping[str, Any]) -> Extractor:
+    """The feature network of a name, with its weights.
+
+    Args:
+      name: one of `FEATURES`.
+      data: settings of the run's data, where those that the project trains itself find theirs.
+
+    Raises:
+      JaxganError: there is none of this name, or it has no weights.
+    """
+    if name not in FEATURES:
+        raise unknown("feature network", name, FEATURES)
+    return FEATURES[name](data)
+
+
+FEATURES: dict[str, Callable[[Mapping[str, Any]], Extractor]] = {
+    "digits": lambda data: digits_extractor(),
+    "inception": lambda data: inception(),
+    "mnist": lambda data: mnist_extractor(mnist_of("of MNIST's features", data), data["data_dir"])[0],
+    "vgg16": lambda data: vgg16(),
+}
+"""Name -> `settings of the run's data -> network`."""
+
+
+class Name(NamedTuple):
+    """A metric's name, taken apart."""
+
+    statistic: str
+    num: int
+    split: str
+    features: str
+
+
+def parse(name: str) -> Name | None:
+    """`fid10k_test_mnist` taken apart; None for a name of another form."""
+    compared, alone = "|".join(COMPARISONS), "is"
+    form = rf"(?:({compared})([1-9]\d*k?)_(train|test)|({alone})([1-9]\d*k?))_(\w+)"
+    match = re.fullmatch(form, name)
+    if match is None:
+        return None
+    statistic, num = match[1] or match[4], match[2] or match[5]
+    return Name(statistic, int(num.removesuffix("k")) * (1000 if num.endswith("k") else 1), match[3] or "", match[6])
+
+
+EXAMPLES = (*(f"{statistic}10k_test_mnist" for statistic in COMPARISONS), "is10k_mnist")
+"""A name of each statistic."""
+
+
+def misnamed(name: str) -> UnknownName | None:
+    """What to say of a name that `parse` does not understand but begins as those that it does; None for others."""
+    for example in EXAMPLES:
+        statistic = re.match("[a-z]+", example)
+        if statistic and re.match(rf"{statistic[0]}(\d|_|$)", name):
+            return UnknownName(f"unknown metric {name!r}; metrics of this kind have names like {example}.")
+    return None
+
+
+def metric(name: str, spec: DataSpec, system: System, data: Mapping[str, Any]) -> Metric:
+    """The metric of a name that `parse` takes apart; its reference is loaded, or made, and what it cannot do refused.
+
+    Raises:
+      JaxganError: the system makes no samples, the data are no images or have no such split, the feature network is
+        unknown, has no weights or no classes, or the images are too few.
+    """
+    check_samples(name, system)
+    asked = parse(name)
+    assert asked is not None
+    if len(spec.shape) != 3:
+        raise JaxganError(f"the metric {name} scores images, not points; remove it with --config.metrics='()'.")
+    extractor = features(asked.features, data)
+    if asked.statistic == "is":
+        return _alone(name, asked, extractor, spec)
+    make, aim = COMPARISONS[asked.statistic]
+    held_out = asked.split == "test"
+    source = open_test_split(f"the metric {name}", data) if held_out else open_source(underlying(data), 0)
+    real = real_features(extractor, source)
+    try:
+        scorer = make(real, asked.num)
+    except JaxganError as error:
+        raise JaxganError(f"the metric {name}: {error}") from error
+    protocol = {
+        **extractor.protocol,
+        "features": extractor.name,
+        "reference": f"{_where(data, held_out)} ({source.spec.size:,})",
+        "statistics_seed": SEED,
+    }
+    return of_samples(asked.num, through(extractor), lambda seen: scorer(_extracted(seen)), protocol, aim)
+
+
+def _where(data: Mapping[str, Any], held_out: bool) -> str:
+    """The data set, and which part of it."""
+    settings = underlying(data)
+    return " ".join(filter(None, (settings["name"], "test" if held_out else settings.get("split"))))
+
+
+def _alone(name: str, asked: Name, extractor: Extractor, spec: DataSpec) -> Metric:
+    blank = extractor.extract(np.zeros((1, *spec.shape), np.uint8))
+    if not blank.probabilities.shape[1]:
+        raise JaxganError(f"the metric {name} needs a network with classes, and {extractor.name} has none.")
+    if asked.num < SPLITS:
+        raise JaxganError(f"the metric {name} is a mean over {SPLITS} parts: take more images than {asked.num}.")
+    protocol = {**extractor.protocol, "features": extractor.name, "statistics_seed": SEED}
+    aim = Aim("inception_score")
+    return of_samples(asked.num, through(extractor), lambda seen: class_score(_extracted(seen)), protocol, aim)
+
+
+def _extracted(seen: Seen) -> Extracted:
+    return Extracted(seen["vectors"], seen["probabilities"])

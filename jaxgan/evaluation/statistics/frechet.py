@@ -1,0 +1,146 @@
+"""The Fréchet distance between two sets of vectors, each taken for a Gaussian: FID, where they are Inception's."""
+
+import dataclasses
+import functools
+from collections.abc import Iterable
+
+import numpy as np
+
+from jaxgan.errors import JaxganError
+from jaxgan.evaluation.statistics.vectors import canonical_order, check_vectors
+
+ROWS = 4096
+"""Vectors that are held in float64 at once."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Moments:
+    """What the Fréchet distance knows of a set of vectors. All in float64.
+
+    Attributes:
+      count: n, of vectors.
+      mean: [d].
+      covariance: [d, d], with 1 / (n - 1); of one vector zeros.
+    """
+
+    count: int
+    mean: np.ndarray
+    covariance: np.ndarray
+
+    @classmethod
+    def of(cls, vectors: np.ndarray) -> "Moments":
+        """The moments of vectors [n, d], n at least 1; the same bits for any order of the rows.
+
+        Sums of floats depend on their order, so the rows are first brought into one of their own.
+
+        Raises:
+          JaxganError: they are not such vectors, or not finite.
+        """
+        check_vectors(vectors)
+        order = canonical_order(vectors)
+        parts = (vectors[order[start : start + ROWS]] for start in range(0, len(order), ROWS))
+        return functools.reduce(cls.merge, map(_of_few, parts))
+
+    @classmethod
+    def of_batches(cls, batches: Iterable[np.ndarray]) -> "Moments":
+        """The moments of the vectors [n_i, d] of all batches, of which it holds one at a time.
+
+        Equal to those of the whole but for rounding, which depends on how the batches were cut.
+
+        Raises:
+          JaxganError: a batch is refused by `of`, or there is none.
+        """
+        moments = functools.reduce(
+            lambda known, batch: cls.of(batch) if known is None else known.merge(cls.of(batch)), batches, None
+        )
+        if moments is None:
+            raise JaxganError("no vectors to take the moments of.")
+        return moments
+
+    def merge(self, other: "Moments") -> "Moments":
+        """The moments of both sets together.
+
+        With delta = m2 - m1, n = n1 + n2 and S = (n - 1) C, the sum of the squares about the mean:
+
+          m = m1 + delta n2 / n,  S = S1 + S2 + delta delta^T n1 n2 / n
+
+        Raises:
+          JaxganError: their vectors are of different lengths.
+
+        Source: T. F. Chan, G. H. Golub & R. J. LeVeque, 1979.
+        """
+        _check_alike(self, other)
+        count = self.count + other.count
+        delta = other.mean - self.mean
+        squares = (self.count - 1) * self.covariance + (other.count - 1) * other.covariance
+        squares += np.outer(delta, delta) * (self.count * other.count / count)
+        return Moments(count, self.mean + delta * (other.count / count), squares / (count - 1))
+
+
+def _of_few(vectors: np.ndarray) -> Moments:
+    exact = vectors.astype(np.float64)
+    mean = exact.mean(axis=0)
+    exact -= mean
+    return Moments(len(exact), mean, exact.T @ exact / max(len(exact) - 1, 1))
+
+
+def _check_alike(a: Moments, b: Moments) -> None:
+    if a.mean.shape != b.mean.shape:
+        raise JaxganError(f"moments of {len(a.mean)} and {len(b.mean)} values do not compare: use the same features.")
+
+
+def check_count(count: int, size: int) -> None:
+    """Refuses too few vectors for a covariance of full rank; n of them give a rank of n - 1 at most.
+
+    Below it the Fréchet distance is defined, and biased by far more than what it should tell. Far above it a bias of
+    order 1/n remains: distances of different counts do not compare.
+
+    Args:
+      count: of vectors, n.
+      size: of a vector, d.
+
+    Raises:
+      JaxganError: n <= d.
+    """
+    if count <= size:
+        raise JaxganError(
+            f"the covariance of {size:,} features needs more than {size:,} examples, not {count:,}: take more, or "
+            "score by the kernel distance."
+        )
+
+
+def frechet_distance(a: Moments, b: Moments) -> float:
+    """Squared 2-Wasserstein distance between the two Gaussians with these moments.
+
+      |m1 - m2|^2 + tr C1 + tr C2 - 2 tr (C1^1/2 C2 C1^1/2)^1/2
+
+    The last trace is the sum of the singular values of R1^T R2, where R = V w^1/2 of C = V w V^T, so that C = R R^T.
+    Eigenvalues that rounding makes negative are 0. There is no root of the product C1 C2, which is not symmetric and
+    gets imaginary parts where a covariance is singular; nor of C1^1/2 C2 C1^1/2, whose small eigenvalues are lost in
+    rounding at 1e-16 of the largest, and their roots at 1e-8.
+
+    Args:
+      a: moments of at least 2 vectors, as is b. Whether these are enough says `check_count`.
+      b: of vectors of the same length.
+
+    Returns:
+      a distance, not negative; of a set to itself 0 but for rounding.
+
+    Raises:
+      JaxganError: fewer vectors, or of different lengths.
+
+    Source: D. C. Dowson & B. V. Landau, 1982; M. Heusel et al., 2017 (arXiv:1706.08500).
+    """
+    _check_alike(a, b)
+    if min(a.count, b.count) < 2:
+        raise JaxganError(f"a covariance needs at least 2 examples, not {min(a.count, b.count)}.")
+    delta = a.mean - b.mean
+    overlap = np.linalg.svd(_root(a.covariance).T @ _root(b.covariance), compute_uv=False).sum()
+    distance = delta @ delta + np.trace(a.covariance) + np.trace(b.covariance) - 2 * overlap
+    return max(float(distance), 0.0)
+
+
+def _root(covariance: np.ndarray) -> np.ndarray:
+    """R with R R^T = C."""
+    values, vectors = np.linalg.eigh(covariance)
+    return vectors * np.sqrt(np.maximum(values, 0))

@@ -1,0 +1,93 @@
+"""Scores of the states of a run's seeds, as lines of `evaluations.jsonl` and as what the user is told."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from jaxgan.drawing import Sampler, Samples
+from jaxgan.evaluation import Metric
+from jaxgan.evaluation.metric import Aim
+from jaxgan.evaluation.scoring import score_all
+from jaxgan.training.seeds import run_of, seeds_of
+
+
+def score_lines(
+    metrics: Mapping[str, Metric], config: Mapping[str, Any], step: int, state: Any, sampler: Sampler
+) -> Iterator[dict[str, Any]]:
+    """Scores a state by metrics: of each a line with its protocol.
+
+    Of several seeds, for each metric a line a seed, and then one of their means, with standard errors.
+
+    Args:
+      metrics: name -> metric with its reference loaded.
+      config: resolved settings of the run; samples are drawn with its seed.
+      step: of the state.
+      state: of all seeds of the run.
+      sampler: of the run's system.
+    """
+    seeds = seeds_of(config)
+    found = []
+    for seed in seeds:
+        run = run_of(state, seeds, seed)
+        found.append(score_all(metrics, run, _drawing(sampler, run, config["seed"])))
+    for name, metric in metrics.items():
+        for seed, figures in zip(seeds, found, strict=True):
+            yield _line(step, name, metric, figures[name], seed, config)
+        if len(seeds) > 1:
+            values = {key: np.asarray([figures[name][key] for figures in found]) for key in found[0][name]}
+            means = {key: value for figure, v in values.items() for key, value in with_spread(figure, v).items()}
+            yield _line(step, name, metric, means, seeds, config)
+
+
+def _drawing(sampler: Sampler, state: Any, seed: int) -> Callable[[int], Iterator[Samples]]:
+    return lambda num: sampler.chunks(state, seed, num)
+
+
+def _line(
+    step: int, name: str, metric: Metric, figures: Mapping[str, float], seed: int | list[int], config: Mapping[str, Any]
+) -> dict[str, Any]:
+    facts = {
+        "num": metric.num,
+        "seed": seed,
+        "precision": config["precision"],
+        **{key: value for key, value in config["system"].items() if key.startswith("average_")},
+    }
+    return {"step": step, "metric": name, **figures, "protocol": {**facts, **metric.protocol}}
+
+
+def figures_of(line: Mapping[str, Any]) -> dict[str, float]:
+    """The figures of a line of `evaluations.jsonl`, by name, in its order."""
+    return {key: value for key, value in line.items() if key not in ("step", "metric", "protocol")}
+
+
+def describe(line: Mapping[str, Any]) -> str:
+    """A line of `evaluations.jsonl` for the user: `modes 7.667 ± 0.333, high_quality 0.912 ± 0.004`."""
+    figures = figures_of(line)
+    errors = {key: figures.pop(f"{key}_se") for key in list(figures) if f"{key}_se" in figures}
+    return ", ".join(
+        f"{key} {value:.3f}" + (f" ± {errors[key]:.3f}" if key in errors else "") for key, value in figures.items()
+    )
+
+
+def improved(lines: Sequence[Mapping[str, Any]], name: str, aim: Aim, seeds: Sequence[int]) -> bool:
+    """Whether the last of a metric's lines is better than all before it; of several seeds, the means decide.
+
+    Args:
+      lines: of `evaluations.jsonl`.
+      name: of the metric.
+      aim: of the metric.
+      seeds: of the run.
+    """
+    whose = seeds[0] if len(seeds) == 1 else list(seeds)
+    found = [line[aim.figure] for line in lines if (line["metric"], line["protocol"]["seed"]) == (name, whose)]
+    *earlier, last = [-value if aim.lower else value for value in found]
+    return math.isfinite(last) and all(last > value for value in earlier)
+
+
+def with_spread(name: str, values: np.ndarray) -> dict[str, float]:
+    """A figure of one seed, [1], or the mean of several with its standard error, as `name_se`."""
+    if len(values) == 1:
+        return {name: float(values[0])}
+    return {name: float(np.mean(values)), f"{name}_se": float(np.std(values, ddof=1) / np.sqrt(len(values)))}

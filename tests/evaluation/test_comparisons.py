@@ -1,0 +1,159 @@
+"""Scores by features: the reference, the names, the traps."""
+
+import numpy as np
+import pytest
+from features_of_blocks import BLOCKS, LARGEST
+from subjects import scored, system_of
+
+from jaxgan.data import SOURCES, DataSpec, open_source
+from jaxgan.errors import JaxganError
+from jaxgan.evaluation import check_metric, comparisons, make_metric, references, scoring
+from jaxgan.evaluation.comparisons import Name, parse
+from jaxgan.evaluation.features import Extracted
+from jaxgan.registry import complete
+
+DATA = complete({"name": "digits", "image_size": 8}, SOURCES, "config.data")
+SPEC = DataSpec((8, 8, 1), "uint8", tuple("0123456789"), 1437)
+
+
+@pytest.fixture(autouse=True)
+def blocks(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setitem(comparisons.FEATURES, "blocks", lambda data: BLOCKS)
+    LARGEST.clear()
+
+
+def metric(name, data=DATA, spec=SPEC, system=None):
+    return make_metric(name, spec, system or system_of(10), data)
+
+
+def real(split="train"):
+    arrays = open_source(DATA | {"split": split}, 0).arrays()
+    return arrays["image"], arrays["label"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("fid10k_test_mnist", Name("fid", 10_000, "test", "mnist")),
+        ("kid500_train_vgg16", Name("kid", 500, "train", "vgg16")),
+        ("is50k_inception", Name("is", 50_000, "", "inception")),
+        ("is50k_test_inception", Name("is", 50_000, "", "test_inception")),
+        ("fid_test_mnist", None),
+        ("fid0_test_mnist", None),
+        ("fid10k_val_mnist", None),
+        ("modes2500_ring", None),
+    ],
+)
+def test_a_name_is_its_protocol(name, expected):
+    assert parse(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("fid_test_mnist", "unknown metric 'fid_test_mnist'; metrics of this kind have names like fid10k_test_mnist"),
+        ("fid10k_mnist", "names like fid10k_test_mnist"),
+        ("is", "names like is10k_mnist"),
+        ("fod10k_test_mnist", "Did you mean 'fid10k_test_mnist'"),
+        ("kid1k_test_inceptoin", "unknown feature network 'inceptoin'. Did you mean 'inception'"),
+    ],
+)
+def test_a_wrong_name_is_told_the_right_one(name, message):
+    with pytest.raises(JaxganError, match=message):
+        metric(name)
+
+
+def test_real_images_are_no_distance_from_themselves_in_any_order():
+    images, labels = real()
+    fid = metric("fid1k_train_blocks")
+    other = np.random.default_rng(0).permutation(len(images))
+    straight, shuffled = scored(fid, images, labels)["fid"], scored(fid, images[other], labels)["fid"]
+    assert straight == shuffled < 1e-6
+    moved = scored(fid, images // 2, labels)["fid"]
+    assert moved > 100
+    assert moved == scored(fid, images[other] // 2, labels)["fid"]
+
+
+def test_figures_of_real_images():
+    images, labels = real()
+    kid = metric("kid1k_train_blocks")
+    itself, dark = (scored(kid, some, labels)["kid"] for some in (images, images // 2))
+    assert itself < 1e-3 * dark
+    same = scored(metric("pr1k_train_blocks"), images, labels)
+    assert same == {"precision": 1.0, "recall": 1.0}
+    crowd = scored(metric("dc1k_train_blocks"), images, labels)
+    assert crowd["coverage"] == 1
+    assert crowd["density"] > 1  # every image is in its own ball too
+    black = scored(metric("pr1k_train_blocks"), np.zeros_like(images), labels)
+    assert black == {"precision": 0.0, "recall": 0.0}
+
+
+def test_the_inception_score_is_of_whatever_network_has_classes():
+    half = np.zeros((2000, 8, 8, 1), np.uint8)
+    half[::2] = 255
+    figures = scored(metric("is2k_blocks"), half, np.zeros(2000, np.int32))
+    assert 1.98 < figures["inception_score"] <= 2
+    assert scored(metric("is2k_blocks"), np.zeros_like(half), np.zeros(2000, np.int32))["inception_score"] == 1
+
+
+def test_the_reference_is_the_split_in_the_name():
+    test, labels = real("test")
+    against_test, against_train = metric("fid1k_test_blocks"), metric("fid1k_train_blocks")
+    assert scored(against_test, test, labels)["fid"] < 1e-6
+    assert scored(against_train, test, labels)["fid"] > 1
+    assert against_test.protocol["reference"] == "digits test (360)"
+    assert against_train.protocol["reference"] == "digits train (1,437)"
+    assert against_test.protocol["features"] == "blocks"
+
+
+def test_features_of_real_images_are_kept_by_their_content(monkeypatch, capsys):
+    source = open_source(DATA, 0)
+    first = references.real_features(BLOCKS, source)
+    assert "making blocks's features of 1,437 real images" in capsys.readouterr().err
+    looked = len(LARGEST)
+    again = references.real_features(BLOCKS, source)
+    assert capsys.readouterr().err == ""
+    assert len(LARGEST) == looked
+    np.testing.assert_array_equal(first.vectors, again.vectors)
+    assert first.vectors.shape == (1437, 4)
+
+    references.real_features(BLOCKS, open_source(DATA | {"image_size": 16}, 0))  # the same name, other images
+    references.real_features(BLOCKS._replace(protocol={"weights_sha256": "other"}), source)
+    assert capsys.readouterr().err.count("making") == 2
+
+
+def test_one_batch_of_real_images_is_looked_at_at_a_time(monkeypatch):
+    monkeypatch.setattr(scoring, "MOST_SAMPLES", 100)
+    references.real_features(BLOCKS, open_source(DATA, 0))
+    assert max(LARGEST) == 100
+    assert sum(LARGEST) == 1437
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("fid4_test_blocks", {}, "fid4_test_blocks: the covariance of 4 features needs more than 4 examples, not 4"),
+        ("fid1k_test_blocks", dict(data={"name": "ring"}, spec=DataSpec((2,), "float32", (), 9)), "images, not points"),
+        ("fid1k_test_blocks", dict(data=DATA | {"split": "all"}), "held out of training"),
+        ("pr3_train_blocks", {}, "pr3_train_blocks: 3 images have no 3 neighbours each"),
+        ("is9_blocks", {}, "is9_blocks is a mean over 10 parts"),
+    ],
+)
+def test_what_cannot_be_scored_is_refused_before_anything_is_drawn(name, changes, message):
+    with pytest.raises(JaxganError, match=message):
+        metric(name, **changes)
+
+
+def test_a_network_without_classes_has_no_inception_score(monkeypatch):
+    plain = BLOCKS._replace(
+        extract=lambda images: Extracted(BLOCKS.extract(images).vectors, np.empty((len(images), 0)))
+    )
+    monkeypatch.setitem(comparisons.FEATURES, "plain", lambda data: plain)
+    with pytest.raises(JaxganError, match="is1k_plain needs a network with classes"):
+        metric("is1k_plain")
+
+
+def test_names_are_checked_without_data():
+    check_metric("fid50k_train_inception")
+    check_metric("modes2500_ring")

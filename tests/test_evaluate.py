@@ -1,0 +1,149 @@
+"""`jaxgan evaluate`: checkpoints of a run, the best of them, and folders of images that others made."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from features_of_blocks import BLOCKS
+from PIL import Image
+from small_runs import train
+
+from jaxgan import sampling
+from jaxgan.cli import main
+from jaxgan.errors import JaxganError
+from jaxgan.evaluate import compare, evaluate
+from jaxgan.evaluation import comparisons
+from jaxgan.training.run_directory import read_lines
+
+METRICS = ("fid100_train_blocks", "is100_blocks")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run of digits with checkpoints at 4, 8, 12, scored at each, of which the best by the distance is kept."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.setitem(comparisons.FEATURES, "blocks", lambda data: BLOCKS)
+        workdir = tmp_path_factory.mktemp("runs") / "run"
+        train(workdir, "images", evaluate_every=4, metrics=METRICS, keep_best="fid100_train_blocks")
+        yield workdir
+
+
+def plain(lines):
+    return [line | {"protocol": dict(line["protocol"])} for line in lines]
+
+
+def test_a_run_scores_itself_as_it_is_scored_afterwards(run):
+    during = read_lines(run / "evaluations.jsonl")[:6]
+    afterwards = list(evaluate(run, (), None))
+    assert json.dumps(plain(afterwards)) == json.dumps(during)
+    assert [(line["step"], line["metric"]) for line in during] == [(s, m) for s in (4, 8, 12) for m in METRICS]
+    assert read_lines(run / "evaluations.jsonl")[-6:] == during  # and they are added
+
+
+def test_the_best_state_is_kept(run):
+    fids = {line["step"]: line["fid"] for line in evaluate(run, METRICS[:1], None)}
+    best = min(fids, key=fids.get)
+    (line,) = evaluate(run, METRICS[:1], "best")
+    assert (line["step"], line["fid"]) == (best, fids[best])
+    assert sampling.load(run, "best").step == best
+    np.testing.assert_array_equal(
+        sampling.load(run, "best").sample(3).images, sampling.load(run, best).sample(3).images
+    )
+
+
+def test_a_run_that_goes_on_has_the_same_best_state(run, tmp_path):
+    """It falls back behind the best state, which it then makes again."""
+    copy = shutil.copytree(run, tmp_path / "copy")
+    best, images = sampling.load(run, "best").step, sampling.load(run, "best").sample(3).images
+    for step in (8, 12):
+        shutil.rmtree(copy / "checkpoints" / str(step))
+    train(copy, "images", evaluate_every=4, metrics=METRICS, keep_best="fid100_train_blocks")
+    again = sampling.load(copy, "best")
+    assert again.step == best
+    np.testing.assert_array_equal(again.sample(3).images, images)
+
+
+def test_the_verb_prints_a_line_each_and_says_where_the_protocols_are(run, capsys):
+    assert main(["evaluate", str(run), "--metrics", "fid200_test_blocks", "--checkpoint", "8"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("step       8  seed 0    fid200_test_blocks: fid ")
+    assert out.endswith(f"with their protocols: {run}/evaluations.jsonl\n")
+    protocol = read_lines(run / "evaluations.jsonl")[-1]["protocol"]
+    expected = dict(num=200, seed=0, precision="float32", features="blocks", reference="digits test (360)")
+    assert expected.items() <= protocol.items()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--checkpoint", "9"], r"no checkpoint of step 9; it has \[4, 8, 12\]"),
+        (["--checkpoint", "first"], "--checkpoint takes a step, last or best, not 'first'"),
+        (["--metrics", "fid5_test_mnsit"], "unknown feature network 'mnsit'. Did you mean 'mnist'"),
+        (["--metrics", "fid100_test_blocks,mods"], "unknown metric 'mods'"),
+        (["--data-dir", "elsewhere"], "come from no folder; leave --data-dir out"),
+    ],
+)
+def test_bad_input_is_a_line(run, capsys, arguments, message):
+    lines = len(read_lines(run / "evaluations.jsonl"))
+    assert main(["evaluate", str(run), *arguments]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") <= 2
+    with pytest.raises(AssertionError, match=message):
+        raise AssertionError(error)
+    assert len(read_lines(run / "evaluations.jsonl")) == lines
+
+
+def test_a_run_without_a_best_checkpoint_says_how_to_have_one(tmp_path):
+    train(tmp_path, steps=4)
+    with pytest.raises(JaxganError, match=r"keeps no best checkpoint; train with --config\.keep_best=METRIC"):
+        sampling.load(tmp_path, "best")
+    with pytest.raises(JaxganError, match="no metrics of its own; name some with --metrics"):
+        list(evaluate(tmp_path, ()))
+
+
+def pictures(folder, images):
+    folder.mkdir()
+    for number, image in enumerate(images):
+        Image.fromarray(image).save(folder / f"{number:03d}.png")
+    return folder
+
+
+@pytest.fixture
+def folders(run, tmp_path):
+    levels = np.random.default_rng(0).integers(0, 256, (30, 6, 6, 3), dtype=np.uint8)
+    one = pictures(tmp_path / "one", levels)
+    return one, pictures(tmp_path / "shuffled", levels[::-1]), pictures(tmp_path / "dark", levels // 2)
+
+
+def test_any_two_folders(folders, capsys):
+    one, shuffled, dark = folders
+    same = compare(shuffled, one, ["fid", "pr"], "blocks")
+    assert same["fid_blocks"] == compare(one, one, ["fid"], "blocks")["fid_blocks"] < 1e-6
+    assert (same["precision_blocks"], same["recall_blocks"]) == (1, 1)
+    assert same["protocol"]["reference"] == f"{one} (30)"
+    assert compare(dark, one, ["fid"], "blocks")["fid_blocks"] > 1000
+
+    assert main(["evaluate", str(dark), "--against", str(one), "--metrics", "kid,dc", "--features", "blocks"]) == 0
+    *figures, line = capsys.readouterr().out.splitlines()
+    assert [figure.split()[0] for figure in figures] == [
+        "kid_blocks",
+        "kid_std_blocks",
+        "density_blocks",
+        "coverage_blocks",
+    ]
+    assert json.loads(line)["coverage_blocks"] < 0.2
+
+
+def test_folders_that_do_not_compare(folders, tmp_path):
+    one, _, dark = folders
+    grey = pictures(tmp_path / "grey", np.zeros((5, 6, 6), np.uint8))
+    with pytest.raises(JaxganError, match=r"has images of \(6, 6, 1\) and .* of \(6, 6, 3\)"):
+        compare(grey, one, ["fid"], "blocks")
+    with pytest.raises(JaxganError, match=r"unknown statistic 'fdi'\. Did you mean 'fid'"):
+        compare(dark, one, ["fdi"], "blocks")
+    few = pictures(tmp_path / "few", np.zeros((4, 6, 6, 3), np.uint8))
+    with pytest.raises(JaxganError, match="needs more than 4 examples, not 4"):
+        compare(few, one, ["fid"], "blocks")
