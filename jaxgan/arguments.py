@@ -1,6 +1,7 @@
 """What the command line takes: its verbs and their options."""
 
 import argparse
+import importlib.metadata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +16,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="jaxgan", description="Train, resume, sample and measure GANs.", allow_abbrev=False
     )
+    parser.add_argument("--version", action="version", version=f"jaxgan {importlib.metadata.version('jaxgan')}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
 
     train = verbs.add_parser(
@@ -51,6 +53,12 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def long_options(verb: str) -> list[str]:
+    """The long options of a verb, without their dashes."""
+    (verbs,) = (action for action in build_parser()._actions if isinstance(action, argparse._SubParsersAction))
+    return [option[2:] for option in verbs.choices[verb]._option_string_actions if option.startswith("--")]
+
+
 def _add_sample(verbs: Any) -> None:
     sample = verbs.add_parser(
         "sample",
@@ -81,6 +89,7 @@ def _add_sample(verbs: Any) -> None:
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
     """Which of a run's states to use, and where."""
+    _add_own(parser)
     parser.add_argument("--checkpoint", default="last", help="a step, best (see keep_best), or last (default)")
     parser.add_argument(
         "--trained-seed", help="of a run of several seeds: which one, or all (default: the first), each to its own file"
@@ -105,6 +114,7 @@ def _add_evaluate(verbs: Any) -> None:
         "(default: fid)",
     )
     evaluate.add_argument("--checkpoint", default="last", help="a step, all, best (see keep_best), or last (default)")
+    _add_own(evaluate)
     evaluate.add_argument("--data-dir", metavar="DIR", help="where the run's data are now, if they have moved")
     evaluate.add_argument("--against", type=Path, metavar="IMAGES", help="a folder or .zip of real images")
     evaluate.add_argument(
@@ -115,6 +125,12 @@ def _add_evaluate(verbs: Any) -> None:
     )
     _add_device(evaluate)
     _add_cache(evaluate)
+
+
+def _add_own(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config", metavar="FILE.py", help="the run's recipe file, where that adds parts of its own to jaxgan's tables"
+    )
 
 
 def _add_translate(verbs: Any) -> None:

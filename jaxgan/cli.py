@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import difflib
 import inspect
 import json
 import logging
@@ -13,10 +14,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxgan.arguments import build_parser
+from jaxgan.arguments import build_parser, long_options
 from jaxgan.errors import JaxganError, unknown
 
 CONFIG = "--config."
+
+CONFIGURED = ("train", "summary")
+"""Verbs that take settings."""
 
 FAILURE = 1
 
@@ -37,8 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     overrides = [argument.removeprefix(CONFIG) for argument in arguments if argument.startswith(CONFIG)]
     options, rest = parser.parse_known_args([argument for argument in arguments if not argument.startswith(CONFIG)])
     if rest:
-        parser.error(f"unrecognized arguments: {' '.join(rest)}{_hint(rest, overrides)}")
-    if overrides and options.verb not in ("train", "summary"):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}{_hint(options.verb, rest, overrides)}")
+    if overrides and options.verb not in CONFIGURED:
         parser.error(f"{CONFIG}... belongs to train and summary; {options.verb} takes the settings of the run")
     # Orbax logs through absl, with tracebacks, what reaches the user as a message of one or two lines.
     logging.getLogger("absl").setLevel(logging.CRITICAL)
@@ -66,12 +70,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 128 + signal.SIGINT
 
 
-def _hint(rest: Sequence[str], overrides: Sequence[str]) -> str:
+def _hint(verb: str, rest: Sequence[str], overrides: Sequence[str]) -> str:
     """What may have been meant by arguments that nothing took."""
     if any("=" not in override for override in overrides):
         return f" (settings are given as {CONFIG}KEY=VALUE, with no space)"
-    slips = [argument for argument in rest if argument.startswith("--")]
-    return f" (settings are given as {CONFIG}{slips[0].removeprefix('--').partition('=')[0]}=VALUE)" if slips else ""
+    slips = [argument.removeprefix("--").partition("=")[0] for argument in rest if argument.startswith("--")]
+    if not slips:
+        return ""
+    if close := difflib.get_close_matches(slips[0], long_options(verb), n=1, cutoff=0.75):
+        return f" (did you mean --{close[0]}?)"
+    return f" (settings are given as {CONFIG}{slips[0]}=VALUE)" if verb in CONFIGURED else ""
 
 
 def _use_cache(place: str | None) -> None:
@@ -130,6 +138,7 @@ def _runs(options: argparse.Namespace) -> Iterator[tuple[Any, Path]]:
     """The runs that the options of `sample` and `translate` name, and the file of each."""
     from jaxgan import sampling
 
+    _learn(options.config)
     checkpoint = _checkpoint(options.checkpoint)
     if options.trained_seed not in (None, "all") and not options.trained_seed.isdecimal():
         raise JaxganError(f"--trained-seed takes a seed or all, not {options.trained_seed!r}.")
@@ -142,6 +151,14 @@ def _runs(options: argparse.Namespace) -> Iterator[tuple[Any, Path]]:
     else:
         seed = None if options.trained_seed is None else int(options.trained_seed)
         yield sampling.load(options.directory, checkpoint, seed), out
+
+
+def _learn(recipe: str | None) -> None:
+    """Executes a recipe file that the user names, for what it adds to the tables; never one that a run names."""
+    from jaxgan import config
+
+    if recipe is not None:
+        config.load(recipe)
 
 
 def _checkpoint(text: str) -> Any:
@@ -159,6 +176,7 @@ def _evaluate(options: argparse.Namespace, overrides: list[str], command: str) -
 
     _use(options.device)
     _use_cache(options.compilation_cache)
+    _learn(options.config)
     names = options.metrics.split(",") if options.metrics else []
     if options.against is not None:
         given = (names or ["fid"], options.features, options.image_size, options.data_dir or "")
@@ -265,12 +283,13 @@ def _list(options: argparse.Namespace, overrides: list[str], command: str) -> in
     from jaxgan import config
     from jaxgan.data import SOURCES
     from jaxgan.evaluation import METRICS
+    from jaxgan.evaluation.comparisons import COMPARISONS, FEATURES, class_score
     from jaxgan.registry import Several, Table, options_of
     from jaxgan.systems import SYSTEMS
 
     print("recipes (jaxgan train --config NAME)")
     for name in config.recipe_names():
-        print(f"  {name:20} {config.description(name)}")
+        print(f"  {name:24} {config.description(name)}")
     tables: dict[str, Table] = {"config.data": SOURCES, "config.system": SYSTEMS}
     parts = _parts(SYSTEMS)
     for (part, _), (table, names) in parts.items():
@@ -281,10 +300,14 @@ def _list(options: argparse.Namespace, overrides: list[str], command: str) -> in
         print(f"\n{path}{several}")
         for name, factory in table.items():
             defaults = ", ".join(f"{key}={option.default!r}" for key, option in options_of(factory).items())
-            print(f"  {name:20} {_first_line(factory)}" + (f"\n{'':23}{defaults}" if defaults else ""))
+            print(f"  {name:24} {_first_line(factory)}" + (f"\n{'':27}{defaults}" if defaults else ""))
     print("\nconfig.metrics")
     for name, metric in METRICS.items():
-        print(f"  {name:22} {_first_line(metric)}")
+        print(f"  {name:24} {_first_line(metric)}")
+    print(f"\nconfig.metrics of N samples, 10k say, by the features of {', '.join(FEATURES)}")
+    for name, (statistic, _) in COMPARISONS.items():
+        print(f"  {f'{name}N_train_FEATURES, {name}N_test_FEATURES':42} {_first_line(statistic)}")
+    print(f"  {'isN_FEATURES':42} {_first_line(class_score)}")
     print("\nshared settings")
     print("  " + ", ".join(f"{key}={value!r}" for key, value in config.SHARED.items()))
     return 0

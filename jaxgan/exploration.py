@@ -216,7 +216,7 @@ def _chosen(trained: Trained, samples: Samples, indices: Sequence[int]) -> Sampl
 def _check_indices(indices: Sequence[int], drawn: int) -> None:
     for index in indices:
         if not 0 <= index < drawn:
-            raise JaxganError(f"there is no sample {index}: {drawn} are drawn, and the first is 0.")
+            raise JaxganError(f"there is no sample {index}: {drawn} are drawn (--num), and the first is 0.")
 
 
 def project(trained: Trained, given: np.ndarray, seed: int = 0, labels: Sequence[int] | None = None) -> Explored:

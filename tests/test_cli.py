@@ -120,7 +120,9 @@ def test_a_work_directory_of_another_recipe_is_refused(finished, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["train", "--confg", "x"], "unrecognized arguments: --confg"),
+        (["train", "--confg", "x"], "unrecognized arguments: --confg x (did you mean --config?)"),
+        (["sample", ".", "--interpolat=8"], "--interpolat=8 (did you mean --interpolate?)"),
+        (["sample", ".", "--colour", "red"], "unrecognized arguments: --colour red\n"),
         (["train", "--steps=10"], "--steps=10 (settings are given as --config.steps=VALUE)"),
         (["train", "--config.steps", "10"], "10 (settings are given as --config.KEY=VALUE, with no space)"),
         (["trane"], "invalid choice: 'trane'"),
@@ -150,7 +152,12 @@ BAD_SAMPLES = {
     "no classes": (["points", "--labels", "0"], "trained without labels"),
     "no classes, by name": (["points", "--labels", "cat"], "unknown class 'cat'. Known: none"),
     "no such checkpoint": (["images", "--checkpoint", "5"], r"no checkpoint of step 5; it has \[4, 8, 12\]"),
-    "no checkpoint": (["images", "--checkpoint", "best"], "--checkpoint takes a step or last, not 'best'"),
+    "no checkpoint": (["images", "--checkpoint", "first"], "--checkpoint takes a step, last or best, not 'first'"),
+    "no best checkpoint": (
+        ["images", "--checkpoint", "best"],
+        r"keeps no best checkpoint; train with --config\.keep_best",
+    ),
+    "no recipe": (["images", "--config", "mine.py"], r"there is no recipe file mine\.py"),
     "seed too large": (["images", "--seed", str(2**64)], "seed"),
     "unwritable": (["images", "--out", "file/x.png"], "cannot write file/x.png"),
     "points in a folder": (["points", "--out", "folder"], "points are not images"),

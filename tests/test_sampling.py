@@ -10,8 +10,10 @@ from PIL import Image
 from small_runs import DAMAGE_NOISE, checkpoint_steps, settings, train
 
 from jaxgan import data, sampling
+from jaxgan.cli import main
 from jaxgan.drawing import Sampler
 from jaxgan.errors import JaxganError
+from jaxgan.objectives import OBJECTIVES
 from jaxgan.systems import build_system
 
 pytestmark = DAMAGE_NOISE
@@ -172,13 +174,24 @@ def test_the_newest_whole_checkpoint_or_the_one_asked_for(digits_run, tmp_path, 
     assert checkpoint_steps(run) == [4, 8, 12]
 
 
-def test_a_run_with_a_thing_that_only_its_own_script_knows(digits_run, tmp_path):
+def test_a_run_with_a_thing_that_only_its_own_recipe_knows(digits_run, tmp_path, monkeypatch):
     run = tmp_path / "run"
     shutil.copytree(digits_run, run)
     config = (run / "config.json").read_text()
     (run / "config.json").write_text(config.replace('"non_saturating"', '"mine"'))
-    with pytest.raises(JaxganError, match=r"unknown config\.objective 'mine'.*\nIf a .* script of your own added it"):
+    with pytest.raises(JaxganError, match=r"unknown config\.objective 'mine'.*\nIf a recipe file of your own added it"):
         sampling.load(run)
+    recipe = tmp_path / "mine.py"
+    recipe.write_text(
+        "from jaxgan.config import load\nfrom jaxgan.objectives import OBJECTIVES\n\n"
+        "OBJECTIVES['mine'] = OBJECTIVES['hinge']\n\n\ndef get_config():\n    return load('digits_cgan')\n"
+    )
+    monkeypatch.setitem(OBJECTIVES, "mine", None)  # taken away afterwards, whoever puts it there
+    monkeypatch.delitem(OBJECTIVES, "mine")
+    out = tmp_path / "few.npz"
+    assert main(["sample", str(run), "--config", str(recipe), "--num", "3", "--out", str(out)]) == 0
+    with np.load(out) as file:
+        assert len(file["images"]) == 3
 
 
 @pytest.mark.parametrize("gone", ["all of them", "their folder"])

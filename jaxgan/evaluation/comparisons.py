@@ -42,7 +42,7 @@ Scorer = Callable[[Extracted], Figures]
 
 
 def fid(real: Extracted, num: int) -> Scorer:
-    """Fréchet distance between two Gaussians with the moments of the features.
+    """Fréchet distance of the generated images' features from those of all real images of the split.
 
     Figures:
       fid: squared, not negative; of two sets of real images it is not 0, and the fewer they are the more.
@@ -57,7 +57,7 @@ def fid(real: Extracted, num: int) -> Scorer:
 
 
 def kid(real: Extracted, num: int) -> Scorer:
-    """Kernel distance of the features: the mean over 100 random subsets of 1,000, or of all if they are fewer.
+    """Kernel distance of the same: the mean over 100 random subsets of 1,000, or of all if they are fewer.
 
     Figures:
       kid: squared; without bias, so that for two sets of one distribution it is below 0 as often as above.
@@ -74,13 +74,13 @@ def kid(real: Extracted, num: int) -> Scorer:
 
 
 def precision_and_recall(real: Extracted, num: int) -> Scorer:
-    """Shares of generated images among the real ones, and of real ones among the generated, by their 3 neighbours."""
+    """Precision and recall: shares of generated images among real ones, and the reverse, by 3 neighbours."""
     _check_neighbours(3, num, len(real.vectors))
     return lambda generated: precision_recall(real.vectors, generated.vectors, 3)._asdict()
 
 
 def density_and_coverage(real: Extracted, num: int) -> Scorer:
-    """The same with less regard to outliers, by 5 neighbours of the real images."""
+    """Density and coverage: the same with less regard to outliers, by 5 neighbours of the real images."""
     _check_neighbours(5, len(real.vectors))
     return lambda generated: density_coverage(real.vectors, generated.vectors, 5)._asdict()
 
@@ -91,7 +91,7 @@ def _check_neighbours(k: int, *counts: int) -> None:
 
 
 def class_score(generated: Extracted) -> Figures:
-    """The Inception score, of whatever network has classes; mean and deviation over 10 parts."""
+    """The Inception score, by the classes of whatever network has some; mean and deviation over 10 parts."""
     found = inception_score(generated.probabilities, np.random.default_rng(SEED), SPLITS)
     return {"inception_score": found.mean, "inception_score_std": found.std}
 

@@ -94,6 +94,6 @@ def open_run(directory: str | Path) -> Saved:
         system = build_system(config, spec)
     except UnknownName as error:
         raise JaxganError(
-            f"{error}\nIf a recipe file or script of your own added it, import that and call jaxgan.sampling.load."
+            f"{error}\nIf a recipe file of your own added it, give it with --config FILE.py; in Python import it first."
         ) from error
     return Saved(run, system, spec, config, Sampler(system))

@@ -50,9 +50,9 @@ class Moments:
         Raises:
           JaxganError: a batch is refused by `of`, or there is none.
         """
-        moments = functools.reduce(
-            lambda known, batch: cls.of(batch) if known is None else known.merge(cls.of(batch)), batches, None
-        )
+        moments = None
+        for batch in batches:
+            moments = cls.of(batch) if moments is None else moments.merge(cls.of(batch))
         if moments is None:
             raise JaxganError("no vectors to take the moments of.")
         return moments
@@ -124,7 +124,7 @@ def frechet_distance(a: Moments, b: Moments) -> float:
       b: of vectors of the same length.
 
     Returns:
-      a distance, not negative; of a set to itself 0 but for rounding.
+      a number that is not negative; of a set and itself 0 but for rounding.
 
     Raises:
       JaxganError: fewer vectors, or of different lengths.

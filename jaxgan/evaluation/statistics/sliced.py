@@ -49,7 +49,7 @@ def sliced_wasserstein(a: np.ndarray, b: np.ndarray, directions: int, rng: np.ra
 
 def _projected(vectors: np.ndarray, units: np.ndarray) -> np.ndarray:
     """Vectors [n, d] by units [k, d]: float64 [k, n]."""
-    parts = [units @ vectors[i : i + ROWS].T.astype(np.float64) for i in range(0, len(vectors), ROWS)]
+    parts = [units @ vectors[i : i + ROWS].T for i in range(0, len(vectors), ROWS)]
     return np.concatenate(parts, axis=1)
 
 

@@ -77,7 +77,7 @@ def diversity(images: np.ndarray, rng: np.random.Generator, pairs: int = 100, sc
     """MS-SSIM between random pairs of different images of one set: the lower, the more varied they are.
 
     The figure that collapse raises. It says nothing of quality, and compares with that of as many real images under
-    the same scales only. Within classes it is meant, where there are classes: one set a class.
+    the same scales only. Where there are classes it is meant within one: images of different classes differ anyway.
 
     Args:
       images: uint8 [n, h, w, c], n at least 2.
@@ -131,7 +131,7 @@ def _of_scales(a: np.ndarray, b: np.ndarray, weights: np.ndarray) -> np.ndarray:
     for weight in weights[:-1]:
         product = product * np.maximum(_scale(a, b)[1], 0) ** weight
         a, b = _halved(a), _halved(b)
-    return (product * _scale(a, b)[0] ** weights[-1]).mean(axis=1)
+    return (product * np.maximum(_scale(a, b)[0], 0) ** weights[-1]).mean(axis=1)
 
 
 def _scale(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
