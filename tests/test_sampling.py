@@ -184,7 +184,7 @@ def test_a_run_with_a_thing_that_only_its_own_recipe_knows(digits_run, tmp_path,
     recipe = tmp_path / "mine.py"
     recipe.write_text(
         "from jaxgan.config import load\nfrom jaxgan.objectives import OBJECTIVES\n\n"
-        "OBJECTIVES['mine'] = OBJECTIVES['hinge']\n\n\ndef get_config():\n    return load('digits_cgan')\n"
+        "OBJECTIVES['mine'] = OBJECTIVES['non_saturating']\n\n\ndef get_config():\n    return load('digits_cgan')\n"
     )
     monkeypatch.setitem(OBJECTIVES, "mine", None)  # taken away afterwards, whoever puts it there
     monkeypatch.delitem(OBJECTIVES, "mine")
