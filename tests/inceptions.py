@@ -1,8 +1,6 @@
-"""Random weights under the names of the published Inception, and the packages that it is compared with."""
+"""Random weights under the names of the published Inception."""
 
 import hashlib
-import importlib.util
-import warnings
 
 import numpy as np
 import pytest
@@ -36,22 +34,3 @@ def random_files(folder):
     torch.save(state, theirs)
     convert(theirs, ours, hashlib.sha256(theirs.read_bytes()).hexdigest()[:8])
     return theirs, ours
-
-
-def peer(name):
-    """A package that imports torchvision, or a skip."""
-    torch = pytest.importorskip("torch")
-    for package in ("torchvision", name.partition(".")[0]):
-        if importlib.util.find_spec(package) is None:
-            pytest.skip(f"no {package}")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            importlib.import_module("torchvision")
-        except RuntimeError:
-            # It was built for another PyTorch, of CUDA beside one of CPUs, say. It then does without its own operators,
-            # which no Inception needs, but not without their names.
-            for operator in ("nms", "qnms"):
-                signature = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
-                torch.library.define(f"torchvision::{operator}", signature)
-        return importlib.import_module(name)

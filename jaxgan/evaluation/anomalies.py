@@ -13,6 +13,7 @@ from jaxgan.drawing import in_chunks
 from jaxgan.errors import JaxganError
 from jaxgan.evaluation.held_out import open_test_split
 from jaxgan.evaluation.metric import Aim, Metric, of_state, wrong_system
+from jaxgan.evaluation.statistics.roc import roc_auc
 from jaxgan.systems import Encoding, System, Translating
 from jaxgan.systems.inputs import scaled
 
@@ -118,15 +119,3 @@ def neighbour_distances(known: np.ndarray, asked: np.ndarray, neighbours: int) -
 
     index = NearestNeighbors(n_neighbors=neighbours, algorithm="brute").fit(known)
     return index.kneighbors(asked)[0].mean(axis=1)
-
-
-def roc_auc(scores: np.ndarray, positive: np.ndarray) -> float:
-    """P(s+ > s-) + P(s+ = s-) / 2, the area under the ROC curve.
-
-    Args:
-      scores: [n].
-      positive: bool [n], of both kinds at least one.
-    """
-    negatives = np.sort(scores[~positive])
-    below, up_to = (np.searchsorted(negatives, scores[positive], side) for side in ("left", "right"))
-    return float(np.mean((below + up_to) / 2) / len(negatives))

@@ -11,7 +11,8 @@ from jaxgan.data import SOURCES, DataSpec
 from jaxgan.data.digits import digits
 from jaxgan.errors import JaxganError
 from jaxgan.evaluation import METRICS
-from jaxgan.evaluation.anomalies import neighbour_distances, roc_auc
+from jaxgan.evaluation.anomalies import neighbour_distances
+from jaxgan.evaluation.statistics.roc import roc_auc
 from jaxgan.registry import complete
 
 SPEC = DataSpec((8, 8, 1), "uint8", tuple("0123456789"), 1437)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxgan.evaluation.anomalies import roc_auc
+from jaxgan.evaluation.statistics.roc import roc_auc
 from jaxgan.evaluation.statistics.vectors import check_numbers, check_sets, squared_distances
 
 NEAR = 0.01

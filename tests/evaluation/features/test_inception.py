@@ -5,7 +5,8 @@ import warnings
 import jax
 import numpy as np
 import pytest
-from inceptions import peer, random_files
+from inceptions import random_files
+from peers import peer
 
 from jaxgan.errors import JaxganError
 from jaxgan.evaluation.features import inception_weights

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from inceptions import peer
+from peers import peer
 
 from jaxgan.evaluation.features.resizing import bilinear_matrix, resized
 
