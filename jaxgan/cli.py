@@ -283,7 +283,7 @@ def _list(options: argparse.Namespace, overrides: list[str], command: str) -> in
     from jaxgan import config
     from jaxgan.data import SOURCES
     from jaxgan.evaluation import METRICS
-    from jaxgan.evaluation.comparisons import COMPARISONS, FEATURES, class_score
+    from jaxgan.evaluation.comparisons import ALONE, COMPARISONS, FEATURES
     from jaxgan.registry import Several, Table, options_of
     from jaxgan.systems import SYSTEMS
 
@@ -307,7 +307,8 @@ def _list(options: argparse.Namespace, overrides: list[str], command: str) -> in
     print(f"\nconfig.metrics of N samples, 10k say, by the features of {', '.join(FEATURES)}")
     for name, (statistic, _) in COMPARISONS.items():
         print(f"  {f'{name}N_train_FEATURES, {name}N_test_FEATURES':42} {_first_line(statistic)}")
-    print(f"  {'isN_FEATURES':42} {_first_line(class_score)}")
+    for name, (alone, _) in ALONE.items():
+        print(f"  {f'{name}N_FEATURES':42} {_first_line(alone)}")
     print("\nshared settings")
     print("  " + ", ".join(f"{key}={value!r}" for key, value in config.SHARED.items()))
     return 0

@@ -26,6 +26,7 @@ from jaxgan.evaluation.statistics.frechet import Moments, check_count, frechet_d
 from jaxgan.evaluation.statistics.inception_score import inception_score
 from jaxgan.evaluation.statistics.kernel import kernel_distance
 from jaxgan.evaluation.statistics.manifolds import density_coverage, precision_recall
+from jaxgan.evaluation.statistics.memorisation import copying, nearest
 from jaxgan.systems import System
 
 Figures = dict[str, float]
@@ -90,10 +91,32 @@ def _check_neighbours(k: int, *counts: int) -> None:
         raise JaxganError(f"{min(counts)} images have no {k} neighbours each: take more.")
 
 
-def class_score(generated: Extracted) -> Figures:
+def class_score(extractor: Extractor, num: int, spec: DataSpec, real: Callable[[str], Extracted]) -> Scorer:
     """The Inception score, by the classes of whatever network has some; mean and deviation over 10 parts."""
-    found = inception_score(generated.probabilities, np.random.default_rng(SEED), SPLITS)
-    return {"inception_score": found.mean, "inception_score_std": found.std}
+    if not extractor.extract(np.zeros((1, *spec.shape), np.uint8)).probabilities.shape[1]:
+        raise JaxganError(f"it needs a network with classes, and {extractor.name} has none.")
+    if num < SPLITS:
+        raise JaxganError(f"it is a mean over {SPLITS} parts: take more images than {num}.")
+
+    def score(generated: Extracted) -> Figures:
+        found = inception_score(generated.probabilities, np.random.default_rng(SEED), SPLITS)
+        return {"inception_score": found.mean, "inception_score_std": found.std}
+
+    return score
+
+
+def copies(extractor: Extractor, num: int, spec: DataSpec, real: Callable[[str], Extracted]) -> Scorer:
+    """Whether generated images are nearer to what was learnt from than held-out ones are: memorised, that is.
+
+    Figures:
+      closer: probability that a generated image is nearer to its nearest neighbour in the train split than one of the
+        test split is to its own; 1/2 where nothing is memorised, 1 where all is.
+      z: the same as a test statistic; below -3 is copying.
+      near: share of the generated that are as near as the nearest 1 % of the test split.
+    """
+    train = real("train").vectors
+    held_out = nearest(real("test").vectors, train).distances
+    return lambda generated: copying(nearest(generated.vectors, train).distances, held_out)._asdict()
 
 
 COMPARISONS: dict[str, tuple[Callable[[Extracted, int], Scorer], Aim]] = {
@@ -103,6 +126,15 @@ COMPARISONS: dict[str, tuple[Callable[[Extracted, int], Scorer], Aim]] = {
     "dc": (density_and_coverage, Aim("coverage")),
 }
 """Name -> `(features of real images, number of generated ones) -> scorer`, and what is better."""
+
+
+ALONE: dict[str, tuple[Callable[[Extractor, int, DataSpec, Callable[[str], Extracted]], Scorer], Aim]] = {
+    "is": (class_score, Aim("inception_score")),
+    "copying": (copies, Aim("closer", lower=True)),
+}
+"""Name -> `(feature network, number of generated images, spec of the data, split -> features of it) -> scorer`, of
+statistics that no split is named for, and what is better.
+"""
 
 
 def features(name: str, data: Mapping[str, Any]) -> Extractor:
@@ -140,7 +172,7 @@ class Name(NamedTuple):
 
 def parse(name: str) -> Name | None:
     """`fid10k_test_mnist` taken apart; None for a name of another form."""
-    compared, alone = "|".join(COMPARISONS), "is"
+    compared, alone = "|".join(COMPARISONS), "|".join(ALONE)
     form = rf"(?:({compared})([1-9]\d*k?)_(train|test)|({alone})([1-9]\d*k?))_(\w+)"
     match = re.fullmatch(form, name)
     if match is None:
@@ -149,7 +181,7 @@ def parse(name: str) -> Name | None:
     return Name(statistic, int(num.removesuffix("k")) * (1000 if num.endswith("k") else 1), match[3] or "", match[6])
 
 
-EXAMPLES = (*(f"{statistic}10k_test_mnist" for statistic in COMPARISONS), "is10k_mnist")
+EXAMPLES = (*(f"{statistic}10k_test_mnist" for statistic in COMPARISONS), *(f"{name}10k_mnist" for name in ALONE))
 """A name of each statistic."""
 
 
@@ -175,40 +207,35 @@ def metric(name: str, spec: DataSpec, system: System, data: Mapping[str, Any]) -
     if len(spec.shape) != 3:
         raise JaxganError(f"the metric {name} scores images, not points; remove it with --config.metrics='()'.")
     extractor = features(asked.features, data)
-    if asked.statistic == "is":
-        return _alone(name, asked, extractor, spec)
-    make, aim = COMPARISONS[asked.statistic]
-    held_out = asked.split == "test"
-    source = open_test_split(f"the metric {name}", data) if held_out else open_source(underlying(data), 0)
-    real = real_features(extractor, source)
+    reference = {}
+
+    def real(split: str) -> Extracted:
+        source = open_test_split(f"the metric {name}", data) if split == "test" else open_source(underlying(data), 0)
+        reference[split] = f"{_where(data, split)} ({source.spec.size:,})"
+        return real_features(extractor, source)
+
     try:
-        scorer = make(real, asked.num)
+        if asked.statistic in ALONE:
+            make_alone, aim = ALONE[asked.statistic]
+            scorer = make_alone(extractor, asked.num, spec, real)
+        else:
+            make, aim = COMPARISONS[asked.statistic]
+            scorer = make(real(asked.split), asked.num)
     except JaxganError as error:
-        raise JaxganError(f"the metric {name}: {error}") from error
+        raise JaxganError(f"the metric {name}: {str(error).removeprefix(f'the metric {name} ')}") from error
     protocol = {
         **extractor.protocol,
         "features": extractor.name,
-        "reference": f"{_where(data, held_out)} ({source.spec.size:,})",
+        **({"reference": ", ".join(reference.values())} if reference else {}),
         "statistics_seed": SEED,
     }
     return of_samples(asked.num, through(extractor), lambda seen: scorer(_extracted(seen)), protocol, aim)
 
 
-def _where(data: Mapping[str, Any], held_out: bool) -> str:
+def _where(data: Mapping[str, Any], split: str) -> str:
     """The data set, and which part of it."""
     settings = underlying(data)
-    return " ".join(filter(None, (settings["name"], "test" if held_out else settings.get("split"))))
-
-
-def _alone(name: str, asked: Name, extractor: Extractor, spec: DataSpec) -> Metric:
-    blank = extractor.extract(np.zeros((1, *spec.shape), np.uint8))
-    if not blank.probabilities.shape[1]:
-        raise JaxganError(f"the metric {name} needs a network with classes, and {extractor.name} has none.")
-    if asked.num < SPLITS:
-        raise JaxganError(f"the metric {name} is a mean over {SPLITS} parts: take more images than {asked.num}.")
-    protocol = {**extractor.protocol, "features": extractor.name, "statistics_seed": SEED}
-    aim = Aim("inception_score")
-    return of_samples(asked.num, through(extractor), lambda seen: class_score(_extracted(seen)), protocol, aim)
+    return " ".join(filter(None, (settings["name"], "test" if split == "test" else settings.get("split"))))
 
 
 def _extracted(seen: Seen) -> Extracted:

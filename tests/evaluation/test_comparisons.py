@@ -97,6 +97,20 @@ def test_the_inception_score_is_of_whatever_network_has_classes():
     assert scored(metric("is2k_blocks"), np.zeros_like(half), np.zeros(2000, np.int32))["inception_score"] == 1
 
 
+def test_copies_are_nearer_to_the_train_split_than_other_images_are():
+    train, labels = real()
+    test, _ = real("test")
+    metric_of_copies = metric("copying360_blocks")
+    copied = scored(metric_of_copies, train[:360], labels[:360])
+    assert copied["closer"] > 0.95  # not 1: some of the test split are as near as copies
+    assert copied["z"] < -10
+    assert copied["near"] == 1
+    honest = scored(metric_of_copies, test, labels[:360])
+    assert (honest["closer"], honest["z"]) == (0.5, 0)
+    assert scored(metric_of_copies, 255 - test, labels[:360])["closer"] < 0.1
+    assert metric_of_copies.protocol["reference"] == "digits train (1,437), digits test (360)"
+
+
 def test_the_reference_is_the_split_in_the_name():
     test, labels = real("test")
     against_test, against_train = metric("fid1k_test_blocks"), metric("fid1k_train_blocks")
@@ -137,7 +151,7 @@ def test_one_batch_of_real_images_is_looked_at_at_a_time(monkeypatch):
         ("fid1k_test_blocks", dict(data={"name": "ring"}, spec=DataSpec((2,), "float32", (), 9)), "images, not points"),
         ("fid1k_test_blocks", dict(data=DATA | {"split": "all"}), "held out of training"),
         ("pr3_train_blocks", {}, "pr3_train_blocks: 3 images have no 3 neighbours each"),
-        ("is9_blocks", {}, "is9_blocks is a mean over 10 parts"),
+        ("is9_blocks", {}, "is9_blocks: it is a mean over 10 parts"),
     ],
 )
 def test_what_cannot_be_scored_is_refused_before_anything_is_drawn(name, changes, message):
@@ -150,7 +164,7 @@ def test_a_network_without_classes_has_no_inception_score(monkeypatch):
         extract=lambda images: Extracted(BLOCKS.extract(images).vectors, np.empty((len(images), 0)))
     )
     monkeypatch.setitem(comparisons.FEATURES, "plain", lambda data: plain)
-    with pytest.raises(JaxganError, match="is1k_plain needs a network with classes"):
+    with pytest.raises(JaxganError, match="is1k_plain: it needs a network with classes"):
         metric("is1k_plain")
 
 
