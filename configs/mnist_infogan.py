@@ -11,8 +11,8 @@ Result: agreement of category and digit after one-to-one matching. Seed 2: 91.0 
 65.3 %, where three categories share two digits each. Seed 0 had 91.1 % (of real ones 86.0 %) when stopped after 4,000
 steps. So 90 % depend on the seed. With the numbers' information weighted by a tenth
 (`--config.system.continuous_weight=0.1`) seeds 0 and 1 have 81.2 and 84.4 %: of seed 1 seven digits have a category
-each, and 4, 7 and 9 share three; with 3 latents it came to 82.6 % after 4,000 steps, with 16 seed 0 to 45 % after 2,000.
-Cost: 5 to 14 min of one CPU core.
+each, and 4, 7 and 9 share three; with 3 latents it came to 82.6 % after 4,000 steps, with 16 seed 0 to 45 % after
+2,000. Cost: 5 to 14 min of one CPU core.
 """
 
 from jaxgan.config import load
