@@ -47,7 +47,7 @@ MAY_IMPORT = {
     "style": {"pretrained", "networks", "data", "outputs", "errors"},
     "config": {"systems", "evaluation", "data", "registry", "schedules", "errors"},
     "drawing": {"systems", "errors"},
-    "training": {"config", "drawing", "plotting", "evaluation", "systems", "networks", "data", "errors"},
+    "training": {"config", "drawing", "plotting", "levels", "evaluation", "systems", "networks", "data", "errors"},
     "sampling": {"training", "config", "drawing", "plotting", "levels", "outputs", "systems", "data", "errors"},
     "evaluate": {"evaluation", "training", "data", "errors"},
     "latents": set(),

@@ -1,7 +1,8 @@
 """What a run leaves behind while it trains, and what it tells the user: lines, pictures, scores, a progress bar."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,10 +16,12 @@ from jaxgan.data.memory import stack
 from jaxgan.data.order import indices
 from jaxgan.drawing import Sampler
 from jaxgan.evaluation import Metric
+from jaxgan.levels import to_uint8
 from jaxgan.networks.summary import parameter_counts, summarise
 from jaxgan.systems import Generative, Previewing, System
+from jaxgan.training import health
 from jaxgan.training.run_directory import RunDirectory, append_line, read_lines
-from jaxgan.training.scores import describe, improved, score_lines, with_spread
+from jaxgan.training.scores import describe, improved, score_lines, scores_of, with_spread
 from jaxgan.training.seeds import run_of, seeds_of
 
 Result = TypeVar("Result")
@@ -66,6 +69,8 @@ class Recorder:
         self._run.cut(step)
         lines = read_lines(self._run.metrics)
         self._seconds = lines[-1]["seconds"] if lines else 0.0
+        self._lines = deque(lines[-health.LINES :], maxlen=health.LINES)
+        self._alarms = health.active_at_the_end(read_lines(self._run.alarms))
         self._mark, self._mark_step, self._waited = time.perf_counter(), step, 0.0
         if step:
             self.report(f"{'continuing at' if step < self._config['steps'] else 'already trained to'} step {step}")
@@ -114,6 +119,9 @@ class Recorder:
         if len(self._seeds) > 1:
             line["by_seed"] = {name: [float(value) for value in values] for name, values in means.items()}
         append_line(self._run.metrics, line)
+        self._lines.append(line)
+        lately = list(self._lines)
+        self._watch(step, [("saturated", health.saturated(lately)), ("still", health.still(lately))])
         self._mark, self._mark_step, self._waited = now, step, 0.0
         losses = {name: f"{line[name]:.3f}" for name in means if name.endswith("loss")}
         self._bar.set_postfix({"images/s": f"{line['images_per_second']:.0f}", **losses})
@@ -135,6 +143,8 @@ class Recorder:
                 samples = self._sampler(run, self._config["seed"], self._config["samples"])
                 path, real = folder / f"{step:07d}.png", self._real["image"]
                 plotting.save_samples(path, samples.images, real, self._system.num_classes)
+                drawn = to_uint8(samples.images) if samples.images.ndim == 4 else samples.images
+                self._watch(step, [(self._of_seed("collapsed", seed), health.collapsed(drawn, real))])
             if self._previews is not None:
                 key = jax.random.key(self._config["seed"])
                 for name, preview in self._previews(self._system.settled(run), self._real, key).items():
@@ -150,8 +160,22 @@ class Recorder:
             lines[line["metric"]] = line
         for name, line in lines.items():
             self.report(f"{name} at step {step}: {describe(line)}")
-        judge = self._config["keep_best"]
-        return bool(judge) and improved(read_lines(self._run.evaluations), judge, self._scorers[judge].aim, self._seeds)
+        known, judge = read_lines(self._run.evaluations), self._config["keep_best"]
+        scores = {name: scores_of(known, name, metric.aim, self._seeds) for name, metric in self._scorers.items()}
+        self._watch(
+            step, [(f"regressed {name}", health.regressed(scores[name], self._scorers[name].aim)) for name in scores]
+        )
+        return bool(judge) and improved(scores[judge], self._scorers[judge].aim)
+
+    def _watch(self, step: int, found: Iterable[tuple[str, str | None]]) -> None:
+        """Tells of alarms that begin, and notes in `alarms.jsonl` those that begin or end."""
+        for name, message in health.changes(self._alarms, found):
+            append_line(self._run.alarms, {"step": step, "alarm": name, "message": message})
+            if message is not None:
+                self.report(f"ALARM {name} at step {step}: {message}")
+
+    def _of_seed(self, name: str, seed: int) -> str:
+        return name if len(self._seeds) == 1 else f"{name} seed {seed}"
 
     def finish(self) -> list[Path]:
         """Draws the curves of the run's metrics; returns every picture there now is."""

@@ -1,6 +1,6 @@
 """The run directory: plain files, and the whole interface between the verbs.
 
-`config.json`, `run.json`, `networks.txt`, `checkpoints/<step>/`, `best/<step>/`, `metrics.jsonl`, `evaluations.jsonl`,
+`config.json`, `run.json`, `networks.txt`, `checkpoints/<step>/`, `best/<step>/`, `metrics.jsonl`, `evaluations.jsonl`, `alarms.jsonl`,
 `samples/real.png`, `samples/<step, 7 digits>.png`, `figures/*.png`; `profile/` where one was asked for.
 """
 
@@ -40,6 +40,7 @@ class RunDirectory:
         self.profile = self.path / "profile"
         self.metrics = self.path / "metrics.jsonl"
         self.evaluations = self.path / "evaluations.jsonl"
+        self.alarms = self.path / "alarms.jsonl"
         self._config = self.path / "config.json"
         self._run = self.path / "run.json"
 
@@ -146,7 +147,7 @@ class RunDirectory:
 
     def cut(self, step: int) -> None:
         """Drops what a killed run wrote after the checkpoint it goes on from, so that no line is ever doubled."""
-        for path in (self.metrics, self.evaluations):
+        for path in (self.metrics, self.evaluations, self.alarms):
             kept = [line for line in read_lines(path) if line["step"] <= step]
             write_text(path, "".join(json.dumps(line) + "\n" for line in kept))
 

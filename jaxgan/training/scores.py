@@ -71,19 +71,23 @@ def describe(line: Mapping[str, Any]) -> str:
     )
 
 
-def improved(lines: Sequence[Mapping[str, Any]], name: str, aim: Aim, seeds: Sequence[int]) -> bool:
-    """Whether the last of a metric's lines is better than all before it; of several seeds, the means decide.
+def scores_of(lines: Sequence[Mapping[str, Any]], name: str, aim: Aim, seeds: Sequence[int]) -> list[float]:
+    """What a run's states are ranked by, from lines of `evaluations.jsonl` in their order; of several seeds the means.
 
     Args:
-      lines: of `evaluations.jsonl`.
+      lines: of the run.
       name: of the metric.
       aim: of the metric.
       seeds: of the run.
     """
     whose = seeds[0] if len(seeds) == 1 else list(seeds)
-    found = [line[aim.figure] for line in lines if (line["metric"], line["protocol"]["seed"]) == (name, whose)]
-    *earlier, last = [-value if aim.lower else value for value in found]
-    return math.isfinite(last) and all(last > value for value in earlier)
+    return [line[aim.figure] for line in lines if (line["metric"], line["protocol"]["seed"]) == (name, whose)]
+
+
+def improved(scores: Sequence[float], aim: Aim) -> bool:
+    """Whether the last of a metric's scores is better than all before it."""
+    *earlier, last = [-score if aim.lower else score for score in scores]
+    return math.isfinite(last) and all(last > score for score in earlier)
 
 
 def with_spread(name: str, values: np.ndarray) -> dict[str, float]:

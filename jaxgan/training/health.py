@@ -1,0 +1,106 @@
+"""Is the run healthy? What its lines, its samples and its scores say, and where to look when they say no.
+
+Each alarm is a pure function of what the run has written or drawn; None is no alarm. They go by the conventions of
+metrics' names (docs/extending.md), not by systems.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from jaxgan.evaluation.metric import Aim
+
+LINES = 10
+"""Of metrics.jsonl, as many as are looked at together."""
+
+SURE, SURE_LINES = 0.99, 5
+STILL = 1e-5
+ALIKE = 0.1
+WORSE = 2.0
+
+
+def saturated(lines: Sequence[Mapping[str, Any]]) -> str | None:
+    """D tells all real examples from all generated ones, in each of the last lines."""
+    last = lines[-SURE_LINES:]
+    for name in last[-1] if len(last) == SURE_LINES else ():
+        if name.endswith("real_accuracy"):
+            both = (name, name.replace("real_accuracy", "fake_accuracy"))
+            if all(line.get(key, 0.0) > SURE for line in last for key in both):
+                return (
+                    f"{name} and {both[1]} have been over {SURE} for {SURE_LINES} lines: D is never wrong, and may tell "
+                    "G nothing. Look at the samples; a penalty on D, augmentation or a lower learning rate of D helps."
+                )
+    return None
+
+
+def still(lines: Sequence[Mapping[str, Any]]) -> str | None:
+    """A loss is the same number in all of the last lines."""
+    for name in lines[-1] if len(lines) == LINES else ():
+        if name.endswith("_loss"):
+            values = [line[name] for line in lines if name in line]
+            if len(values) == LINES and max(values) - min(values) <= STILL * max(map(abs, values)):
+                return (
+                    f"{name} has been {values[-1]:g} for {LINES} lines: nothing is learnt any more. Look at the other "
+                    "losses; an output that saturates, a dead activation or a learning rate of 0 does this."
+                )
+    return None
+
+
+def collapsed(samples: np.ndarray, real: np.ndarray) -> str | None:
+    """Samples differ from each other far less than real examples do.
+
+    Compared is the variance over the examples, summed over their numbers: the mean squared distance of two of them,
+    halved.
+
+    Args:
+      samples: [n, ...], of one state.
+      real: [n, ...], on the same scale.
+    """
+    spread, wanted = (float(np.var(x.reshape(len(x), -1), axis=0, dtype=np.float64).sum()) for x in (samples, real))
+    if spread >= ALIKE * wanted:
+        return None
+    return (
+        f"samples differ from each other by {spread / wanted:.1%} of the variance of real examples: G makes nearly one "
+        "thing only. Look at the samples; a lower learning rate of G, packing, or another objective helps."
+    )
+
+
+def regressed(scores: Sequence[float], aim: Aim) -> str | None:
+    """The last score is far worse than the best one before.
+
+    Args:
+      scores: of one metric, by step; of those that may be negative nothing is said.
+      aim: of the metric.
+    """
+    *earlier, last = scores
+    if not earlier or min(scores) < 0:
+        return None
+    best = min(earlier) if aim.lower else max(earlier)
+    if not (last > WORSE * best if aim.lower else last < best / WORSE):
+        return None
+    return (
+        f"{aim.figure} is {last:g} and has been {best:g}: the run gets worse. Look at the figures; the best state is "
+        "kept where keep_best names the metric, and a learning rate that falls helps."
+    )
+
+
+def changes(active: set[str], found: Iterable[tuple[str, str | None]]) -> list[tuple[str, str | None]]:
+    """What has begun or ended; brings `active` up to date.
+
+    Args:
+      active: names of alarms.
+      found: names of alarms that were looked at just now, with what they say or None.
+
+    Returns:
+      those that are new, and those that are over, with None.
+    """
+    changed = [(name, message) for name, message in found if (name in active) != (message is not None)]
+    active.symmetric_difference_update(name for name, _ in changed)
+    return changed
+
+
+def active_at_the_end(lines: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Names of the alarms that are on after these lines of `alarms.jsonl`."""
+    last = {line["alarm"]: line["message"] for line in lines}
+    return {name for name, message in last.items() if message is not None}

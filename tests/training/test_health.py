@@ -1,0 +1,100 @@
+"""Alarms: what sets them off, what does not, and that a run tells of each once."""
+
+import numpy as np
+import pytest
+from small_runs import train
+
+from jaxgan.evaluation.metric import Aim
+from jaxgan.training import health
+from jaxgan.training.run_directory import read_lines
+from jaxgan.training.scores import improved
+
+
+def lines(count, **values):
+    """Lines of these values, a number each or a list of one a line."""
+    return [{key: v[i] if isinstance(v, list) else v for key, v in values.items()} for i in range(count)]
+
+
+def test_a_discriminator_that_is_never_wrong():
+    sure = lines(5, level_0_real_accuracy=1.0, level_0_fake_accuracy=0.995, real_accuracy=0.7, fake_accuracy=1.0)
+    message = health.saturated(sure)
+    assert message.startswith("level_0_real_accuracy and level_0_fake_accuracy have been over 0.99 for 5 lines")
+    assert health.saturated(sure[:4]) is None  # not long enough
+    assert health.saturated([*sure[:4], sure[4] | {"level_0_fake_accuracy": 0.98}]) is None
+    assert health.saturated([sure[0] | {"level_0_real_accuracy": 0.5}, *sure]) is not None  # that was before
+    assert health.saturated(lines(9, discriminator_loss=0.1)) is None
+    assert health.saturated([]) is None
+
+
+def test_a_loss_that_is_always_the_same_number():
+    dead = [0.6931 + 1e-7 * (-1) ** i for i in range(10)]
+    message = health.still(lines(10, generator_loss=dead, discriminator_loss=list(range(10))))
+    assert message.startswith("generator_loss has been 0.6931 for 10 lines")
+    assert health.still(lines(9, generator_loss=1.0)) is None
+    assert health.still(lines(10, generator_loss=[*[1.0] * 9, 1.001])) is None
+    assert health.still(lines(10, alpha=1.0)) is None  # no loss
+    assert health.still(lines(10, drift_loss=0.0)) is not None
+
+
+def test_samples_that_are_nearly_one():
+    rng = np.random.default_rng(0)
+    real = rng.integers(0, 256, (40, 4, 4, 1), dtype=np.uint8)
+    one = np.broadcast_to(real[:1], real.shape)
+    assert health.collapsed(real[::-1], real) is None
+    assert health.collapsed(one, real).startswith("samples differ from each other by 0.0% of the variance")
+    spread = 5 * rng.standard_normal((1000, 2))
+    assert health.collapsed(0.33 * spread, spread) is None  # of the variance .109
+    assert "8.4%" in health.collapsed(0.29 * spread, spread)
+
+
+@pytest.mark.parametrize(
+    ("scores", "lower", "alarm"),
+    [
+        ([50.0, 20.0, 41.0], True, True),
+        ([50.0, 20.0, 39.0], True, False),
+        ([8.0], True, False),
+        ([0.2, 0.8, 0.39], False, True),
+        ([0.2, 0.8, 0.41], False, False),
+        ([-100.0, -300.0], False, False),
+    ],
+)
+def test_a_score_far_from_the_best(scores, lower, alarm):
+    assert (health.regressed(scores, Aim("fid", lower)) is not None) is alarm
+
+
+@pytest.mark.parametrize(
+    ("scores", "lower", "better"),
+    [([3.0], True, True), ([3.0, 2.0], True, True), ([2.0, 3.0, 2.0], True, False), ([2.0, 3.0], False, True),
+     ([float("nan")], True, False), ([3.0, float("nan")], False, False)],
+)  # fmt: skip
+def test_the_best_so_far(scores, lower, better):
+    assert improved(scores, Aim("fid", lower)) is better
+
+
+def test_an_alarm_is_told_when_it_begins_and_noted_when_it_ends():
+    active = {"old", "lasting"}
+    found = [("old", None), ("lasting", "still on"), ("new", "look"), ("never", None)]
+    assert health.changes(active, found) == [("old", None), ("new", "look")]
+    assert active == {"lasting", "new"}
+    assert health.changes(active, found[1:]) == []
+    noted = [{"alarm": "a", "message": "x"}, {"alarm": "b", "message": "y"}, {"alarm": "a", "message": None}]
+    assert health.active_at_the_end(noted) == {"b"}
+
+
+def test_a_run_that_makes_one_thing_says_so_once_also_when_it_was_stopped_between(tmp_path, capsys):
+    """G's learning rate is nothing, and its output next to 0."""
+    frozen = dict(
+        generator=dict(name="mlp", hidden=(4,), output="none", kernel_init="normal"),
+        generator_optimizer=dict(name="sgd", learning_rate=0.0),
+        sample_every=4,
+    )
+    train(tmp_path / "whole", **frozen)
+    said = capsys.readouterr().out
+    assert said.count("ALARM collapsed at step 4: samples differ from each other by 0.0%") == 1
+    noted = read_lines(tmp_path / "whole" / "alarms.jsonl")
+    assert [(line["step"], line["alarm"]) for line in noted] == [(4, "collapsed")]
+
+    train(tmp_path / "parts", steps=8, **frozen)
+    train(tmp_path / "parts", allow_changes=True, **frozen)
+    assert capsys.readouterr().out.count("ALARM") == 1
+    assert read_lines(tmp_path / "parts" / "alarms.jsonl") == noted
