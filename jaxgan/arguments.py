@@ -113,13 +113,11 @@ def _add_evaluate(verbs: Any) -> None:
         help="of `jaxgan list`, fid10k_test_mnist say (default: the recipe's); with --against fid, kid, pr or dc "
         "(default: fid)",
     )
-    evaluate.add_argument("--checkpoint", default="last", help="a step, all, best (see keep_best), or last (default)")
+    evaluate.add_argument("--checkpoint", help="a step, all, best (see keep_best), or last (default)")
     _add_own(evaluate)
     evaluate.add_argument("--data-dir", metavar="DIR", help="where the run's data are now, if they have moved")
     evaluate.add_argument("--against", type=Path, metavar="IMAGES", help="a folder or .zip of real images")
-    evaluate.add_argument(
-        "--features", default="inception", help="of --against: inception, vgg16, mnist or digits (default: inception)"
-    )
+    evaluate.add_argument("--features", help="of --against: inception, vgg16, mnist or digits (default: inception)")
     evaluate.add_argument(
         "--image-size", type=int, default=0, help="of --against: fit all images to it (default: all are of one size)"
     )

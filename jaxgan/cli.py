@@ -172,20 +172,24 @@ def _checkpoint(text: str) -> Any:
 
 def _evaluate(options: argparse.Namespace, overrides: list[str], command: str) -> int:
     from jaxgan import evaluate
-    from jaxgan.training.scores import describe, figures_of
+    from jaxgan.training.scores import describe
 
     _use(options.device)
     _use_cache(options.compilation_cache)
     _learn(options.config)
     names = options.metrics.split(",") if options.metrics else []
     if options.against is not None:
-        given = (names or ["fid"], options.features, options.image_size, options.data_dir or "")
-        line = evaluate.compare(Path(options.directory), options.against, *given)
-        for name, value in figures_of(line).items():
-            print(f"{name} {value:.6g}")
-        print(json.dumps(line))
+        if options.checkpoint is not None:
+            raise JaxganError("--checkpoint is of runs, and --against of folders of images; leave one of them out.")
+        given = (names or ["fid"], options.features or "inception", options.image_size, options.data_dir or "")
+        found = evaluate.compare(Path(options.directory), options.against, *given)
+        for metric, figures in found.items():
+            print(f"{metric}: {describe(figures)}")
+        print(json.dumps(found))
         return 0
-    checkpoint = None if options.checkpoint == "all" else _checkpoint(options.checkpoint)
+    if options.features or options.image_size:
+        raise JaxganError("--features and --image-size are of --against; the features of a run are in a metric's name.")
+    checkpoint = options.checkpoint if options.checkpoint == "all" else _checkpoint(options.checkpoint or "last")
     for line in evaluate.evaluate(options.directory, names, checkpoint, options.data_dir):
         seed = line["protocol"]["seed"]
         whose = f"seed {seed}" if isinstance(seed, int) else f"{len(seed)} seeds"
@@ -283,7 +287,7 @@ def _list(options: argparse.Namespace, overrides: list[str], command: str) -> in
     from jaxgan import config
     from jaxgan.data import SOURCES
     from jaxgan.evaluation import METRICS
-    from jaxgan.evaluation.comparisons import ALONE, COMPARISONS, FEATURES
+    from jaxgan.evaluation.comparisons import FEATURES, STATISTICS
     from jaxgan.registry import Several, Table, options_of
     from jaxgan.systems import SYSTEMS
 
@@ -305,10 +309,9 @@ def _list(options: argparse.Namespace, overrides: list[str], command: str) -> in
     for name, metric in METRICS.items():
         print(f"  {name:24} {_first_line(metric)}")
     print(f"\nconfig.metrics of N samples, 10k say, by the features of {', '.join(FEATURES)}")
-    for name, (statistic, _) in COMPARISONS.items():
-        print(f"  {f'{name}N_train_FEATURES, {name}N_test_FEATURES':42} {_first_line(statistic)}")
-    for name, (alone, _) in ALONE.items():
-        print(f"  {f'{name}N_FEATURES':42} {_first_line(alone)}")
+    for name, statistic in STATISTICS.items():
+        form = f"{name}N_train_FEATURES, {name}N_test_FEATURES" if statistic.compared else f"{name}N_FEATURES"
+        print(f"  {form:42} {_first_line(statistic.make)}")
     print("\nshared settings")
     print("  " + ", ".join(f"{key}={value!r}" for key, value in config.SHARED.items()))
     return 0

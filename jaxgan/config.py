@@ -219,6 +219,8 @@ def _check_ranges(plain: Mapping[str, Any]) -> None:
         check_metric(metric)
     if plain["keep_best"] and plain["keep_best"] not in plain["metrics"]:
         raise unknown("config.keep_best", plain["keep_best"], plain["metrics"])
+    if plain["keep_best"] and not plain["evaluate_every"]:
+        raise JaxganError("config.keep_best is of states that are scored; set --config.evaluate_every=N as well.")
 
 
 def plain_settings(config: Any) -> Any:

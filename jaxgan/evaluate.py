@@ -2,21 +2,24 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jax
 
 from jaxgan.data.folder import folder
 from jaxgan.errors import JaxganError, unknown
-from jaxgan.evaluation import Metric, comparisons, make_metric
-from jaxgan.evaluation.references import real_features
+from jaxgan.evaluation import Metric, comparisons, make_metrics
+from jaxgan.evaluation.references import features_of, real_features
 from jaxgan.training.run_directory import append_line
 from jaxgan.training.saved import Checkpoint, Saved, open_run
 from jaxgan.training.scores import score_lines
 
 
 def evaluate(
-    directory: str | Path, names: Sequence[str], checkpoint: Checkpoint | None = "last", data_dir: str | None = None
+    directory: str | Path,
+    names: Sequence[str],
+    checkpoint: Checkpoint | Literal["all"] = "last",
+    data_dir: str | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Scores checkpoints of a run; every line is also added to its `evaluations.jsonl`.
 
@@ -26,7 +29,7 @@ def evaluate(
     Args:
       directory: a run directory.
       names: of metrics; of none those of the recipe.
-      checkpoint: which one; None for all that there are.
+      checkpoint: which one, or "all" that there are.
       data_dir: where the run's data are now, if they have moved.
 
     Yields:
@@ -36,16 +39,20 @@ def evaluate(
       JaxganError: no run there, no such checkpoint, no metric, or one that is unknown or cannot score the run.
     """
     saved = open_run(directory)
-    metrics = _metrics(saved, names, data_dir)
-    which: Sequence[Checkpoint] = saved.steps() if checkpoint is None else [checkpoint]
+    which: Sequence[Checkpoint] = saved.steps() if checkpoint == "all" else [checkpoint]
     if not which:
         raise JaxganError(f"{directory} has no checkpoint yet.")
-    for one in which:
-        step, state = saved.restore(one)
+    restored = saved.restore(which[0])  # there is one, then, before references are made
+    metrics = _metrics(saved, names, data_dir)
+    for number, one in enumerate(which):
+        step, state = saved.restore(one) if number else restored
         with jax.default_matmul_precision(saved.config["matmul_precision"]):
-            for line in score_lines(metrics, saved.config, step, state, saved.sampler):
-                append_line(saved.run.evaluations, line)
-                yield line
+            lines = list(score_lines(metrics, saved.config, step, state, saved.sampler))
+        if one == "best":  # picked among others: that is part of the score
+            lines = [line | {"protocol": line["protocol"] | {"best_by": saved.config["keep_best"]}} for line in lines]
+        for line in lines:
+            append_line(saved.run.evaluations, line)
+            yield line
 
 
 def _metrics(saved: Saved, names: Sequence[str], data_dir: str | None) -> dict[str, Metric]:
@@ -57,7 +64,7 @@ def _metrics(saved: Saved, names: Sequence[str], data_dir: str | None) -> dict[s
         if "data_dir" not in data:
             raise JaxganError(f"the run's data, {data['name']}, come from no folder; leave --data-dir out.")
         data["data_dir"] = data_dir
-    return {name: make_metric(name, saved.spec, saved.system, data) for name in wanted}
+    return make_metrics(wanted, saved.spec, saved.system, data)
 
 
 def compare(
@@ -68,38 +75,41 @@ def compare(
     Args:
       images: that are scored.
       against: real ones.
-      statistics: of `comparisons.COMPARISONS`.
+      statistics: of `comparisons.STATISTICS`, those that are named with a split.
       features: the feature network.
       image_size: that both are fitted to, cut square in the middle; 0 for images all of one size.
       data_dir: where tensorflow-datasets has prepared MNIST, for its features.
 
     Returns:
-      the figures by name, `fid_inception` say, and their `protocol`.
+      the figures by the name of the metric, `fid5000_inception` say, and the `protocol` of each.
 
     Raises:
       JaxganError: no images there, of several sizes or of two kinds, an unknown statistic or network, or too few.
     """
-    for statistic in statistics:
-        if statistic not in comparisons.COMPARISONS:
-            raise unknown("statistic", statistic, comparisons.COMPARISONS)
-    made, real = (folder(0, data_dir=str(place), image_size=image_size) for place in (images, against))
+    known = [name for name, statistic in comparisons.STATISTICS.items() if statistic.compared]
+    for name in statistics:
+        if name not in known:
+            raise unknown("statistic of two folders", name, known)
+    made, real = (folder(0, data_dir=str(place), image_size=image_size, memory_gib=0.0) for place in (images, against))
     if made.spec.shape != real.spec.shape:
         raise JaxganError(
             f"{images} has images of {made.spec.shape} and {against} of {real.spec.shape}: their scores would be about "
             "that. Fit them to one size with --image-size, and convert the grey or the coloured ones."
         )
-    extractor = comparisons.features(features, {"name": "tfds:mnist", "data_dir": data_dir})
-    generated, references = real_features(extractor, made), real_features(extractor, real)
-    figures: dict[str, float] = {}
-    for statistic in statistics:
-        make, _ = comparisons.COMPARISONS[statistic]
-        figures |= make(references, made.spec.size)(generated)
-    protocol = {
-        **extractor.protocol,
-        "features": extractor.name,
-        "images": f"{images} ({made.spec.size:,})",
-        "reference": f"{against} ({real.spec.size:,})",
-        "image_size": made.spec.shape,
-        "statistics_seed": comparisons.SEED,
+    extractor = comparisons.Library({"name": "tfds:mnist", "data_dir": data_dir}).network(features)
+    reference = real_features(extractor, real, str(against))
+    asked = comparisons.Asked(
+        lambda split: reference.features, "", made.spec.size, comparisons.classes_of(extractor, made.spec.shape)
+    )
+    scorers = {name: comparisons.STATISTICS[name].make(asked) for name in statistics}  # refused before the work
+    generated = features_of(extractor, made)
+    fitted = {"shape": made.spec.shape, "fitted": f"cropped to {image_size}" if image_size else "as they are"}
+    return {
+        f"{name}{made.spec.size}_{extractor.name}": {
+            **scorer(generated),
+            "protocol": comparisons.protocol_of(extractor, comparisons.STATISTICS[name], [reference])
+            | fitted
+            | {"images": str(images), "num": made.spec.size},
+        }
+        for name, scorer in scorers.items()
     }
-    return {**{f"{name}_{extractor.name}": value for name, value in figures.items()}, "protocol": protocol}

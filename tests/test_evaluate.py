@@ -30,23 +30,21 @@ def run(tmp_path_factory):
         yield workdir
 
 
-def plain(lines):
-    return [line | {"protocol": dict(line["protocol"])} for line in lines]
-
-
 def test_a_run_scores_itself_as_it_is_scored_afterwards(run):
     during = read_lines(run / "evaluations.jsonl")[:6]
-    afterwards = list(evaluate(run, (), None))
-    assert json.dumps(plain(afterwards)) == json.dumps(during)
+    afterwards = list(evaluate(run, (), "all"))
+    assert json.dumps(afterwards) == json.dumps(during)
     assert [(line["step"], line["metric"]) for line in during] == [(s, m) for s in (4, 8, 12) for m in METRICS]
     assert read_lines(run / "evaluations.jsonl")[-6:] == during  # and they are added
 
 
 def test_the_best_state_is_kept(run):
-    fids = {line["step"]: line["fid"] for line in evaluate(run, METRICS[:1], None)}
+    fids = {line["step"]: line["fid"] for line in evaluate(run, METRICS[:1], "all")}
     best = min(fids, key=fids.get)
     (line,) = evaluate(run, METRICS[:1], "best")
     assert (line["step"], line["fid"]) == (best, fids[best])
+    assert line["protocol"]["best_by"] == METRICS[0]  # picked among others
+    assert "best_by" not in next(evaluate(run, METRICS[:1], best))["protocol"]
     assert sampling.load(run, "best").step == best
     np.testing.assert_array_equal(
         sampling.load(run, "best").sample(3).images, sampling.load(run, best).sample(3).images
@@ -71,8 +69,11 @@ def test_the_verb_prints_a_line_each_and_says_where_the_protocols_are(run, capsy
     assert out.startswith("step       8  seed 0    fid200_test_blocks: fid ")
     assert out.endswith(f"with their protocols: {run}/evaluations.jsonl\n")
     protocol = read_lines(run / "evaluations.jsonl")[-1]["protocol"]
-    expected = dict(num=200, seed=0, precision="float32", features="blocks", reference="digits test (360)")
-    assert expected.items() <= protocol.items()
+    expected = dict(num=200, seed=0, samples_seed=0, truncation=None, precision="float32", matmul_precision="default")
+    expected |= dict(average_rampup=0.05, features="blocks", weights_sha256="none", resize="none")
+    expected |= dict(reference=["digits test (360)"], shape=[16, 16, 1], labels="the classes in turn")
+    assert {key: protocol[key] for key in expected} == expected
+    assert len(protocol["reference_sha256"][0]) == 64
 
 
 @pytest.mark.parametrize(
@@ -82,6 +83,8 @@ def test_the_verb_prints_a_line_each_and_says_where_the_protocols_are(run, capsy
         (["--checkpoint", "first"], "--checkpoint takes a step, last or best, not 'first'"),
         (["--metrics", "fid5_test_mnsit"], "unknown feature network 'mnsit'. Did you mean 'mnist'"),
         (["--metrics", "fid100_test_blocks,mods"], "unknown metric 'mods'"),
+        (["--features", "blocks"], "--features and --image-size are of --against"),
+        (["--against", "x", "--checkpoint", "4"], "--checkpoint is of runs, and --against of folders"),
         (["--data-dir", "elsewhere"], "come from no folder; leave --data-dir out"),
     ],
 )
@@ -118,23 +121,23 @@ def folders(run, tmp_path):
     return one, pictures(tmp_path / "shuffled", levels[::-1]), pictures(tmp_path / "dark", levels // 2)
 
 
-def test_any_two_folders(folders, capsys):
+def test_any_two_folders(folders, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     one, shuffled, dark = folders
     same = compare(shuffled, one, ["fid", "pr"], "blocks")
-    assert same["fid_blocks"] == compare(one, one, ["fid"], "blocks")["fid_blocks"] < 1e-6
-    assert (same["precision_blocks"], same["recall_blocks"]) == (1, 1)
-    assert same["protocol"]["reference"] == f"{one} (30)"
-    assert compare(dark, one, ["fid"], "blocks")["fid_blocks"] > 1000
+    itself = compare(one, one, ["fid"], "blocks")["fid30_blocks"]
+    assert same["fid30_blocks"]["fid"] == itself["fid"] < 1e-6
+    assert (same["pr30_blocks"]["precision"], same["pr30_blocks"]["recall"]) == (1, 1)
+    assert same["fid30_blocks"]["protocol"]["reference"] == [f"{one} (30)"]
+    assert compare(dark, one, ["fid"], "blocks")["fid30_blocks"]["fid"] > 1000
+    assert len(list((tmp_path / "cache").rglob("*.npz"))) == 1  # of the real ones
 
+    capsys.readouterr()
     assert main(["evaluate", str(dark), "--against", str(one), "--metrics", "kid,dc", "--features", "blocks"]) == 0
-    *figures, line = capsys.readouterr().out.splitlines()
-    assert [figure.split()[0] for figure in figures] == [
-        "kid_blocks",
-        "kid_std_blocks",
-        "density_blocks",
-        "coverage_blocks",
-    ]
-    assert json.loads(line)["coverage_blocks"] < 0.2
+    kid, dc, line = capsys.readouterr().out.splitlines()
+    assert kid.startswith("kid30_blocks: kid ")
+    assert dc.startswith("dc30_blocks: density ")
+    assert json.loads(line)["dc30_blocks"]["coverage"] < 0.2
 
 
 def test_folders_that_do_not_compare(folders, tmp_path):
@@ -142,7 +145,7 @@ def test_folders_that_do_not_compare(folders, tmp_path):
     grey = pictures(tmp_path / "grey", np.zeros((5, 6, 6), np.uint8))
     with pytest.raises(JaxganError, match=r"has images of \(6, 6, 1\) and .* of \(6, 6, 3\)"):
         compare(grey, one, ["fid"], "blocks")
-    with pytest.raises(JaxganError, match=r"unknown statistic 'fdi'\. Did you mean 'fid'"):
+    with pytest.raises(JaxganError, match=r"unknown statistic of two folders 'fdi'\. Did you mean 'fid'"):
         compare(dark, one, ["fdi"], "blocks")
     few = pictures(tmp_path / "few", np.zeros((4, 6, 6, 3), np.uint8))
     with pytest.raises(JaxganError, match="needs more than 4 examples, not 4"):

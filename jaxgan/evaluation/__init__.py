@@ -1,6 +1,6 @@
 """Scores. A metric's name is its protocol; what a score was computed from stands beside it in `evaluations.jsonl`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from jaxgan.data.spec import DataSpec
@@ -50,20 +50,25 @@ def check_metric(name: str) -> None:
         raise comparisons.misnamed(name) or unknown("metric", name, [*METRICS, *comparisons.EXAMPLES])
 
 
-def make_metric(name: str, spec: DataSpec, system: System, data: Mapping[str, Any]) -> Metric:
-    """The metric of a name, with its reference loaded.
+def make_metrics(names: Sequence[str], spec: DataSpec, system: System, data: Mapping[str, Any]) -> dict[str, Metric]:
+    """The metrics of some names, with their references loaded, each network and each reference once for all.
 
     Args:
-      name: as of `check_metric`.
+      names: as of `check_metric`.
       spec: of the data.
       system: that is trained.
       data: resolved settings of the data.
 
     Raises:
-      JaxganError: it is unknown, or cannot score this system or these data.
+      JaxganError: one is unknown, or cannot score this system or these data.
     """
-    check_metric(name)
-    return METRICS[name](spec, system, data) if name in METRICS else comparisons.metric(name, spec, system, data)
+    for name in names:
+        check_metric(name)
+    library = comparisons.Library(data)
+    return {
+        name: METRICS[name](spec, system, data) if name in METRICS else comparisons.metric(name, spec, system, library)
+        for name in names
+    }
 
 
-__all__ = ["METRICS", "Metric", "View", "check_metric", "make_metric"]
+__all__ = ["METRICS", "Metric", "View", "check_metric", "make_metrics"]

@@ -21,6 +21,7 @@ from PIL import Image
 from jaxgan.data import Example
 from jaxgan.data.images import fit
 from jaxgan.data.order import indices
+from jaxgan.errors import JaxganError
 from jaxgan.evaluation.features import Extracted, Extractor
 from jaxgan.evaluation.kept import default_folder, fingerprint, kept_or_made
 from jaxgan.networks.layers import Conv
@@ -166,7 +167,7 @@ def load_or_train(name: str, images: np.ndarray, labels: np.ndarray, training: T
 
 
 def extractor_of(name: str, train: Example, training: Training) -> Extractor:
-    """The classifier of a data set as a feature network, for images of any size and number of channels.
+    """The classifier of a data set as a feature network, for grey images of any size.
 
     Args:
       name: of the data.
@@ -182,7 +183,13 @@ def extractor_of(name: str, train: Example, training: Training) -> Extractor:
         "resize": f"PIL's Lanczos, antialiased, to {height}x{width}",
         "quantisation": "uint8",
     }
-    return Extractor(name, lambda images: judged(weights, to_digits(images, (height, width))), protocol)
+
+    def extract(images: np.ndarray) -> Extracted:
+        if images.shape[-1] != 1:
+            raise JaxganError(f"the features of {name} are of grey images, and these have {images.shape[-1]} channels.")
+        return judged(weights, to_size(images, (height, width)))
+
+    return Extractor(name, extract, protocol)
 
 
 def default_weights_folder() -> Path:
@@ -190,10 +197,8 @@ def default_weights_folder() -> Path:
     return default_folder() / "classifiers"
 
 
-def to_digits(examples: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Images uint8 [n, h, w, c] to digits uint8 [n * c, *size, 1], one a channel, those of an image in a row."""
-    height, width = examples.shape[1:3]
-    digits = examples.transpose(0, 3, 1, 2).reshape(-1, height, width, 1)
-    if (height, width) == size:
+def to_size(digits: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Images uint8 [n, h, w, 1] at the size that the classifier knows, [n, *size, 1]."""
+    if digits.shape[1:3] == size:
         return digits
     return np.stack([fit(Image.fromarray(digit[..., 0]), (*size, 1), "stretch") for digit in digits])

@@ -5,12 +5,12 @@ learns from, "test": the whole test split - and the feature network.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxgan.data import open_source
+from jaxgan.data import Source, open_source
 from jaxgan.data.few_labels import underlying
 from jaxgan.data.spec import DataSpec
 from jaxgan.errors import JaxganError, UnknownName, unknown
@@ -21,7 +21,7 @@ from jaxgan.evaluation.features.vgg16 import vgg16
 from jaxgan.evaluation.held_out import open_test_split
 from jaxgan.evaluation.metric import Aim, Metric, Seen, check_samples, of_samples, through
 from jaxgan.evaluation.mnist import mnist_extractor, mnist_of
-from jaxgan.evaluation.references import real_features
+from jaxgan.evaluation.references import Reference, real_features
 from jaxgan.evaluation.statistics.frechet import Moments, check_count, frechet_distance
 from jaxgan.evaluation.statistics.inception_score import inception_score
 from jaxgan.evaluation.statistics.kernel import kernel_distance
@@ -35,14 +35,49 @@ SEED = 0
 """Of the subsets and splits that statistics draw."""
 
 KID_SUBSETS, KID_SIZE = 100, 1000
+PR_NEIGHBOURS, DC_NEIGHBOURS = 3, 5
 SPLITS = 10
-
 
 Scorer = Callable[[Extracted], Figures]
 """What scores the features of generated images."""
 
+Real = Callable[[str], Extracted]
+"""Split -> features of the real images in it; the statistics that do without never call it."""
 
-def fid(real: Extracted, num: int) -> Scorer:
+
+class Asked(NamedTuple):
+    """What a statistic is told.
+
+    Attributes:
+      real: features of real images.
+      split: of the name, "train" or "test"; "" of a statistic without one.
+      num: of generated images.
+      classes: of the feature network; 0 for none.
+    """
+
+    real: Real
+    split: str
+    num: int
+    classes: int
+
+
+class Statistic(NamedTuple):
+    """A statistic of features.
+
+    Attributes:
+      make: what is asked for -> scorer. What is known before anything is generated is computed, and refused, there.
+      compared: whether a split is part of its name.
+      protocol: what else decides it.
+      aim: what states are ranked by; None for one that says nothing of that alone.
+    """
+
+    make: Callable[[Asked], Scorer]
+    compared: bool
+    protocol: Mapping[str, Any]
+    aim: Aim | None
+
+
+def fid(asked: Asked) -> Scorer:
     """Fréchet distance of the generated images' features from those of all real images of the split.
 
     Figures:
@@ -51,39 +86,44 @@ def fid(real: Extracted, num: int) -> Scorer:
     Raises:
       JaxganError: there are no more images, of either kind, than features.
     """
-    for count in (len(real.vectors), num):
-        check_count(count, real.vectors.shape[1])
-    moments = Moments.of(real.vectors)
+    real = asked.real(asked.split).vectors
+    for count in (len(real), asked.num):
+        check_count(count, real.shape[1])
+    moments = Moments.of(real)
     return lambda generated: {"fid": frechet_distance(moments, Moments.of(generated.vectors))}
 
 
-def kid(real: Extracted, num: int) -> Scorer:
-    """Kernel distance of the same: the mean over 100 random subsets of 1,000, or of all if they are fewer.
+def kid(asked: Asked) -> Scorer:
+    """Kernel distance of the same: the mean over 100 random subsets of 1,000, or of half of them if they are fewer.
 
     Figures:
       kid: squared; without bias, so that for two sets of one distribution it is below 0 as often as above.
       kid_std: over the subsets.
     """
-    size = min(KID_SIZE, num, len(real.vectors))
+    real = asked.real(asked.split).vectors
+    size = min(KID_SIZE, asked.num // 2, len(real) // 2)  # of all, each subset would be the same one
+    if size < 2:
+        raise JaxganError(f"subsets of {min(asked.num, len(real))} images are none: take more.")
 
     def score(generated: Extracted) -> Figures:
-        rng = np.random.default_rng(SEED)
-        found = kernel_distance(generated.vectors, real.vectors, rng, KID_SUBSETS, size)
+        found = kernel_distance(generated.vectors, real, np.random.default_rng(SEED), KID_SUBSETS, size)
         return {"kid": found.mean, "kid_std": found.std}
 
     return score
 
 
-def precision_and_recall(real: Extracted, num: int) -> Scorer:
+def precision_and_recall(asked: Asked) -> Scorer:
     """Precision and recall: shares of generated images among real ones, and the reverse, by 3 neighbours."""
-    _check_neighbours(3, num, len(real.vectors))
-    return lambda generated: precision_recall(real.vectors, generated.vectors, 3)._asdict()
+    real = asked.real(asked.split).vectors
+    _check_neighbours(PR_NEIGHBOURS, asked.num, len(real))
+    return lambda generated: precision_recall(real, generated.vectors, PR_NEIGHBOURS)._asdict()
 
 
-def density_and_coverage(real: Extracted, num: int) -> Scorer:
+def density_and_coverage(asked: Asked) -> Scorer:
     """Density and coverage: the same with less regard to outliers, by 5 neighbours of the real images."""
-    _check_neighbours(5, len(real.vectors))
-    return lambda generated: density_coverage(real.vectors, generated.vectors, 5)._asdict()
+    real = asked.real(asked.split).vectors
+    _check_neighbours(DC_NEIGHBOURS, len(real))
+    return lambda generated: density_coverage(real, generated.vectors, DC_NEIGHBOURS)._asdict()
 
 
 def _check_neighbours(k: int, *counts: int) -> None:
@@ -91,12 +131,12 @@ def _check_neighbours(k: int, *counts: int) -> None:
         raise JaxganError(f"{min(counts)} images have no {k} neighbours each: take more.")
 
 
-def class_score(extractor: Extractor, num: int, spec: DataSpec, real: Callable[[str], Extracted]) -> Scorer:
+def class_score(asked: Asked) -> Scorer:
     """The Inception score, by the classes of whatever network has some; mean and deviation over 10 parts."""
-    if not extractor.extract(np.zeros((1, *spec.shape), np.uint8)).probabilities.shape[1]:
-        raise JaxganError(f"it needs a network with classes, and {extractor.name} has none.")
-    if num < SPLITS:
-        raise JaxganError(f"it is a mean over {SPLITS} parts: take more images than {num}.")
+    if not asked.classes:
+        raise JaxganError("the network of features has no classes, which this score is of.")
+    if asked.num < SPLITS:
+        raise JaxganError(f"it is a mean over {SPLITS} parts: take more images than {asked.num}.")
 
     def score(generated: Extracted) -> Figures:
         found = inception_score(generated.probabilities, np.random.default_rng(SEED), SPLITS)
@@ -105,7 +145,7 @@ def class_score(extractor: Extractor, num: int, spec: DataSpec, real: Callable[[
     return score
 
 
-def copies(extractor: Extractor, num: int, spec: DataSpec, real: Callable[[str], Extracted]) -> Scorer:
+def copies(asked: Asked) -> Scorer:
     """Whether generated images are nearer to what was learnt from than held-out ones are: memorised, that is.
 
     Figures:
@@ -114,51 +154,33 @@ def copies(extractor: Extractor, num: int, spec: DataSpec, real: Callable[[str],
       z: the same as a test statistic; below -3 is copying.
       near: share of the generated that are as near as the nearest 1 % of the test split.
     """
-    train = real("train").vectors
-    held_out = nearest(real("test").vectors, train).distances
+    train = asked.real("train").vectors
+    held_out = nearest(asked.real("test").vectors, train).distances
     return lambda generated: copying(nearest(generated.vectors, train).distances, held_out)._asdict()
 
 
-COMPARISONS: dict[str, tuple[Callable[[Extracted, int], Scorer], Aim]] = {
-    "fid": (fid, Aim("fid", lower=True)),
-    "kid": (kid, Aim("kid", lower=True)),
-    "pr": (precision_and_recall, Aim("recall")),
-    "dc": (density_and_coverage, Aim("coverage")),
+STATISTICS = {
+    "fid": Statistic(fid, True, {}, Aim("fid", lower=True)),
+    "kid": Statistic(
+        kid,
+        True,
+        {"kernel": "(x.y / d + 1)^3", "subsets": f"{KID_SUBSETS} of {KID_SIZE}", "seed": SEED},
+        Aim("kid", lower=True),
+    ),
+    "pr": Statistic(precision_and_recall, True, {"neighbours": PR_NEIGHBOURS}, None),
+    "dc": Statistic(density_and_coverage, True, {"neighbours": DC_NEIGHBOURS}, Aim("coverage")),
+    "is": Statistic(class_score, False, {"splits": SPLITS, "seed": SEED}, Aim("inception_score")),
+    "copying": Statistic(copies, False, {}, None),
 }
-"""Name -> `(features of real images, number of generated ones) -> scorer`, and what is better."""
-
-
-ALONE: dict[str, tuple[Callable[[Extractor, int, DataSpec, Callable[[str], Extracted]], Scorer], Aim]] = {
-    "is": (class_score, Aim("inception_score")),
-    "copying": (copies, Aim("closer", lower=True)),
-}
-"""Name -> `(feature network, number of generated images, spec of the data, split -> features of it) -> scorer`, of
-statistics that no split is named for, and what is better.
-"""
-
-
-def features(name: str, data: Mapping[str, Any]) -> Extractor:
-    """The feature network of a name, with its weights.
-
-    Args:
-      name: one of `FEATURES`.
-      data: settings of the run's data, where those that the project trains itself find theirs.
-
-    Raises:
-      JaxganError: there is none of this name, or it has no weights.
-    """
-    if name not in FEATURES:
-        raise unknown("feature network", name, FEATURES)
-    return FEATURES[name](data)
-
+"""By the word that begins the names of their metrics."""
 
 FEATURES: dict[str, Callable[[Mapping[str, Any]], Extractor]] = {
     "digits": lambda data: digits_extractor(),
     "inception": lambda data: inception(),
-    "mnist": lambda data: mnist_extractor(mnist_of("of MNIST's features", data), data["data_dir"])[0],
+    "mnist": lambda data: mnist_extractor(mnist_of("with MNIST's features", data), data["data_dir"])[0],
     "vgg16": lambda data: vgg16(),
 }
-"""Name -> `settings of the run's data -> network`."""
+"""Name -> `settings of the run's data -> network`, with its weights."""
 
 
 class Name(NamedTuple):
@@ -171,30 +193,75 @@ class Name(NamedTuple):
 
 
 def parse(name: str) -> Name | None:
-    """`fid10k_test_mnist` taken apart; None for a name of another form."""
-    compared, alone = "|".join(COMPARISONS), "|".join(ALONE)
-    form = rf"(?:({compared})([1-9]\d*k?)_(train|test)|({alone})([1-9]\d*k?))_(\w+)"
-    match = re.fullmatch(form, name)
-    if match is None:
+    """`fid10k_test_mnist` taken apart; None for a name of another form, 10000 instead of 10k among them."""
+    match = re.fullmatch(r"([a-z]+)([1-9]\d*)(k?)_(?:(train|test)_)?(\w+)", name)
+    if match is None or match[1] not in STATISTICS or STATISTICS[match[1]].compared != bool(match[4]):
         return None
-    statistic, num = match[1] or match[4], match[2] or match[5]
-    return Name(statistic, int(num.removesuffix("k")) * (1000 if num.endswith("k") else 1), match[3] or "", match[6])
+    if not match[3] and match[2].endswith("000"):
+        return None
+    return Name(match[1], int(match[2]) * (1000 if match[3] else 1), match[4] or "", match[5])
 
 
-EXAMPLES = (*(f"{statistic}10k_test_mnist" for statistic in COMPARISONS), *(f"{name}10k_mnist" for name in ALONE))
-"""A name of each statistic."""
+def form(statistic: str, num: str, features: str) -> str:
+    """The name of a metric: `fid10k_test_mnist`, `is10k_mnist`."""
+    return f"{statistic}{num}{'_test' * STATISTICS[statistic].compared}_{features}"
+
+
+EXAMPLES = tuple(form(statistic, "10k", "mnist") for statistic in STATISTICS)
 
 
 def misnamed(name: str) -> UnknownName | None:
     """What to say of a name that `parse` does not understand but begins as those that it does; None for others."""
-    for example in EXAMPLES:
-        statistic = re.match("[a-z]+", example)
-        if statistic and re.match(rf"{statistic[0]}(\d|_|$)", name):
+    for statistic, example in zip(STATISTICS, EXAMPLES, strict=True):
+        if re.match(rf"{statistic}(\d|_|$)", name):
             return UnknownName(f"unknown metric {name!r}; metrics of this kind have names like {example}.")
     return None
 
 
-def metric(name: str, spec: DataSpec, system: System, data: Mapping[str, Any]) -> Metric:
+class Library:
+    """Networks of features and features of real images, each opened once for all metrics of a run.
+
+    Args:
+      data: resolved settings of the run's.
+    """
+
+    def __init__(self, data: Mapping[str, Any]):
+        self._data = underlying(data)
+        self._networks: dict[str, Extractor] = {}
+        self._real: dict[tuple[str, str], Reference] = {}
+
+    def network(self, name: str) -> Extractor:
+        """The feature network of a name.
+
+        Raises:
+          JaxganError: there is none, or it has no weights.
+        """
+        if name not in FEATURES:
+            raise unknown("feature network", name, FEATURES)
+        if name not in self._networks:
+            self._networks[name] = FEATURES[name](self._data)
+        return self._networks[name]
+
+    def real(self, metric: str, network: str, split: str) -> Reference:
+        """What a network says of the train split, as the run learns from it, or of the test split.
+
+        Raises:
+          JaxganError: there is no test split, or the run learns from something else than the train split.
+        """
+        if (network, split) not in self._real:
+            learnt = self._data.get("split", "")
+            if split == "train" and not re.fullmatch(r"(train(\[[^]]*\])?)?", learnt):
+                raise JaxganError(f"the run learns from split={learnt!r}, which is not the train split of the name.")
+            source = open_test_split(f"the metric {metric}", self._data) if split == "test" else self._learnt()
+            where = " ".join(filter(None, (self._data["name"], "test" if split == "test" else learnt)))
+            self._real[network, split] = real_features(self.network(network), source, where)
+        return self._real[network, split]
+
+    def _learnt(self) -> Source:
+        return open_source(self._data, 0)
+
+
+def metric(name: str, spec: DataSpec, system: System, library: Library) -> Metric:
     """The metric of a name that `parse` takes apart; its reference is loaded, or made, and what it cannot do refused.
 
     Raises:
@@ -202,40 +269,39 @@ def metric(name: str, spec: DataSpec, system: System, data: Mapping[str, Any]) -
         unknown, has no weights or no classes, or the images are too few.
     """
     check_samples(name, system)
-    asked = parse(name)
-    assert asked is not None
+    parts = parse(name)
+    assert parts is not None
     if len(spec.shape) != 3:
-        raise JaxganError(f"the metric {name} scores images, not points; remove it with --config.metrics='()'.")
-    extractor = features(asked.features, data)
-    reference = {}
+        raise JaxganError(f"the metric {name} scores images, and this run makes points.")
+    extractor, statistic, used = library.network(parts.features), STATISTICS[parts.statistic], []
 
     def real(split: str) -> Extracted:
-        source = open_test_split(f"the metric {name}", data) if split == "test" else open_source(underlying(data), 0)
-        reference[split] = f"{_where(data, split)} ({source.spec.size:,})"
-        return real_features(extractor, source)
+        reference = library.real(name, parts.features, split)
+        used.append(reference)
+        return reference.features
 
     try:
-        if asked.statistic in ALONE:
-            make_alone, aim = ALONE[asked.statistic]
-            scorer = make_alone(extractor, asked.num, spec, real)
-        else:
-            make, aim = COMPARISONS[asked.statistic]
-            scorer = make(real(asked.split), asked.num)
+        scorer = statistic.make(Asked(real, parts.split, parts.num, classes_of(extractor, spec.shape)))
     except JaxganError as error:
-        raise JaxganError(f"the metric {name}: {str(error).removeprefix(f'the metric {name} ')}") from error
-    protocol = {
-        **extractor.protocol,
+        raise error if name in str(error) else JaxganError(f"the metric {name}: {error}") from error
+    protocol = {**protocol_of(extractor, statistic, used), "shape": spec.shape}
+    return of_samples(parts.num, through(extractor), lambda seen: scorer(_extracted(seen)), protocol, statistic.aim)
+
+
+def classes_of(extractor: Extractor, shape: tuple[int, ...]) -> int:
+    """How many classes a network tells."""
+    return extractor.extract(np.zeros((1, *shape), np.uint8)).probabilities.shape[1]
+
+
+def protocol_of(extractor: Extractor, statistic: Statistic, used: Sequence[Reference]) -> dict[str, Any]:
+    """What decides a score, but for the generated images."""
+    return {
         "features": extractor.name,
-        **({"reference": ", ".join(reference.values())} if reference else {}),
-        "statistics_seed": SEED,
+        **extractor.protocol,
+        **{f"statistic_{key}": value for key, value in statistic.protocol.items()},
+        "reference": [reference.name for reference in used],
+        "reference_sha256": [reference.sha256 for reference in used],
     }
-    return of_samples(asked.num, through(extractor), lambda seen: scorer(_extracted(seen)), protocol, aim)
-
-
-def _where(data: Mapping[str, Any], split: str) -> str:
-    """The data set, and which part of it."""
-    settings = underlying(data)
-    return " ".join(filter(None, (settings["name"], "test" if split == "test" else settings.get("split"))))
 
 
 def _extracted(seen: Seen) -> Extracted:

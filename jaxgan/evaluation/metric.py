@@ -41,14 +41,14 @@ class Metric(NamedTuple):
       num: how many examples it is defined on.
       score: `(state of the system, what was seen of num samples) -> {figure: value}`.
       protocol: what else decides the figures: reference, split, features, resize mode.
-      aim: what states are ranked by.
+      aim: what states are ranked by; None for one that says nothing of that alone.
       view: of the samples; None for one that looks at the state alone, and sees nothing.
     """
 
     num: int
     score: Callable[[Any, Seen], dict[str, float]]
     protocol: Mapping[str, Any]
-    aim: Aim
+    aim: Aim | None
     view: View | None = None
 
 
@@ -58,7 +58,7 @@ def of_state(num: int, score: Callable[[Any], dict[str, float]], protocol: Mappi
 
 
 def of_samples(
-    num: int, view: View, score: Callable[[Seen], dict[str, float]], protocol: Mapping[str, Any], aim: Aim
+    num: int, view: View, score: Callable[[Seen], dict[str, float]], protocol: Mapping[str, Any], aim: Aim | None
 ) -> Metric:
     """A metric of `num` generated examples alone."""
     return Metric(num, lambda state, seen: score(seen), protocol, aim, view)

@@ -94,7 +94,7 @@ def modes26k_stacked_mnist(spec: DataSpec, system: System, data: Mapping[str, An
     reference = load_reference("mnist", data)
 
     def look(state: Any, samples: Samples) -> Seen:
-        found = reference.extractor.extract(samples.images).probabilities.argmax(axis=1)
+        found = reference.extractor.extract(unstacked(samples.images)).probabilities.argmax(axis=1)
         return {"modes": found.reshape(-1, 3) @ [100, 10, 1]}
 
     def score(seen: Seen) -> dict[str, float]:
@@ -106,6 +106,11 @@ def modes26k_stacked_mnist(spec: DataSpec, system: System, data: Mapping[str, An
         }
 
     return of_samples(26_000, View("stacked_mnist", look), score, reference.protocol, Aim("modes"))
+
+
+def unstacked(images: np.ndarray) -> np.ndarray:
+    """Images uint8 [n, h, w, c] to digits uint8 [n * c, h, w, 1], one a channel, those of an image in a row."""
+    return images.transpose(0, 3, 1, 2).reshape(-1, *images.shape[1:3], 1)
 
 
 def mnist_of(metric: str, data: Mapping[str, Any]) -> str:

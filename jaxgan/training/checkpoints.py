@@ -185,7 +185,7 @@ class Checkpoints:
         self._manager.reload()
 
     def forget(self, after: int) -> None:
-        """Deletes checkpoints later than `after`, which a run that goes on from there makes again."""
+        """Deletes checkpoints later than `after`."""
         for step in self.steps():
             if step > after:
                 self._manager.delete(step)

@@ -28,8 +28,8 @@ def saturated(lines: Sequence[Mapping[str, Any]]) -> str | None:
             both = (name, name.replace("real_accuracy", "fake_accuracy"))
             if all(line.get(key, 0.0) > SURE for line in last for key in both):
                 return (
-                    f"{name} and {both[1]} have been over {SURE} for {SURE_LINES} lines: D is never wrong, and may tell "
-                    "G nothing. Look at the samples; a penalty on D, augmentation or a lower learning rate of D helps."
+                    f"{name} and {both[1]} have been over {SURE} for {SURE_LINES} lines: D is never wrong, and may "
+                    "tell G nothing. Look at the samples; a penalty on D, augmentation or a lower rate of D helps."
                 )
     return None
 
@@ -66,15 +66,15 @@ def collapsed(samples: np.ndarray, real: np.ndarray) -> str | None:
     )
 
 
-def regressed(scores: Sequence[float], aim: Aim) -> str | None:
-    """The last score is far worse than the best one before.
+def regressed(last: float, earlier: Sequence[float], aim: Aim) -> str | None:
+    """A score is far worse than the best one before.
 
     Args:
-      scores: of one metric, by step; of those that may be negative nothing is said.
+      last: score; where one may be negative nothing is said.
+      earlier: scores under the same protocol.
       aim: of the metric.
     """
-    *earlier, last = scores
-    if not earlier or min(scores) < 0:
+    if not earlier or min(last, *earlier) < 0:
         return None
     best = min(earlier) if aim.lower else max(earlier)
     if not (last > WORSE * best if aim.lower else last < best / WORSE):

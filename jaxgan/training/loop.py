@@ -28,10 +28,10 @@ Hook: TypeAlias = Callable[[Call], Call]  # wraps the compiled call, to watch it
 
 
 class Kept(NamedTuple):
-    """The checkpoints of a run: of its last states, and of those that scored better than all before them."""
+    """The checkpoints of a run: of its last states, and, if asked for, of those that scored better than all before."""
 
     last: Checkpoints
-    best: Checkpoints
+    best: Checkpoints | None
 
 
 class Outcome(NamedTuple):
@@ -119,7 +119,6 @@ def train(
     feed = make_feed(source, config["batch_size"], system.micro_batches, seeds, config["device_limit_mib"] * 2**20)
     step, state, sums, names = _begin(config, source, system, kept.last, recorder)
     kept.last.set_aside(after=step)
-    kept.best.forget(after=step)
     recorder.begin(step)
 
     length = steps_per_call(config, system.stages, step)
@@ -145,13 +144,14 @@ def train(
                 sums = tally.empty(len(names), len(seeds))
             if drawing:
                 recorder.draw(step, state)
-            if scoring and recorder.evaluate(step, state):
+            if scoring and recorder.evaluate(step, state) and kept.best:
+                kept.best.forget(after=step - 1)  # a run that fell back behind its best states makes them again
                 kept.best.save(step, {"state": state})
+                kept.best.wait()  # before a checkpoint from which it would not be made again
             stopping = stop.signal is not None  # read once: a later signal is obeyed, and saved, after the next call
             if saving or stopping:
                 if not (logging or drawing or scoring):
                     tally.means(sums, names, seeds)  # the same
                 kept.last.save(step, {"state": state, "tally": sums})
-        for checkpoints in kept:
-            checkpoints.wait()
+        kept.last.wait()
     return Outcome(step, stop.signal if step < last else None)

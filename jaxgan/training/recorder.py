@@ -1,5 +1,6 @@
 """What a run leaves behind while it trains, and what it tells the user: lines, pictures, scores, a progress bar."""
 
+import json
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -21,7 +22,7 @@ from jaxgan.networks.summary import parameter_counts, summarise
 from jaxgan.systems import Generative, Previewing, System
 from jaxgan.training import health
 from jaxgan.training.run_directory import RunDirectory, append_line, read_lines
-from jaxgan.training.scores import describe, improved, score_lines, scores_of, with_spread
+from jaxgan.training.scores import describe, earlier_scores, improved, score_lines, with_spread
 from jaxgan.training.seeds import run_of, seeds_of
 
 Result = TypeVar("Result")
@@ -154,18 +155,20 @@ class Recorder:
         """Scores the state by every metric of the recipe: lines in `evaluations.jsonl`, of which the user is told the
         last one of each. Returns whether this is the best state so far, by the metric of `keep_best`.
         """
-        lines = {}
+        before, last = read_lines(self._run.evaluations), {}
         for line in score_lines(self._scorers, self._config, step, state, self._sampler):
+            line = json.loads(json.dumps(line))  # as it will be read again
             append_line(self._run.evaluations, line)
-            lines[line["metric"]] = line
-        for name, line in lines.items():
+            last[line["metric"]] = line
+        best = False
+        for name, line in last.items():
             self.report(f"{name} at step {step}: {describe(line)}")
-        known, judge = read_lines(self._run.evaluations), self._config["keep_best"]
-        scores = {name: scores_of(known, name, metric.aim, self._seeds) for name, metric in self._scorers.items()}
-        self._watch(
-            step, [(f"regressed {name}", health.regressed(scores[name], self._scorers[name].aim)) for name in scores]
-        )
-        return bool(judge) and improved(scores[judge], self._scorers[judge].aim)
+            aim = self._scorers[name].aim
+            if aim is not None:
+                score, earlier = line[aim.figure], earlier_scores(before, line, aim)
+                self._watch(step, [(f"regressed {name}", health.regressed(score, earlier, aim))])
+                best |= name == self._config["keep_best"] and improved(score, earlier, aim)
+        return best
 
     def _watch(self, step: int, found: Iterable[tuple[str, str | None]]) -> None:
         """Tells of alarms that begin, and notes in `alarms.jsonl` those that begin or end."""

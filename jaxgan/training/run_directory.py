@@ -1,7 +1,8 @@
 """The run directory: plain files, and the whole interface between the verbs.
 
-`config.json`, `run.json`, `networks.txt`, `checkpoints/<step>/`, `best/<step>/`, `metrics.jsonl`, `evaluations.jsonl`, `alarms.jsonl`,
-`samples/real.png`, `samples/<step, 7 digits>.png`, `figures/*.png`; `profile/` where one was asked for.
+`config.json`, `run.json`, `networks.txt`, `checkpoints/<step>/`, `best/<metric>/<step>/`, `metrics.jsonl`,
+`evaluations.jsonl`, `alarms.jsonl`, `samples/real.png`, `samples/<step, 7 digits>.png`, `figures/*.png`; `profile/`
+where one was asked for.
 """
 
 import contextlib
@@ -34,7 +35,6 @@ class RunDirectory:
     def __init__(self, path: str | Path):
         self.path = Path(path)
         self.checkpoints = self.path / "checkpoints"
-        self.best = self.path / "best"
         self.samples = self.path / "samples"
         self.figures = self.path / "figures"
         self.profile = self.path / "profile"
@@ -43,6 +43,10 @@ class RunDirectory:
         self.alarms = self.path / "alarms.jsonl"
         self._config = self.path / "config.json"
         self._run = self.path / "run.json"
+
+    def best_by(self, metric: str) -> Path:
+        """Where the states are that scored best by a metric."""
+        return self.path / "best" / metric
 
     def check(self, config: Mapping[str, Any]) -> None:
         """Refuses a directory that holds a run with other settings.
@@ -75,7 +79,7 @@ class RunDirectory:
           JaxganError: it cannot be written, or another process is writing it.
         """
         try:
-            for folder in (self.path, self.checkpoints, self.best, self.samples, self.figures):
+            for folder in (self.path, self.checkpoints, self.samples, self.figures):
                 folder.mkdir(parents=True, exist_ok=True)
             lock = (self.path / ".lock").open("w")
         except OSError as error:

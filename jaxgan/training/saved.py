@@ -41,9 +41,8 @@ class Saved:
     sampler: Sampler
 
     def steps(self) -> list[int]:
-        """Steps that have a complete checkpoint, ascending."""
-        with _reading(self.run.checkpoints) as checkpoints:
-            return checkpoints.steps()
+        """Steps that have a complete checkpoint, among the last states or the best ones, ascending."""
+        return sorted({step for folder in self._folders() for step in self._steps_in(folder)})
 
     def restore(self, which: Checkpoint) -> tuple[int, Any]:
         """A checkpoint's step, and the states of all seeds in one, as they were trained.
@@ -54,23 +53,38 @@ class Saved:
         Raises:
           JaxganError: no such checkpoint, or none that is whole.
         """
+        last, *best = self._folders()
+        if which == "last":
+            return self._newest(last, "")
+        if which == "best":
+            if not best:
+                raise JaxganError(f"{self.run.path} keeps no best checkpoint; train with --config.keep_best=METRIC.")
+            return self._newest(best[0], " best")
+        for folder in (last, *best):
+            if which in self._steps_in(folder):
+                with _reading(folder) as checkpoints:
+                    return int(which), jax.device_put(checkpoints.restore(int(which), self._abstract())["state"])
+        raise JaxganError(f"{self.run.path} has no checkpoint of step {which}; it has {self.steps()}.")
+
+    def _folders(self) -> list[Path]:
+        """Of the last checkpoints, and, where they are kept, of the best ones."""
+        judge = self.config["keep_best"]
+        return [self.run.checkpoints, *([self.run.best_by(judge)] if judge else [])]
+
+    def _steps_in(self, folder: Path) -> list[int]:
+        with _reading(folder) as checkpoints:
+            return checkpoints.steps()
+
+    def _newest(self, folder: Path, kind: str) -> tuple[int, Any]:
+        with _reading(folder) as checkpoints:
+            found = checkpoints.restore_newest(self._abstract(), lambda message: print(message, file=sys.stderr))
+        if found is None:
+            raise JaxganError(f"{self.run.path} has no{kind} checkpoint yet.")
+        return found[0], jax.device_put(found[1]["state"])
+
+    def _abstract(self) -> dict[str, Any]:
         seeds = seeds_of(self.config)
-        abstract = {"state": jax.eval_shape(make_init(self.system, self.spec.zeros(1), seeds), as_array(seeds))}
-        if which == "best" and not self.config["keep_best"]:
-            raise JaxganError(f"{self.run.path} keeps no best checkpoint; train with --config.keep_best=METRIC.")
-        with _reading(self.run.best if which == "best" else self.run.checkpoints) as checkpoints:
-            if not isinstance(which, str):
-                if which not in checkpoints.steps():
-                    raise JaxganError(
-                        f"{self.run.path} has no checkpoint of step {which}; it has {checkpoints.steps()}."
-                    )
-                step, trees = which, checkpoints.restore(which, abstract)
-            else:
-                found = checkpoints.restore_newest(abstract, lambda message: print(message, file=sys.stderr))
-                if found is None:
-                    raise JaxganError(f"{self.run.path} has no{' best' if which == 'best' else ''} checkpoint yet.")
-                step, trees = found
-        return step, jax.device_put(trees["state"])
+        return {"state": jax.eval_shape(make_init(self.system, self.spec.zeros(1), seeds), as_array(seeds))}
 
 
 @contextlib.contextmanager

@@ -52,8 +52,11 @@ def _line(
         "num": metric.num,
         "seed": seed,
         "precision": config["precision"],
+        "matmul_precision": config["matmul_precision"],
         **{key: value for key, value in config["system"].items() if key.startswith("average_")},
     }
+    if metric.view is not None:
+        facts |= {"samples_seed": config["seed"], "truncation": None, "labels": "the classes in turn"}
     return {"step": step, "metric": name, **figures, "protocol": {**facts, **metric.protocol}}
 
 
@@ -67,27 +70,25 @@ def describe(line: Mapping[str, Any]) -> str:
     figures = figures_of(line)
     errors = {key: figures.pop(f"{key}_se") for key in list(figures) if f"{key}_se" in figures}
     return ", ".join(
-        f"{key} {value:.3f}" + (f" ± {errors[key]:.3f}" if key in errors else "") for key, value in figures.items()
+        f"{key} {value:.4g}" + (f" ± {errors[key]:.2g}" if key in errors else "") for key, value in figures.items()
     )
 
 
-def scores_of(lines: Sequence[Mapping[str, Any]], name: str, aim: Aim, seeds: Sequence[int]) -> list[float]:
-    """What a run's states are ranked by, from lines of `evaluations.jsonl` in their order; of several seeds the means.
+def earlier_scores(lines: Sequence[Mapping[str, Any]], line: Mapping[str, Any], aim: Aim) -> list[float]:
+    """What earlier states scored under the very protocol of a line; those that are not finite are left out.
 
     Args:
-      lines: of the run.
-      name: of the metric.
+      lines: of `evaluations.jsonl`, written before.
+      line: of the state that is compared with them; of several seeds that of the means.
       aim: of the metric.
-      seeds: of the run.
     """
-    whose = seeds[0] if len(seeds) == 1 else list(seeds)
-    return [line[aim.figure] for line in lines if (line["metric"], line["protocol"]["seed"]) == (name, whose)]
+    same = [old for old in lines if (old["metric"], old["protocol"]) == (line["metric"], line["protocol"])]
+    return [old[aim.figure] for old in same if old["step"] < line["step"] and math.isfinite(old[aim.figure])]
 
 
-def improved(scores: Sequence[float], aim: Aim) -> bool:
-    """Whether the last of a metric's scores is better than all before it."""
-    *earlier, last = [-score if aim.lower else score for score in scores]
-    return math.isfinite(last) and all(last > score for score in earlier)
+def improved(score: float, earlier: Sequence[float], aim: Aim) -> bool:
+    """Whether a score is better than all before it."""
+    return math.isfinite(score) and all(score < old if aim.lower else score > old for old in earlier)
 
 
 def with_spread(name: str, values: np.ndarray) -> dict[str, float]:

@@ -9,7 +9,7 @@ import jax
 
 from jaxgan.data import DataSpec, open_source
 from jaxgan.errors import JaxganError
-from jaxgan.evaluation import make_metric
+from jaxgan.evaluation import make_metrics
 from jaxgan.networks.summary import parameter_counts
 from jaxgan.systems import System, build_system
 from jaxgan.training.checkpoints import Checkpoints
@@ -19,7 +19,7 @@ from jaxgan.training.recorder import Recorder
 from jaxgan.training.run_directory import RunDirectory
 
 BEST = 2
-"""Of the states that scored best, how many are kept: after a kill the last one may have to be made again."""
+"""Of the states that scored better than all before them, how many are kept."""
 
 
 class Result(NamedTuple):
@@ -54,20 +54,21 @@ def run(
         directory.check(config)
     source = open_source(config["data"], config["seed"])
     system = build_system(config, source.spec)
-    scorers = {name: make_metric(name, source.spec, system, config["data"]) for name in config["metrics"]}
+    scorers = make_metrics(config["metrics"], source.spec, system, config["data"])
+    if config["keep_best"] and scorers[config["keep_best"]].aim is None:
+        raise JaxganError(f"config.keep_best: {config['keep_best']} does not rank states; name another metric.")
     recorder = Recorder(config, directory, source, system, scorers, command)
     watching = profiled(directory.profile, recorder.report) if profile else contextlib.nullcontext(lambda call: call)
     with directory.opened(), watching as watch:
         recorder.report(_introduction(config, source.spec, system, workdir))
         try:
-            kept = Kept(
-                Checkpoints(directory.checkpoints, config["keep_checkpoints"]), Checkpoints(directory.best, BEST)
-            )
+            best = _best(directory, config["keep_best"]) if config["keep_best"] else None
+            kept = Kept(Checkpoints(directory.checkpoints, config["keep_checkpoints"]), best)
             try:
                 with jax.default_matmul_precision(config["matmul_precision"]):
                     outcome = train(config, source, system, kept, recorder, watch)
             finally:
-                for checkpoints in kept:
+                for checkpoints in filter(None, kept):
                     checkpoints.close()
             pictures = recorder.finish()
             directory.close(outcome.step, "signal" if outcome.signal else "finished")
@@ -79,6 +80,12 @@ def run(
                 "it continues from the last checkpoint."
             ) from error
     return Result(outcome, pictures)
+
+
+def _best(directory: RunDirectory, metric: str) -> Checkpoints:
+    folder = directory.best_by(metric)
+    folder.mkdir(parents=True, exist_ok=True)
+    return Checkpoints(folder, BEST)
 
 
 def _classes(names: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from subjects import scored, system_of
 
 from jaxgan.data import SOURCES, DataSpec, open_source
 from jaxgan.errors import JaxganError
-from jaxgan.evaluation import check_metric, comparisons, make_metric, references, scoring
+from jaxgan.evaluation import check_metric, classifiers, comparisons, make_metrics, references, scoring
 from jaxgan.evaluation.comparisons import Name, parse
 from jaxgan.evaluation.features import Extracted
 from jaxgan.registry import complete
@@ -24,7 +24,7 @@ def blocks(monkeypatch, tmp_path):
 
 
 def metric(name, data=DATA, spec=SPEC, system=None):
-    return make_metric(name, spec, system or system_of(10), data)
+    return make_metrics([name], spec, system or system_of(10), data)[name]
 
 
 def real(split="train"):
@@ -38,7 +38,9 @@ def real(split="train"):
         ("fid10k_test_mnist", Name("fid", 10_000, "test", "mnist")),
         ("kid500_train_vgg16", Name("kid", 500, "train", "vgg16")),
         ("is50k_inception", Name("is", 50_000, "", "inception")),
-        ("is50k_test_inception", Name("is", 50_000, "", "test_inception")),
+        ("is50k_test_inception", None),
+        ("fid10000_test_mnist", None),  # one protocol, one name
+        ("fid1500_test_mnist", Name("fid", 1500, "test", "mnist")),
         ("fid_test_mnist", None),
         ("fid0_test_mnist", None),
         ("fid10k_val_mnist", None),
@@ -108,7 +110,7 @@ def test_copies_are_nearer_to_the_train_split_than_other_images_are():
     honest = scored(metric_of_copies, test, labels[:360])
     assert (honest["closer"], honest["z"]) == (0.5, 0)
     assert scored(metric_of_copies, 255 - test, labels[:360])["closer"] < 0.1
-    assert metric_of_copies.protocol["reference"] == "digits train (1,437), digits test (360)"
+    assert metric_of_copies.protocol["reference"] == ["digits train (1,437)", "digits test (360)"]
 
 
 def test_the_reference_is_the_split_in_the_name():
@@ -116,30 +118,33 @@ def test_the_reference_is_the_split_in_the_name():
     against_test, against_train = metric("fid1k_test_blocks"), metric("fid1k_train_blocks")
     assert scored(against_test, test, labels)["fid"] < 1e-6
     assert scored(against_train, test, labels)["fid"] > 1
-    assert against_test.protocol["reference"] == "digits test (360)"
-    assert against_train.protocol["reference"] == "digits train (1,437)"
+    assert against_test.protocol["reference"] == ["digits test (360)"]
+    assert against_train.protocol["reference"] == ["digits train (1,437)"]
     assert against_test.protocol["features"] == "blocks"
 
 
 def test_features_of_real_images_are_kept_by_their_content(monkeypatch, capsys):
     source = open_source(DATA, 0)
-    first = references.real_features(BLOCKS, source)
+    first = references.real_features(BLOCKS, source, "digits train")
+    assert first.name == "digits train (1,437)"
     assert "making blocks's features of 1,437 real images" in capsys.readouterr().err
     looked = len(LARGEST)
-    again = references.real_features(BLOCKS, source)
+    again = references.real_features(BLOCKS, source, "digits train")
     assert capsys.readouterr().err == ""
     assert len(LARGEST) == looked
-    np.testing.assert_array_equal(first.vectors, again.vectors)
-    assert first.vectors.shape == (1437, 4)
+    np.testing.assert_array_equal(first.features.vectors, again.features.vectors)
+    assert first.sha256 == again.sha256
+    assert first.features.vectors.shape == (1437, 4)
 
-    references.real_features(BLOCKS, open_source(DATA | {"image_size": 16}, 0))  # the same name, other images
-    references.real_features(BLOCKS._replace(protocol={"weights_sha256": "other"}), source)
+    larger = references.real_features(BLOCKS, open_source(DATA | {"image_size": 16}, 0), "digits train")
+    assert (larger.name, larger.sha256 != first.sha256) == (first.name, True)
+    references.real_features(BLOCKS._replace(protocol={"weights_sha256": "other"}), source, "digits train")
     assert capsys.readouterr().err.count("making") == 2
 
 
 def test_one_batch_of_real_images_is_looked_at_at_a_time(monkeypatch):
     monkeypatch.setattr(scoring, "MOST_SAMPLES", 100)
-    references.real_features(BLOCKS, open_source(DATA, 0))
+    references.real_features(BLOCKS, open_source(DATA, 0), "digits")
     assert max(LARGEST) == 100
     assert sum(LARGEST) == 1437
 
@@ -148,8 +153,18 @@ def test_one_batch_of_real_images_is_looked_at_at_a_time(monkeypatch):
     ("name", "changes", "message"),
     [
         ("fid4_test_blocks", {}, "fid4_test_blocks: the covariance of 4 features needs more than 4 examples, not 4"),
-        ("fid1k_test_blocks", dict(data={"name": "ring"}, spec=DataSpec((2,), "float32", (), 9)), "images, not points"),
+        (
+            "fid1k_test_blocks",
+            dict(data={"name": "ring"}, spec=DataSpec((2,), "float32", (), 9)),
+            "scores images, and this run makes points",
+        ),
         ("fid1k_test_blocks", dict(data=DATA | {"split": "all"}), "held out of training"),
+        (
+            "fid1k_train_blocks",
+            dict(data=DATA | {"split": "test"}),
+            "learns from split='test', which is not the train split",
+        ),
+        ("kid3_train_blocks", {}, "kid3_train_blocks: subsets of 3 images are none"),
         ("pr3_train_blocks", {}, "pr3_train_blocks: 3 images have no 3 neighbours each"),
         ("is9_blocks", {}, "is9_blocks: it is a mean over 10 parts"),
     ],
@@ -164,10 +179,39 @@ def test_a_network_without_classes_has_no_inception_score(monkeypatch):
         extract=lambda images: Extracted(BLOCKS.extract(images).vectors, np.empty((len(images), 0)))
     )
     monkeypatch.setitem(comparisons.FEATURES, "plain", lambda data: plain)
-    with pytest.raises(JaxganError, match="is1k_plain: it needs a network with classes"):
+    with pytest.raises(JaxganError, match="is1k_plain: the network of features has no classes"):
         metric("is1k_plain")
 
 
 def test_names_are_checked_without_data():
     check_metric("fid50k_train_inception")
     check_metric("modes2500_ring")
+
+
+def test_each_network_and_each_reference_is_opened_once_for_all_metrics(monkeypatch, capsys):
+    opened = []
+    monkeypatch.setitem(comparisons.FEATURES, "blocks", lambda data: opened.append(data) or BLOCKS)
+    names = ["fid1k_train_blocks", "kid1k_train_blocks", "copying1k_blocks", "is1k_blocks"]
+    assert list(make_metrics(names, SPEC, system_of(10), DATA)) == names
+    assert len(opened) == 1
+    assert capsys.readouterr().err.count("making") == 2
+
+
+def test_subsets_of_few_images_are_not_all_of_them():
+    images, labels = real("test")
+    figures = scored(metric("kid360_test_blocks"), images // 2, labels)
+    assert figures["kid_std"] > 1e-3 * figures["kid"]
+
+
+def test_a_classifier_of_grey_digits_refuses_colour(monkeypatch):
+    monkeypatch.setattr(
+        classifiers, "train", lambda images, labels, training: {"Dense_0/bias": np.zeros(3, np.float32)}
+    )
+    colour = DataSpec((8, 8, 3), "uint8", (), 9)
+    with pytest.raises(JaxganError, match="fid200_train_digits: the features of digits are of grey images, and these"):
+        metric("fid200_train_digits", spec=colour)
+
+
+def test_semi_supervised_runs_are_compared_with_all_that_lies_under_them():
+    few = complete({"name": "few_labels:digits", "image_size": 8, "labels": 10}, SOURCES, "config.data")
+    assert metric("fid1k_train_blocks", data=few).protocol["reference"] == ["digits train (1,437)"]

@@ -120,14 +120,14 @@ def test_stacked_digits_are_counted_by_their_three_classes(little, one_of_each):
     assert score((1, 2, 3), (3, 2, 1))["kl"] == pytest.approx(log(500))
 
 
-def test_to_digits():
+def test_digits_of_a_stack_and_of_another_size():
     images = np.arange(2 * 28 * 28 * 3, dtype=np.uint32).astype(np.uint8).reshape(2, 28, 28, 3)
-    digits = mnist.to_digits(images)
+    digits = mnist.unstacked(images)
     for number in range(6):
         np.testing.assert_array_equal(digits[number, ..., 0], images[number // 3, ..., number % 3])
     half = np.zeros((1, 56, 56, 1), np.uint8)
     half[:, :, :28] = 200  # the left half
-    reduced = mnist.to_digits(half)[0, ..., 0]
+    reduced = classifiers.to_size(half, (28, 28))[0, ..., 0]
     assert set(reduced[:, :10].flat) == {200}
     assert set(reduced[:, -10:].flat) == {0}
 
@@ -185,7 +185,7 @@ def trainings(monkeypatch):
 def test_weights_are_kept_for_what_decides_them(trainings, tmp_path, monkeypatch, capsys):
     folder = tmp_path / "new" / "folder"
     first = load_or_train("mnist", IMAGES, LABELS, Training(1), folder)
-    assert "training the classifier" in capsys.readouterr().err
+    assert "making the classifier of mnist" in capsys.readouterr().err
     again = load_or_train("mnist", IMAGES, LABELS, Training(1), folder)
     assert capsys.readouterr() == ("", "")
     assert len(trainings) == 1
@@ -242,4 +242,4 @@ def test_a_damaged_file_is_told_and_replaced(damage, trainings, tmp_path, capsys
 def test_where_nothing_can_be_written_the_score_does_without(trainings, tmp_path, capsys):
     (tmp_path / "file").write_text("in the way")
     assert load_or_train("mnist", IMAGES, LABELS, Training(1), tmp_path / "file" / "folder").keys()
-    assert "the classifier is not kept: cannot write" in capsys.readouterr().err
+    assert "the classifier of mnist is not kept: cannot write" in capsys.readouterr().err

@@ -7,7 +7,7 @@ from small_runs import train
 from jaxgan.evaluation.metric import Aim
 from jaxgan.training import health
 from jaxgan.training.run_directory import read_lines
-from jaxgan.training.scores import improved
+from jaxgan.training.scores import earlier_scores, improved
 
 
 def lines(count, **values):
@@ -59,7 +59,7 @@ def test_samples_that_are_nearly_one():
     ],
 )
 def test_a_score_far_from_the_best(scores, lower, alarm):
-    assert (health.regressed(scores, Aim("fid", lower)) is not None) is alarm
+    assert (health.regressed(scores[-1], scores[:-1], Aim("fid", lower)) is not None) is alarm
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,21 @@ def test_a_score_far_from_the_best(scores, lower, alarm):
      ([float("nan")], True, False), ([3.0, float("nan")], False, False)],
 )  # fmt: skip
 def test_the_best_so_far(scores, lower, better):
-    assert improved(scores, Aim("fid", lower)) is better
+    assert improved(scores[-1], scores[:-1], Aim("fid", lower)) is better
+
+
+def test_only_finite_scores_of_earlier_states_under_the_same_protocol_count():
+    def line(step, fid, metric="fid", **protocol):
+        return {"step": step, "metric": metric, "fid": fid, "protocol": {"seed": 0, "weights": "a"} | protocol}
+
+    before = [
+        line(1, 5.0),
+        line(2, float("nan")),
+        line(3, 1.0, weights="b"),
+        line(3, 2.0, "other"),
+        line(3, 3.0, seed=1),
+    ]
+    assert earlier_scores([*before, line(4, 7.0), line(9, 0.0)], line(4, 6.0), Aim("fid", True)) == [5.0]
 
 
 def test_an_alarm_is_told_when_it_begins_and_noted_when_it_ends():

@@ -42,6 +42,7 @@ def inception(weights: Path | None = None, chunk: int = CHUNK) -> Extractor:
     protocol = {
         "weights_sha256": loaded.sha256,
         "resize": "TensorFlow 1 bilinear to 299x299",
+        "version": 1,
         "input_range": "(x - 128) / 128",
         "quantisation": "uint8",
     }

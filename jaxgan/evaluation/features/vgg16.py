@@ -68,6 +68,7 @@ def vgg16(weights: Path | None = None) -> Extractor:
         "weights_sha256": digest,
         "layer": f"{LAYER}, mean over positions",
         "resize": "none",
+        "version": 1,
         "input_range": "[-1, 1]",
         "quantisation": "uint8",
     }
