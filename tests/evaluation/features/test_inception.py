@@ -88,6 +88,7 @@ def test_the_protocol_names_weights_resize_range_and_quantisation(extractor, fil
     assert extractor.protocol == {
         "weights_sha256": inception_weights.load(files[1]).sha256,
         "resize": "TensorFlow 1 bilinear to 299x299",
+        "version": 1,
         "input_range": "(x - 128) / 128",
         "quantisation": "uint8",
     }

@@ -91,6 +91,7 @@ def test_the_protocol_names_weights_layer_resize_range_and_quantisation(extracto
         "weights_sha256": "",
         "layer": "relu3_3, mean over positions",
         "resize": "none",
+        "version": 1,
         "input_range": "[-1, 1]",
         "quantisation": "uint8",
     }
