@@ -13,8 +13,7 @@ random and mirrored; who is paired with whom is fixed.
 Command: `jaxgan train --config cifar10_horse2deer --config.data.data_dir=FOLDER_OR_ZIP --workdir runs/horse2deer`.
 Cost and result: not yet measured, a GPU's work. On a CPU a quarter of the width and 5 passes show the direction:
 `--config.steps=6000 --config.batch_size=4 --config.generator.width=16 --config.discriminator.width=16` comes to a cycle
-of 0.087 of the way from black to white in 25 min of one core (Intel Xeon, seed 0); what comes out are still horses, in
-a deer's colours.
+of 0.087 of the way from black to white in 25 min of one core (Intel Xeon, seed 0); what comes out are still horses.
 """
 
 from jaxgan.config import recipe

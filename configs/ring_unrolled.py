@@ -15,10 +15,10 @@ Commands, of which the first is the plain GAN between the same networks, with si
 
 Result after 25,000 steps, modes of 8, seeds 0 to 2 together: plain GAN 5.0 ± 2.5 (0, 7, 8); 5 steps ahead 2.7 ± 1.3
 (0, 4, 4); 10 steps ahead 6.7 ± 1.3 (4, 8, 8), with 31 % of the points within three sigma of a mode and a reverse KL
-divergence of 0.33 nats, both still getting better. Three seeds do not tell 10 steps from none; that none of them is lost
-speaks for looking far ahead. Chance is great: seed 0 alone with 5 steps ahead, the same run but for rounding, which agrees
-for 60 steps to the sixth digit, held all 8 from 15,000 steps on. With G at 1e-4: 2.7 ± 2.2 for the plain GAN; with 5 steps
-ahead at most 7 within 20,000. Cost: of k = 0 2.5, of k = 5 4.5, of k = 10 8 min of a CPU core a seed.
+divergence of 0.33 nats, both still getting better. Three seeds are too few to tell these apart, and chance is great:
+seed 0 alone with 5 steps ahead, the same run but for rounding, which agrees for 60 steps to the sixth digit, held all 8
+from 15,000 steps on. With G at 1e-4: 2.7 ± 2.2 for the plain GAN; with 5 steps ahead at most 7 within 20,000. Cost: of
+k = 0 2.5, of k = 5 4.5, of k = 10 8 min of a CPU core a seed.
 """
 
 from jaxgan.config import recipe
