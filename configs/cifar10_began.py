@@ -5,7 +5,7 @@ The data: as for `cifar10_dcgan64`, a folder or zip of images, `train/<class>/<n
 Source: Berthelot et al. 2017 (arXiv:1703.10717): batches of 16, maps of 8x8 pixels at the smallest, codes and latents
 of 64, decoder and generator alike, no normalisation, gamma = 0.5, lambda_k = 0.001, Adam at 1e-4 for both players.
 
-Ours: strided and transposed convolutions with leaky ReLU and a tanh at the end, and a learning rate that falls by a
+Ours: strided and transposed convolutions with leaky ReLU, and a learning rate that falls by a
 cosine, as in `mnist_began`; 300,000 steps; samples of the parameter average.
 
 Command: `jaxgan train --config cifar10_began --config.data.data_dir=FOLDER_OR_ZIP --workdir runs/began`.
