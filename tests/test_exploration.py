@@ -108,7 +108,7 @@ def test_projections_stand_below_what_was_given(classes):
         (dict(num=0), "--num is 0, but must be at least 1"),
         (dict(interpolate=0), "--interpolate is 0, but must be at least 1"),
         (dict(interpolate=3, num=7), "of 7 samples some have none; draw 8 with --num"),
-        (dict(arithmetic=([0], [1], [64])), "there is no sample 64: 64 are drawn, and the first is 0"),
+        (dict(arithmetic=([0], [1], [64])), r"there is no sample 64: 64 are drawn \(--num\), and the first is 0"),
         (dict(arithmetic=([0], [-1], [2])), "there is no sample -1"),
     ],
 )

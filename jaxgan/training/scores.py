@@ -66,7 +66,7 @@ def figures_of(line: Mapping[str, Any]) -> dict[str, float]:
 
 
 def describe(line: Mapping[str, Any]) -> str:
-    """A line of `evaluations.jsonl` for the user: `modes 7.667 ± 0.333, high_quality 0.912 ± 0.004`."""
+    """A line of `evaluations.jsonl` for the user: `modes 7.667 ± 0.33, high_quality 0.912 ± 0.0041`."""
     figures = figures_of(line)
     errors = {key: figures.pop(f"{key}_se") for key in list(figures) if f"{key}_se" in figures}
     return ", ".join(

@@ -9,6 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from refusal import refuse
 
 from jaxgan.data.workers import Workers
 from jaxgan.errors import JaxganError
@@ -46,11 +47,6 @@ def test_the_work_is_done_elsewhere_without_jax():
     assert workers("__import__('sys').modules.get('jaxgan.data') is not None")
     assert not workers("'jax' in __import__('sys').modules")
     assert workers("print('noise')") is None
-
-
-def refuse(request):
-    """Stands for work that fails with a message for the user."""
-    raise JaxganError(f"{request} is gone")
 
 
 def test_an_error_arrives_and_leaves_the_worker_usable():

@@ -99,7 +99,7 @@ def test_scores_of_all_seeds_and_samples_of_one_or_all(tmp_path, capsys):
     agreement = [line["agreement"] for line in lines[:2]]
     mean, error = np.mean(agreement), np.std(agreement, ddof=1) / 2**0.5
     assert (lines[2]["agreement"], lines[2]["agreement_se"]) == (pytest.approx(mean), pytest.approx(error))
-    assert f"agreement {mean:.3f} ± {error:.3f}" in capsys.readouterr().out
+    assert f"agreement {mean:.4g} ± {error:.2g}" in capsys.readouterr().out
 
     assert list(load_all(run)) == [0, 1]
     sample = ["sample", str(run), "--num", "3", "--out", str(tmp_path / "x.npz")]
