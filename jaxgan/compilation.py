@@ -17,9 +17,14 @@ LIMIT = 2**30
 """Bytes that the programs of one kind of processor may take; the least recently used ones go first."""
 
 
+def cache_folder() -> Path:
+    """`jaxgan` in the user's cache folder, XDG_CACHE_HOME or ~/.cache: what can be made or fetched again."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jaxgan"
+
+
 def default_folder() -> Path:
-    """`jaxgan/compiled` in the user's cache folder: XDG_CACHE_HOME, or ~/.cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jaxgan" / "compiled"
+    """`compiled` in `cache_folder()`."""
+    return cache_folder() / "compiled"
 
 
 def keep_programs(folder: Path) -> None:

@@ -96,11 +96,10 @@ def compare(
             f"{images} has images of {made.spec.shape} and {against} of {real.spec.shape}: their scores would be about "
             "that. Fit them to one size with --image-size, and convert the grey or the coloured ones."
         )
-    extractor = comparisons.Library({"name": "tfds:mnist", "data_dir": data_dir}).network(features)
+    library = comparisons.Library({"name": "tfds:mnist", "data_dir": data_dir}, made.spec.shape)
+    extractor, classes = library.network(features)
     reference = real_features(extractor, real, str(against))
-    asked = comparisons.Asked(
-        lambda split: reference.features, "", made.spec.size, comparisons.classes_of(extractor, made.spec.shape)
-    )
+    asked = comparisons.Asked(lambda split: reference.features, "", made.spec.size, classes)
     scorers = {name: comparisons.STATISTICS[name].make(asked) for name in statistics}  # refused before the work
     generated = features_of(extractor, made)
     fitted = {"shape": made.spec.shape, "fitted": f"cropped to {image_size}" if image_size else "as they are"}

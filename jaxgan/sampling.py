@@ -14,7 +14,7 @@ from jaxgan import plotting
 from jaxgan.data.spec import DataSpec
 from jaxgan.drawing import Sampler, Samples, generative, in_chunks, sample_key
 from jaxgan.errors import JaxganError, check_whole, unknown
-from jaxgan.levels import to_uint8
+from jaxgan.levels import as_written, to_uint8
 from jaxgan.outputs import check_output, unwritable
 from jaxgan.systems import System, Translating
 from jaxgan.systems.inputs import has_styles, scaled
@@ -267,7 +267,7 @@ def save(
     """
     check_form(path, trained, animated=pictures is not None and pictures.ndim == 6)
     points = samples.images.ndim == 2
-    images = samples.images if points else to_uint8(samples.images)
+    images = as_written(samples.images)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix.lower() in (".png", ".gif"):

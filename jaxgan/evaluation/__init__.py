@@ -64,7 +64,7 @@ def make_metrics(names: Sequence[str], spec: DataSpec, system: System, data: Map
     """
     for name in names:
         check_metric(name)
-    library = comparisons.Library(data)
+    library = comparisons.Library(data, spec.shape)
     return {
         name: METRICS[name](spec, system, data) if name in METRICS else comparisons.metric(name, spec, system, library)
         for name in names

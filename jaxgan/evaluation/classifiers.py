@@ -18,12 +18,14 @@ import optax
 from flax.traverse_util import flatten_dict, unflatten_dict
 from PIL import Image
 
+from jaxgan.compilation import cache_folder
 from jaxgan.data import Example
 from jaxgan.data.images import fit
 from jaxgan.data.order import indices
 from jaxgan.errors import JaxganError
 from jaxgan.evaluation.features import Extracted, Extractor
-from jaxgan.evaluation.kept import default_folder, fingerprint, kept_or_made
+from jaxgan.evaluation.features.chunks import in_chunks
+from jaxgan.evaluation.kept import fingerprint, kept_or_made
 from jaxgan.networks.layers import Conv
 
 VERSION = 1
@@ -137,11 +139,7 @@ def judged(weights: Weights, images: np.ndarray) -> Extracted:
       weights: of the classifier.
       images: uint8 [n, h, w, 1], white on black, as large as those it was trained on.
     """
-    padded = np.zeros((-(-len(images) // CHUNK) * CHUNK, *images.shape[1:]), np.uint8)  # one shape, one compilation
-    padded[: len(images)] = images
-    with jax.default_matmul_precision("float32"):
-        chunks = [_judge(weights, padded[first : first + CHUNK]) for first in range(0, len(padded), CHUNK)]
-    return Extracted(*(np.concatenate(parts)[: len(images)] for parts in zip(*chunks, strict=True)))
+    return Extracted(*in_chunks(images, CHUNK, functools.partial(_judge, weights)))
 
 
 @jax.jit
@@ -175,7 +173,7 @@ def extractor_of(name: str, train: Example, training: Training) -> Extractor:
       training: settings.
     """
     height, width = train["image"].shape[1:3]
-    weights = load_or_train(name, train["image"], train["label"], training, default_weights_folder())
+    weights = load_or_train(name, train["image"], train["label"], training, classifiers_folder())
     protocol = {
         "classifier": f"convolutional, version {VERSION}, {training.steps} steps",
         "weights_sha256": fingerprint(weights),
@@ -192,9 +190,9 @@ def extractor_of(name: str, train: Example, training: Training) -> Extractor:
     return Extractor(name, extract, protocol)
 
 
-def default_weights_folder() -> Path:
+def classifiers_folder() -> Path:
     """`jaxgan/classifiers` in the user's cache folder."""
-    return default_folder() / "classifiers"
+    return cache_folder() / "classifiers"
 
 
 def to_size(digits: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxgan.data import Source, open_source
+from jaxgan.data import open_source
 from jaxgan.data.few_labels import underlying
 from jaxgan.data.spec import DataSpec
 from jaxgan.errors import JaxganError, UnknownName, unknown
@@ -41,21 +41,18 @@ SPLITS = 10
 Scorer = Callable[[Extracted], Figures]
 """What scores the features of generated images."""
 
-Real = Callable[[str], Extracted]
-"""Split -> features of the real images in it; the statistics that do without never call it."""
-
 
 class Asked(NamedTuple):
     """What a statistic is told.
 
     Attributes:
-      real: features of real images.
+      real: split -> features of the real images in it; the statistics that do without never call it.
       split: of the name, "train" or "test"; "" of a statistic without one.
       num: of generated images.
       classes: of the feature network; 0 for none.
     """
 
-    real: Real
+    real: Callable[[str], Extracted]
     split: str
     num: int
     classes: int
@@ -202,12 +199,8 @@ def parse(name: str) -> Name | None:
     return Name(match[1], int(match[2]) * (1000 if match[3] else 1), match[4] or "", match[5])
 
 
-def form(statistic: str, num: str, features: str) -> str:
-    """The name of a metric: `fid10k_test_mnist`, `is10k_mnist`."""
-    return f"{statistic}{num}{'_test' * STATISTICS[statistic].compared}_{features}"
-
-
-EXAMPLES = tuple(form(statistic, "10k", "mnist") for statistic in STATISTICS)
+EXAMPLES = tuple(f"{name}10k{'_test' * statistic.compared}_mnist" for name, statistic in STATISTICS.items())
+"""A name of a metric of each."""
 
 
 def misnamed(name: str) -> UnknownName | None:
@@ -218,28 +211,38 @@ def misnamed(name: str) -> UnknownName | None:
     return None
 
 
+class Network(NamedTuple):
+    """A feature network that takes the images of a run, and the number of classes that it tells, 0 for none."""
+
+    extractor: Extractor
+    classes: int
+
+
 class Library:
     """Networks of features and features of real images, each opened once for all metrics of a run.
 
     Args:
       data: resolved settings of the run's.
+      shape: of its images.
     """
 
-    def __init__(self, data: Mapping[str, Any]):
-        self._data = underlying(data)
-        self._networks: dict[str, Extractor] = {}
+    def __init__(self, data: Mapping[str, Any], shape: tuple[int, ...]):
+        self._data, self._shape = underlying(data), shape
+        self._networks: dict[str, Network] = {}
         self._real: dict[tuple[str, str], Reference] = {}
 
-    def network(self, name: str) -> Extractor:
-        """The feature network of a name.
+    def network(self, name: str) -> Network:
+        """The feature network of a name, tried on a black image.
 
         Raises:
-          JaxganError: there is none, or it has no weights.
+          JaxganError: there is none, it has no weights, or it refuses images of this shape.
         """
         if name not in FEATURES:
             raise unknown("feature network", name, FEATURES)
         if name not in self._networks:
-            self._networks[name] = FEATURES[name](self._data)
+            extractor = FEATURES[name](self._data)
+            tried = extractor.extract(np.zeros((1, *self._shape), np.uint8))
+            self._networks[name] = Network(extractor, tried.probabilities.shape[1])
         return self._networks[name]
 
     def real(self, metric: str, network: str, split: str) -> Reference:
@@ -252,13 +255,11 @@ class Library:
             learnt = self._data.get("split", "")
             if split == "train" and not re.fullmatch(r"(train(\[[^]]*\])?)?", learnt):
                 raise JaxganError(f"the run learns from split={learnt!r}, which is not the train split of the name.")
-            source = open_test_split(f"the metric {metric}", self._data) if split == "test" else self._learnt()
-            where = " ".join(filter(None, (self._data["name"], "test" if split == "test" else learnt)))
-            self._real[network, split] = real_features(self.network(network), source, where)
+            held_out = split == "test"
+            source = open_test_split(f"the metric {metric}", self._data) if held_out else open_source(self._data, 0)
+            where = " ".join(filter(None, (self._data["name"], "test" if held_out else learnt)))
+            self._real[network, split] = real_features(self.network(network).extractor, source, where)
         return self._real[network, split]
-
-    def _learnt(self) -> Source:
-        return open_source(self._data, 0)
 
 
 def metric(name: str, spec: DataSpec, system: System, library: Library) -> Metric:
@@ -273,7 +274,7 @@ def metric(name: str, spec: DataSpec, system: System, library: Library) -> Metri
     assert parts is not None
     if len(spec.shape) != 3:
         raise JaxganError(f"the metric {name} scores images, and this run makes points.")
-    extractor, statistic, used = library.network(parts.features), STATISTICS[parts.statistic], []
+    statistic, used = STATISTICS[parts.statistic], []
 
     def real(split: str) -> Extracted:
         reference = library.real(name, parts.features, split)
@@ -281,16 +282,12 @@ def metric(name: str, spec: DataSpec, system: System, library: Library) -> Metri
         return reference.features
 
     try:
-        scorer = statistic.make(Asked(real, parts.split, parts.num, classes_of(extractor, spec.shape)))
+        extractor, classes = library.network(parts.features)
+        scorer = statistic.make(Asked(real, parts.split, parts.num, classes))
     except JaxganError as error:
         raise error if name in str(error) else JaxganError(f"the metric {name}: {error}") from error
     protocol = {**protocol_of(extractor, statistic, used), "shape": spec.shape}
     return of_samples(parts.num, through(extractor), lambda seen: scorer(_extracted(seen)), protocol, statistic.aim)
-
-
-def classes_of(extractor: Extractor, shape: tuple[int, ...]) -> int:
-    """How many classes a network tells."""
-    return extractor.extract(np.zeros((1, *shape), np.uint8)).probabilities.shape[1]
 
 
 def protocol_of(extractor: Extractor, statistic: Statistic, used: Sequence[Reference]) -> dict[str, Any]:

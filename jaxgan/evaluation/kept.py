@@ -9,14 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxgan import compilation
-
 Arrays = Mapping[str, np.ndarray]
-
-
-def default_folder() -> Path:
-    """`jaxgan` in the user's cache folder, beside the compiled programs."""
-    return compilation.default_folder().parent
 
 
 def fingerprint(arrays: Arrays) -> str:

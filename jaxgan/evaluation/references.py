@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jaxgan.compilation import cache_folder
 from jaxgan.data import Source
 from jaxgan.data.memory import read
 from jaxgan.evaluation.features import Extracted, Extractor
-from jaxgan.evaluation.kept import default_folder, kept_or_made
+from jaxgan.evaluation.kept import kept_or_made
 from jaxgan.evaluation.scoring import batch_size
 
 
@@ -43,7 +44,7 @@ def real_features(extractor: Extractor, source: Source, name: str) -> Reference:
     for images in _batches(source):
         content.update(f"{images.shape}".encode())
         content.update(np.ascontiguousarray(images).data)
-    path = default_folder() / "features" / f"{extractor.name}-{content.hexdigest()[:16]}.npz"
+    path = cache_folder() / "features" / f"{extractor.name}-{content.hexdigest()[:16]}.npz"
     count = f"{source.spec.size:,}"
     what = f"{extractor.name}'s features of {count} real images"
     kept = kept_or_made(path, what, lambda: features_of(extractor, source)._asdict())

@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxgan.drawing import Samples
 from jaxgan.evaluation.metric import Metric, Seen, View
-from jaxgan.levels import to_uint8
+from jaxgan.levels import as_written
 
 MOST_SAMPLES, MOST_BYTES = 1024, 2**28
 """Of a batch, whichever is less; of samples it is a chunk of the sampler at least."""
@@ -64,8 +64,7 @@ def _batches(chunks: Iterable[Samples]) -> Iterator[Samples]:
     waiting: list[Samples] = []
     count = 0
     for chunk in chunks:
-        chunk = chunk._replace(images=to_uint8(chunk.images)) if chunk.images.ndim == 4 else chunk
-        waiting.append(chunk)
+        waiting.append(chunk._replace(images=as_written(chunk.images)))
         count += len(chunk.images)
         if count + len(chunk.images) > batch_size(chunk.images.shape[1:]):
             yield _joined(waiting)

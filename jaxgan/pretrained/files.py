@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 
-from jaxgan.compilation import default_folder
+from jaxgan.compilation import cache_folder
 from jaxgan.errors import JaxganError
 from jaxgan.outputs import unwritable
 
@@ -19,10 +19,8 @@ PICKLES = (".pth", ".pt")
 
 
 def default_weights_folder() -> Path:
-    """Where weights are looked for when no file is named, beside the compiled programs: `jaxgan/weights` in the user's
-    cache folder.
-    """
-    return default_folder().parent / "weights"
+    """Where weights are looked for when no file is named: `jaxgan/weights` in the user's cache folder."""
+    return cache_folder() / "weights"
 
 
 def unreadable(path: Path, what: str, error: Exception) -> JaxganError:

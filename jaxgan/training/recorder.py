@@ -17,7 +17,7 @@ from jaxgan.data.memory import stack
 from jaxgan.data.order import indices
 from jaxgan.drawing import Sampler
 from jaxgan.evaluation import Metric
-from jaxgan.levels import to_uint8
+from jaxgan.levels import as_written
 from jaxgan.networks.summary import parameter_counts, summarise
 from jaxgan.systems import Generative, Previewing, System
 from jaxgan.training import health
@@ -144,8 +144,8 @@ class Recorder:
                 samples = self._sampler(run, self._config["seed"], self._config["samples"])
                 path, real = folder / f"{step:07d}.png", self._real["image"]
                 plotting.save_samples(path, samples.images, real, self._system.num_classes)
-                drawn = to_uint8(samples.images) if samples.images.ndim == 4 else samples.images
-                self._watch(step, [(self._of_seed("collapsed", seed), health.collapsed(drawn, real))])
+                collapsed = health.collapsed(as_written(samples.images), real)
+                self._watch(step, [(self._of_seed("collapsed", seed), collapsed)])
             if self._previews is not None:
                 key = jax.random.key(self._config["seed"])
                 for name, preview in self._previews(self._system.settled(run), self._real, key).items():

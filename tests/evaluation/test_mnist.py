@@ -51,7 +51,7 @@ def held_out(little):
 
 @pytest.fixture(scope="module")
 def weights(metric):
-    (path,) = classifiers.default_weights_folder().iterdir()
+    (path,) = classifiers.classifiers_folder().iterdir()
     with np.load(path) as file:
         return {name: file[name] for name in file.files if name != "sha256"}
 
