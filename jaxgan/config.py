@@ -50,7 +50,12 @@ MATMUL_PRECISIONS = ("default", "bfloat16", "tensorfloat32", "float32")  # JAX's
 
 def recipe(**settings: Any) -> ConfigDict:
     """A recipe: the shared settings, with what this recipe says differently."""
-    return ConfigDict({**SHARED, "data": {"name": "digits"}, "system": {"name": "gan"}, **settings})
+    return _apart({**SHARED, "data": {"name": "digits"}, "system": {"name": "gan"}, **settings})
+
+
+def _apart(settings: Any) -> ConfigDict:
+    """A recipe no two parts of which are one: a ConfigDict keeps the dict that two players share as one for both."""
+    return ConfigDict(plain_settings(settings))
 
 
 def recipes_folder() -> Path:
@@ -62,12 +67,17 @@ def recipes_folder() -> Path:
 
 def recipe_names() -> list[str]:
     """Names of the recipes that come with jaxgan."""
-    return sorted(path.stem for path in recipes_folder().glob("*.py") if path.stem != "__init__")
+    return names_in(recipes_folder())
 
 
-def description(name: str) -> str:
-    """First line of the docstring of a recipe that comes with jaxgan."""
-    module = ast.parse((recipes_folder() / f"{name}.py").read_text())
+def names_in(folder: Path) -> list[str]:
+    """Names of the files of a folder of recipes, or of studies, in order."""
+    return sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
+
+
+def description(name: str, folder: Path | None = None) -> str:
+    """First line of the docstring of a recipe that comes with jaxgan, or of a file of another folder."""
+    module = ast.parse(((folder or recipes_folder()) / f"{name}.py").read_text())
     return (ast.get_docstring(module) or "").partition("\n")[0]
 
 
@@ -75,24 +85,42 @@ def load(name_or_path: str) -> ConfigDict:
     """Loads a recipe by the name of one that comes with jaxgan, or by the path of a file with `get_config()`.
 
     Raises:
-      JaxganError: there is no such recipe, or the file has no `get_config`.
+      JaxganError: there is no such recipe, or its file does not return one.
+    """
+    recipe = execute(name_or_path, recipes_folder(), "recipe", "get_config")
+    if not isinstance(recipe, ConfigDict | Mapping):
+        raise JaxganError(f"get_config() of {name_or_path} returns {type(recipe).__name__}, not a recipe.")
+    return _apart(recipe)
+
+
+def execute(name_or_path: str, folder: Path, kind: str, function: str) -> Any:
+    """What a function returns that a file of the user's, or of a folder of jaxgan's, defines.
+
+    Args:
+      name_or_path: of a file of the folder, its name; of any other its path, which ends in .py.
+      folder: of those that come with jaxgan.
+      kind: what such a file is called, e.g. "recipe".
+      function: its name.
+
+    Raises:
+      JaxganError: there is no such file, it raises an error, or has no such function.
     """
     path = Path(name_or_path)
     if path.suffix != ".py":
-        path = recipes_folder() / f"{name_or_path}.py"
+        path = folder / f"{name_or_path}.py"
         if not path.is_file():
-            raise unknown("recipe", name_or_path, recipe_names())
+            raise unknown(kind, name_or_path, names_in(folder))
     elif not path.is_file():
-        raise JaxganError(f"there is no recipe file {path}.")
-    spec = importlib.util.spec_from_file_location(f"jaxgan_recipe_{path.stem}", path)
+        raise JaxganError(f"there is no {kind} file {path}.")
+    spec = importlib.util.spec_from_file_location(f"jaxgan_{kind}_{path.stem}", path)
     assert spec is not None  # a path that ends in .py always has one
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-        if not hasattr(module, "get_config"):
-            raise JaxganError(f"{path} has no function get_config() that returns a recipe.")
-        return ConfigDict(module.get_config())
+        if not hasattr(module, function):
+            raise JaxganError(f"{path} has no function {function}() that returns a {kind}.")
+        return getattr(module, function)()
     except JaxganError:
         raise
     except Exception as error:  # whatever the user's own file raises

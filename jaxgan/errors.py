@@ -12,6 +12,10 @@ class JaxganError(Exception):
     """Something the user can put right. Its text says what is wrong and what to do, in one or two lines."""
 
 
+class Diverged(JaxganError):
+    """Training came to numbers that are not finite."""
+
+
 class UnknownName(JaxganError):
     """A name that is not in a table."""
 

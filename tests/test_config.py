@@ -363,3 +363,25 @@ def test_differences_name_each_setting_with_both_values():
         line for line in lines if not line.startswith(("config.batch", "config.discriminator.h", "config.gener"))
     ]
     assert differences(new, new) == []
+
+
+def test_players_that_were_given_one_dict_are_changed_one_by_one(tmp_path):
+    """A ConfigDict keeps what it was given twice as one: a rate set for D would be G's too."""
+    shared = dict(name="adam", learning_rate=0.5)
+    made = recipe(generator_optimizer=shared, discriminator_optimizer=shared)
+    (tmp_path / "mine.py").write_text(
+        "from ml_collections import ConfigDict\n"
+        "def get_config():\n"
+        "    shared = dict(name='adam', learning_rate=0.5)\n"
+        "    return ConfigDict(dict(generator_optimizer=shared, discriminator_optimizer=shared))\n"
+    )
+    for config in (made, load(str(tmp_path / "mine.py")), load("mnist_nsgan")):
+        config.discriminator_optimizer.learning_rate = 0.25
+        assert config.generator_optimizer.learning_rate != 0.25
+    assert load("mnist_infogan").generator_optimizer.learning_rate == 1e-3  # which sets both
+
+
+def test_a_file_that_returns_no_recipe_is_refused(tmp_path):
+    (tmp_path / "mine.py").write_text("def get_config():\n    pass\n")
+    with pytest.raises(JaxganError, match=r"get_config\(\) of .*mine.py returns NoneType, not a recipe"):
+        load(str(tmp_path / "mine.py"))

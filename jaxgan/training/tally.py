@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.errors import JaxganError
+from jaxgan.errors import Diverged
 
 NEVER = np.iinfo(np.int32).max
 
@@ -48,7 +48,7 @@ def means(tally: Tally, names: Sequence[str], seeds: Sequence[int] = (0,)) -> di
       seeds: of the runs that are trained together.
 
     Raises:
-      JaxganError: a metric was not finite; it names the step and the term that went first, and whose.
+      Diverged: a metric was not finite; it names the step and the term that went first, and whose.
     """
     count, sums, broke_at = jax.device_get((tally.count, tally.sums, tally.broke_at))
     sums, broke_at = (array.reshape(len(names), len(seeds)) for array in (sums, broke_at))
@@ -58,7 +58,7 @@ def means(tally: Tally, names: Sequence[str], seeds: Sequence[int] = (0,)) -> di
         went = [name for name, step in zip(names, broke_at[:, run], strict=True) if step == first]
         also = f" (with it: {', '.join(went[1:])})" if went[1:] else ""
         whose = f", seed {seeds[run]}" if len(seeds) > 1 else ""
-        raise JaxganError(
+        raise Diverged(
             f"training diverged: {went[0]} was not finite at step {first}{also}{whose}. The last checkpoint from "
             "before is kept.\nLower the learning rate of the player it belongs to, or clip or smooth its objective."
         )
