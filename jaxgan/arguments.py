@@ -36,6 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     _add_sample(verbs)
     _add_evaluate(verbs)
+    _add_study(verbs)
     _add_translate(verbs)
     _add_stylize(verbs)
     _add_convert_inception(verbs)
@@ -123,6 +124,24 @@ def _add_evaluate(verbs: Any) -> None:
     )
     _add_device(evaluate)
     _add_cache(evaluate)
+
+
+def _add_study(verbs: Any) -> None:
+    study = verbs.add_parser(
+        "study",
+        allow_abbrev=False,
+        help="compare methods under several settings and seeds, at equal cost",
+        description="Trains every cell of a study, methods x settings, in a run directory of its own, with all seeds, "
+        "and compares the methods in tables and pictures. Running the same command again continues it. Settings of all "
+        "cells are overridden with --config.GROUP.KEY=VALUE.",
+    )
+    study.add_argument("study", metavar="STUDY", help="a name from `jaxgan list`, or a file with get_study()")
+    study.add_argument("--workdir", help="directory of the study (default: runs/study_STUDY)")
+    study.add_argument("--images", type=int, help="that each seed of each cell is trained on (default: the study's)")
+    study.add_argument("--seeds", type=int, help="how many (default: the study's)")
+    study.add_argument("--metrics", metavar="NAME[,NAME...]", help="of `jaxgan list` (default: the study's)")
+    _add_device(study)
+    _add_cache(study)
 
 
 def _add_own(parser: argparse.ArgumentParser) -> None:

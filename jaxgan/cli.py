@@ -19,7 +19,7 @@ from jaxgan.errors import JaxganError, unknown
 
 CONFIG = "--config."
 
-CONFIGURED = ("train", "summary")
+CONFIGURED = ("train", "summary", "study")
 """Verbs that take settings."""
 
 FAILURE = 1
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if rest:
         parser.error(f"unrecognized arguments: {' '.join(rest)}{_hint(options.verb, rest, overrides)}")
     if overrides and options.verb not in CONFIGURED:
-        parser.error(f"{CONFIG}... belongs to train and summary; {options.verb} takes the settings of the run")
+        parser.error(f"{CONFIG}... belongs to train, summary and study; {options.verb} takes the settings of the run")
     # Orbax logs through absl, with tracebacks, what reaches the user as a message of one or two lines.
     logging.getLogger("absl").setLevel(logging.CRITICAL)
     try:
@@ -198,6 +198,25 @@ def _evaluate(options: argparse.Namespace, overrides: list[str], command: str) -
     return 0
 
 
+def _study(options: argparse.Namespace, overrides: list[str], command: str) -> int:
+    from jaxgan.study import plan
+    from jaxgan.study.start import carry_out
+
+    metrics = options.metrics.split(",") if options.metrics else None
+    study = plan.changed(plan.load(options.study), options.images, options.seeds, metrics)
+    cells = plan.settings(study, overrides)
+    _use(options.device)
+    _use_cache(options.compilation_cache)
+    finished = carry_out(cells, Path(options.workdir or Path("runs") / f"study_{Path(options.study).stem}"), command)
+    if finished.signal is not None:
+        print("stopped and saved; the same command continues.")
+        return 128 + finished.signal
+    print(f"\n{finished.report}")
+    for file in finished.files:
+        print(f"  {file}")
+    return 0
+
+
 def _sample(options: argparse.Namespace, overrides: list[str], command: str) -> int:
     from jaxgan import exploration, sampling
 
@@ -289,11 +308,15 @@ def _list(options: argparse.Namespace, overrides: list[str], command: str) -> in
     from jaxgan.evaluation import METRICS
     from jaxgan.evaluation.comparisons import FEATURES, STATISTICS
     from jaxgan.registry import Several, Table, options_of
+    from jaxgan.study.plan import studies_folder
     from jaxgan.systems import SYSTEMS
 
     print("recipes (jaxgan train --config NAME)")
     for name in config.recipe_names():
         print(f"  {name:24} {config.description(name)}")
+    print("\nstudies (jaxgan study NAME)")
+    for name in config.names_in(studies_folder()):
+        print(f"  {name:24} {config.description(name, studies_folder())}")
     tables: dict[str, Table] = {"config.data": SOURCES, "config.system": SYSTEMS}
     parts = _parts(SYSTEMS)
     for (part, _), (table, names) in parts.items():
@@ -334,6 +357,7 @@ VERBS: Mapping[str, Callable[[argparse.Namespace, list[str], str], int]] = {
     "train": _train,
     "sample": _sample,
     "evaluate": _evaluate,
+    "study": _study,
     "translate": _translate,
     "stylize": _stylize,
     "convert-vgg": _convert_vgg,

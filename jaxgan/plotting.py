@@ -182,3 +182,38 @@ def save_metric_figures(folder: Path, lines: Sequence[dict[str, Any]]) -> list[P
             paths.append(folder / f"{kind}.png")
             save_curves(paths[-1], lines, names, label)
     return paths
+
+
+def save_trials(
+    path: Path, scores: Mapping[str, Mapping[str, Sequence[float]]], best: Mapping[str, Sequence[float]], label: str
+) -> None:
+    """Draws methods beside each other: a box each with a point a score, and how good they get with more settings tried.
+
+    Args:
+      path: of the PNG.
+      scores: method -> setting -> a score a seed; those that are not finite are left out.
+      best: method -> expected best of 1, 2, ... settings.
+      label: of the vertical axes.
+    """
+    figure = Figure(figsize=(3 + 1.1 * len(scores) + 4, 4.5), layout="constrained")
+    boxes, budgets = figure.subplots(1, 2, width_ratios=(1.1 * len(scores), 4))
+    settings = list(dict.fromkeys(setting for of_method in scores.values() for setting in of_method))
+    for place, of_method in enumerate(scores.values()):
+        finite = [value for values in of_method.values() for value in values if np.isfinite(value)]
+        boxes.boxplot([finite], positions=[place], widths=0.6, showfliers=False, medianprops={"color": "black"})
+        for setting, values in of_method.items():
+            number = settings.index(setting)
+            at = np.full(len(values), place + 0.16 * (number - (len(settings) - 1) / 2))  # beside, not over one another
+            boxes.scatter(at, values, s=16, color=f"C{number % 10}", zorder=3)
+    boxes.set_xticks(range(len(scores)), list(scores), rotation=30, ha="right")
+    boxes.set_ylabel(label)
+    boxes.legend(handles=[boxes.scatter([], [], s=16, color=f"C{n % 10}", label=s) for n, s in enumerate(settings)])
+    for number, (method, values) in enumerate(best.items()):
+        budgets.plot(range(1, len(values) + 1), values, marker=".", label=method, color=f"C{number % 10}")
+    budgets.set_xlabel("settings tried")
+    budgets.set_title("expected best", fontsize="medium")
+    budgets.xaxis.get_major_locator().set_params(integer=True)
+    budgets.legend(fontsize="small")
+    for axes in (boxes, budgets):
+        axes.grid(alpha=0.3)
+    figure.savefig(path, dpi=100)

@@ -50,6 +50,7 @@ MAY_IMPORT = {
     "training": {"config", "drawing", "plotting", "levels", "evaluation", "systems", "networks", "data", "errors"},
     "sampling": {"training", "config", "drawing", "plotting", "levels", "outputs", "systems", "data", "errors"},
     "evaluate": {"evaluation", "training", "data", "errors"},
+    "study": {"training", "evaluation", "config", "plotting", "systems", "data", "errors"},
     "latents": set(),
     "projection": {"sampling", "drawing", "systems", "errors"},
     "pictures": {"sampling", "data", "errors"},
@@ -57,6 +58,7 @@ MAY_IMPORT = {
     "exploration": {"projection", "pictures", "sampling", "latents", "drawing", "plotting", "errors"},
     "cli": {
         "evaluate",
+        "study",
         "training",
         "arguments",
         "exploration",
@@ -180,4 +182,4 @@ def test_a_wheel_holds_every_package():
     """An editable installation works without being told of them, so that only a user would notice."""
     listed = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
     there = {".".join(path.parent.relative_to(PACKAGE.parent).parts) for path in PACKAGE.rglob("__init__.py")}
-    assert set(listed) == there | {"jaxgan.configs"}
+    assert set(listed) == there | {"jaxgan.configs", "jaxgan.configs.studies"}

@@ -128,7 +128,7 @@ def test_a_work_directory_of_another_recipe_is_refused(finished, capsys):
         (["trane"], "invalid choice: 'trane'"),
         ([], "required: VERB"),
         (["sample", ".", "--num", "many"], "invalid int value: 'many'"),
-        (["sample", ".", "--config.seed=1"], "belongs to train and summary"),
+        (["sample", ".", "--config.seed=1"], "belongs to train, summary and study"),
         (["sample", ".", "--truncation", "0.5,x"], "argument --truncation: invalid numbers value: '0.5,x'"),
         (["sample", ".", "--arithmetic", "0", "1", "2.5"], "argument --arithmetic: invalid numbers value: '2.5'"),
         (["sample", ".", "--interpolate", "3", "--project", "x.png"], "not allowed with argument --interpolate"),
