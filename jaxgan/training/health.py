@@ -15,6 +15,10 @@ LINES = 10
 """Of metrics.jsonl, as many as are looked at together."""
 
 SURE, SURE_LINES = 0.99, 5
+FAR, FAR_LINES = 1e4, 5
+"""No slope of 1 gets so far between examples of fewer than 25 million numbers in [-1, 1], which are at most 2 sqrt(n)
+apart; and a sigmoid has been at 1 long before."""
+
 STILL = 1e-5
 ALIKE = 0.1
 WORSE = 2.0
@@ -34,6 +38,25 @@ def saturated(lines: Sequence[Mapping[str, Any]]) -> str | None:
     return None
 
 
+def runaway(lines: Sequence[Mapping[str, Any]]) -> str | None:
+    """Mean logits of real and generated examples are far apart in each of the last lines.
+
+    What counts is their difference: where both are the same number too high, objectives on pairs and Wasserstein's do
+    not see it.
+    """
+    last = lines[-FAR_LINES:]
+    for name in last[-1] if len(last) == FAR_LINES else ():
+        if name.endswith("_logit") and "real_" in name:
+            other = name.replace("real_", "fake_")
+            if all(abs(line.get(name, 0.0) - line.get(other, 0.0)) > FAR for line in last):
+                return (
+                    f"{name} and {other} have been over {FAR:g} apart for {FAR_LINES} lines: D grows without bound. "
+                    "Look at the logits; a critic needs a gradient penalty, clipping or spectral normalisation, and a "
+                    "lower rate of D helps."
+                )
+    return None
+
+
 def still(lines: Sequence[Mapping[str, Any]]) -> str | None:
     """A loss is the same number in all of the last lines."""
     for name in lines[-1] if len(lines) == LINES else ():
@@ -45,6 +68,10 @@ def still(lines: Sequence[Mapping[str, Any]]) -> str | None:
                     "losses; an output that saturates, a dead activation or a learning rate of 0 does this."
                 )
     return None
+
+
+OF_LINES = (saturated, runaway, still)
+"""The alarms that look at the last lines, each known by its own name."""
 
 
 def collapsed(samples: np.ndarray, real: np.ndarray) -> str | None:

@@ -122,7 +122,7 @@ class Recorder:
         append_line(self._run.metrics, line)
         self._lines.append(line)
         lately = list(self._lines)
-        self._watch(step, [("saturated", health.saturated(lately)), ("still", health.still(lately))])
+        self._watch(step, [(alarm.__name__, alarm(lately)) for alarm in health.OF_LINES])
         self._mark, self._mark_step, self._waited = now, step, 0.0
         losses = {name: f"{line[name]:.3f}" for name in means if name.endswith("loss")}
         self._bar.set_postfix({"images/s": f"{line['images_per_second']:.0f}", **losses})

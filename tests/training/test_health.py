@@ -26,6 +26,17 @@ def test_a_discriminator_that_is_never_wrong():
     assert health.saturated([]) is None
 
 
+def test_logits_that_run_away_from_each_other():
+    far = lines(5, real_photo_logit=[9e3, 2e4, -3e4, 4e4, 5e4], fake_photo_logit=[-2e3, 0.0, 0.0, 2e4, -1.0])
+    message = health.runaway(far)
+    assert message.startswith("real_photo_logit and fake_photo_logit have been over 10000 apart for 5 lines")
+    assert health.runaway(far[1:]) is None  # not long enough
+    assert health.runaway([*far, far[0] | {"fake_photo_logit": 0.0}]) is None
+    assert health.runaway(lines(5, real_logit=1e6, fake_logit=1e6 - 5)) is None  # the same for both: no harm
+    assert health.runaway(lines(5, real_loss=1e6, fake_loss=0.0)) is None  # no logits
+    assert health.runaway([]) is None
+
+
 def test_a_loss_that_is_always_the_same_number():
     dead = [0.6931 + 1e-7 * (-1) ** i for i in range(10)]
     message = health.still(lines(10, generator_loss=dead, discriminator_loss=list(range(10))))
