@@ -121,10 +121,14 @@ def _train(options: argparse.Namespace, overrides: list[str], command: str) -> i
     _use_cache(options.compilation_cache)
     workdir = Path(options.workdir or Path("runs") / Path(options.config).stem)
     result = run(settings, workdir, command, options.allow_changes, options.profile)
-    if result.outcome.signal is not None:
-        print(f"stopped and saved at step {result.outcome.step} of {settings['steps']}; the same command continues.")
-        return 128 + result.outcome.signal
-    print(f"trained {result.outcome.step} steps. Pictures:")
+    step, stopped_by = result.outcome
+    if isinstance(stopped_by, str):
+        print(f"stopped by the alarm {stopped_by!r}, and saved at step {step}; the same command goes on all the same.")
+        return FAILURE
+    if stopped_by is not None:
+        print(f"stopped and saved at step {step} of {settings['steps']}; the same command continues.")
+        return 128 + stopped_by
+    print(f"trained {step} steps. Pictures:")
     for picture in result.pictures:
         print(f"  {picture}")
     system = SYSTEMS[settings["system"]["name"]]

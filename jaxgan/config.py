@@ -36,6 +36,8 @@ SHARED: Settings = dict(
     evaluate_every=0,  # 0: at the end only
     metrics=(),  # what `evaluate_every` and the end of the run compute
     keep_best="",  # the metric, one of them, by which the best scored state is kept as well
+    stop_on=(),  # alarms that end the run, saved, when they begin
+    roll_back_on=(),  # alarms that bring the best state back when they begin; the run goes on from it by other batches
     samples=64,  # images on a sample sheet
     keep_checkpoints=3,
     device_limit_mib=2048,  # a set that is larger, decoded, streams from the host
@@ -43,6 +45,9 @@ SHARED: Settings = dict(
     matmul_precision="default",  # of products of float32: on GPUs the default is TF32, "float32" is exact
 )
 """The settings that every recipe has, and their defaults."""
+
+ALARMS = ("collapsed", "regressed", "runaway", "saturated", "still")
+"""What a run raises while it trains, see docs/evaluation.md."""
 
 PRECISIONS = ("float32", "bfloat16")
 MATMUL_PRECISIONS = ("default", "bfloat16", "tensorfloat32", "float32")  # JAX's names
@@ -213,9 +218,10 @@ def resolve(config: ConfigDict | Mapping[str, Any]) -> Settings:
         plain[key] = complete(plain[key], table, f"config.{key}")
     for key, default in SHARED.items():
         plain.setdefault(key, default)
-        expected = tuple[str, ...] if key == "metrics" else type(default)
+        names = isinstance(default, tuple)
+        expected = tuple[str, ...] if names else type(default)
         if not matches(plain[key], expected):
-            example = f", as {(plain[key],)}" if key == "metrics" else ""
+            example = f", as {(plain[key],)}" if names else ""
             raise JaxganError(f"config.{key} is {plain[key]!r}, but must be {describe(expected)}{example}.")
     _check_ranges(plain)
     images = plain["steps"] * plain["batch_size"] * plain["system"].get("critic_steps", 1)
@@ -243,6 +249,12 @@ def _check_ranges(plain: Mapping[str, Any]) -> None:
     for key, known in (("precision", PRECISIONS), ("matmul_precision", MATMUL_PRECISIONS)):
         if plain[key] not in known:
             raise unknown(f"config.{key}", plain[key], known)
+    for key in ("stop_on", "roll_back_on"):
+        for alarm in plain[key]:
+            if alarm not in ALARMS:
+                raise unknown(f"config.{key}", alarm, ALARMS)
+    if plain["roll_back_on"] and not plain["keep_best"]:
+        raise JaxganError("config.roll_back_on brings the best state back; set --config.keep_best=METRIC as well.")
     for metric in plain["metrics"]:
         check_metric(metric)
     if plain["keep_best"] and plain["keep_best"] not in plain["metrics"]:

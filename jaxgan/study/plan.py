@@ -38,7 +38,10 @@ class Study:
     metrics: tuple[str, ...]
 
 
-SETTLED = ("steps", "seed", "seeds", "metrics", "keep_best", "evaluate_every", "sample_every")
+AT_THE_END = dict(keep_best="", stop_on=(), roll_back_on=(), evaluate_every=0, sample_every=0)
+"""Settings with which a cell trains to its end whatever happens, and is looked at there only."""
+
+SETTLED = ("steps", "seed", "seeds", "metrics", *AT_THE_END)
 """Settings of its cells that a study settles."""
 
 
@@ -112,7 +115,7 @@ def settings(study: Study, overrides: Sequence[str]) -> dict[Cell, config.Settin
 
 
 def _of_cell(cell: Cell, study: Study, recipe: ConfigDict, overrides: Sequence[str]) -> config.Settings:
-    settled = dict(seed=0, seeds=study.seeds, metrics=study.metrics, keep_best="", evaluate_every=0, sample_every=0)
+    settled = dict(seed=0, seeds=study.seeds, metrics=study.metrics, **AT_THE_END)
     try:
         whole = config.override(ConfigDict({**recipe.to_dict(), **settled}), overrides)
         first = config.resolve(whole)

@@ -102,8 +102,8 @@ def _train(
         outcome = run(settings, directory.path, command).outcome
     except Diverged as error:
         return results.diverged(cell, settings["steps"], _seconds(directory), str(error).splitlines()[0])
-    if outcome.signal is not None:
-        return outcome.signal
+    if outcome.stopped_by is not None:
+        return int(outcome.stopped_by)  # a signal: no alarm stops a cell
     evaluations = read_lines(directory.evaluations)
     return results.trained(cell, outcome.step, _seconds(directory), evaluations, seeds_of(settings), aims)
 

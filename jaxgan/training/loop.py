@@ -35,10 +35,10 @@ class Kept(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """How training ended: the step it reached, and the signal that stopped it before the last one, if any."""
+    """How training ended: the step it reached, and what stopped it before the last one: a signal, an alarm, nothing."""
 
     step: int
-    signal: int | None
+    stopped_by: int | str | None
 
 
 def due(step: int, every: int, last: int) -> bool:
@@ -99,10 +99,21 @@ def _begin(
     return step, state, sums, names
 
 
+def _rolled_back(best: Checkpoints, state: Any, recorder: Recorder) -> Any:
+    """The best state, if there is one yet, but for its step: time goes on, so that other batches and keys follow."""
+    abstract = {"state": jax.eval_shape(lambda: state)}
+    found = best.restore_newest(abstract, recorder.report)
+    if found is None:
+        recorder.report("there is no best state yet to roll back to: the run goes on as it is.")
+        return state
+    recorder.report(f"rolled back to the best state, of step {found[0]}.")
+    return jax.device_put(found[1]["state"]).replace(step=state.step)
+
+
 def train(
     config: Mapping[str, Any], source: Source, system: System, kept: Kept, recorder: Recorder, watch: Hook
 ) -> Outcome:
-    """Trains from the newest whole checkpoint, or from the start, to the last step or to a signal.
+    """Trains from the newest whole checkpoint, or from the start, to the last step, a signal or an alarm that stops it.
 
     Args:
       config: resolved settings.
@@ -123,9 +134,9 @@ def train(
 
     length = steps_per_call(config, system.stages, step)
     program = functools.cache(lambda stage: watch(make_call(system, feed, seeds, stage)))
-    items, running, stopping = feed.items(step, length), None, False
+    items, running, stopped_by = feed.items(step, length), None, None
     with Stop() as stop, recorder.progress(step, last) as bar:
-        while step < last and not stopping:
+        while step < last and stopped_by is None:
             item = recorder.waiting(lambda: next(items))
             call = program(bisect.bisect_right(system.stages, step) - 1)
             state, sums, latest = call(state, sums, as_array(seeds), feed.constants, item)
@@ -148,10 +159,14 @@ def train(
                 kept.best.forget(after=step - 1)  # a run that fell back behind its best states makes them again
                 kept.best.save(step, {"state": state})
                 kept.best.wait()  # before a checkpoint from which it would not be made again
-            stopping = stop.signal is not None  # read once: a later signal is obeyed, and saved, after the next call
-            if saving or stopping:
+            alarms = recorder.begun()
+            if kept.best and not alarms.isdisjoint(config["roll_back_on"]):
+                state = _rolled_back(kept.best, state, recorder)
+            # Read once: a later signal is obeyed, and saved, after the next call.
+            stopped_by = stop.signal or next((alarm for alarm in config["stop_on"] if alarm in alarms), None)
+            if saving or stopped_by is not None:
                 if not (logging or drawing or scoring):
                     tally.means(sums, names, seeds)  # the same
                 kept.last.save(step, {"state": state, "tally": sums})
         kept.last.wait()
-    return Outcome(step, stop.signal if step < last else None)
+    return Outcome(step, stopped_by if step < last else None)

@@ -72,6 +72,7 @@ class Recorder:
         self._seconds = lines[-1]["seconds"] if lines else 0.0
         self._lines = deque(lines[-health.LINES :], maxlen=health.LINES)
         self._alarms = health.active_at_the_end(read_lines(self._run.alarms))
+        self._begun: set[str] = set()
         self._mark, self._mark_step, self._waited = time.perf_counter(), step, 0.0
         if step:
             self.report(f"{'continuing at' if step < self._config['steps'] else 'already trained to'} step {step}")
@@ -175,7 +176,13 @@ class Recorder:
         for name, message in health.changes(self._alarms, found):
             append_line(self._run.alarms, {"step": step, "alarm": name, "message": message})
             if message is not None:
+                self._begun.add(name.partition(" ")[0])
                 self.report(f"ALARM {name} at step {step}: {message}")
+
+    def begun(self) -> set[str]:
+        """The alarms, of `config.ALARMS`, that have begun since this was last asked."""
+        begun, self._begun = self._begun, set()
+        return begun
 
     def _of_seed(self, name: str, seed: int) -> str:
         return name if len(self._seeds) == 1 else f"{name} seed {seed}"

@@ -26,7 +26,7 @@ class Result(NamedTuple):
     """What training came to.
 
     Attributes:
-      outcome: last step and stopping signal.
+      outcome: the last step, and what stopped it there.
       pictures: every picture of the run.
     """
 
@@ -71,7 +71,7 @@ def run(
                 for checkpoints in filter(None, kept):
                     checkpoints.close()
             pictures = recorder.finish()
-            directory.close(outcome.step, "signal" if outcome.signal else "finished")
+            directory.close(outcome.step, _reason(outcome))
         except BrokenPipeError:  # of the console, not of the run directory
             raise
         except OSError as error:
@@ -86,6 +86,12 @@ def _best(directory: RunDirectory, metric: str) -> Checkpoints:
     folder = directory.best_by(metric)
     folder.mkdir(parents=True, exist_ok=True)
     return Checkpoints(folder, BEST)
+
+
+def _reason(outcome: Outcome) -> str:
+    if outcome.stopped_by is None:
+        return "finished"
+    return f"alarm {outcome.stopped_by}" if isinstance(outcome.stopped_by, str) else "signal"
 
 
 def _classes(names: Sequence[str]) -> str:

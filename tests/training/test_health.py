@@ -1,12 +1,18 @@
 """Alarms: what sets them off, what does not, and that a run tells of each once."""
 
+import json
+
+import jax
 import numpy as np
 import pytest
-from small_runs import train
+from small_runs import left_behind, train, write_recipe
 
+from jaxgan.cli import main
+from jaxgan.config import ALARMS
 from jaxgan.evaluation.metric import Aim
 from jaxgan.training import health
 from jaxgan.training.run_directory import read_lines
+from jaxgan.training.saved import open_run
 from jaxgan.training.scores import earlier_scores, improved
 
 
@@ -106,13 +112,15 @@ def test_an_alarm_is_told_when_it_begins_and_noted_when_it_ends():
     assert health.active_at_the_end(noted) == {"b"}
 
 
+FROZEN = dict(
+    generator=dict(name="mlp", hidden=(4,), output="none", kernel_init="normal"),
+    generator_optimizer=dict(name="sgd", learning_rate=0.0),
+)
+"""A G that never learns anything, and whose output is next to 0: `collapsed` at the first sheet."""
+
+
 def test_a_run_that_makes_one_thing_says_so_once_also_when_it_was_stopped_between(tmp_path, capsys):
-    """G's learning rate is nothing, and its output next to 0."""
-    frozen = dict(
-        generator=dict(name="mlp", hidden=(4,), output="none", kernel_init="normal"),
-        generator_optimizer=dict(name="sgd", learning_rate=0.0),
-        sample_every=4,
-    )
+    frozen = FROZEN | dict(sample_every=4)
     train(tmp_path / "whole", **frozen)
     said = capsys.readouterr().out
     assert said.count("ALARM collapsed at step 4: samples differ from each other by 0.0%") == 1
@@ -123,3 +131,52 @@ def test_a_run_that_makes_one_thing_says_so_once_also_when_it_was_stopped_betwee
     train(tmp_path / "parts", allow_changes=True, **frozen)
     assert capsys.readouterr().out.count("ALARM") == 1
     assert read_lines(tmp_path / "parts" / "alarms.jsonl") == noted
+
+
+def test_every_alarm_can_be_named_in_the_settings():
+    assert {alarm.__name__ for alarm in (*health.OF_LINES, health.collapsed, health.regressed)} == set(ALARMS)
+
+
+def test_an_alarm_stops_a_run_that_asks_for_it_once_and_nothing_is_lost(tmp_path, capsys):
+    stopping = FROZEN | dict(sample_every=4, stop_on=("saturated", "collapsed"))
+    train(tmp_path / "whole", **stopping | dict(stop_on=()))
+    assert train(tmp_path / "parts", **stopping).outcome == (4, "collapsed")
+    assert json.loads((tmp_path / "parts" / "run.json").read_text())["starts"][-1]["reason"] == "alarm collapsed"
+    assert train(tmp_path / "parts", **stopping).outcome == (12, None)
+    assert left_behind(tmp_path / "parts") == left_behind(tmp_path / "whole")
+
+    recipe = write_recipe(tmp_path / "mine.py", "points", **stopping)
+    assert main(["train", "--config", str(recipe), "--workdir", str(tmp_path / "run")]) == 1
+    said = capsys.readouterr().out
+    assert "stopped by the alarm 'collapsed', and saved at step 4; the same command goes on all the same." in said
+
+
+ROLLING = FROZEN | dict(
+    data=dict(name="ring"),
+    metrics=("modes2500_ring",),
+    keep_best="modes2500_ring",
+    evaluate_every=4,
+    sample_every=8,
+    roll_back_on=("collapsed",),
+)
+
+
+def test_an_alarm_brings_the_best_state_back_and_time_goes_on(tmp_path, capsys):
+    """The state of step 4 is the first that is scored, and as none is better the best one; the alarm is of step 8."""
+    train(tmp_path / "whole", **ROLLING)
+    assert "rolled back to the best state, of step 4." in capsys.readouterr().out
+    best, after = (open_run(tmp_path / "whole").restore(which) for which in ("best", 8))
+    assert (best[0], int(best[1].step), int(after[1].step)) == (4, 4, 8)
+    same = jax.tree.map(np.array_equal, best[1].replace(step=0), after[1].replace(step=0))
+    assert all(jax.tree.leaves(same))
+
+    train(tmp_path / "on", **ROLLING | dict(roll_back_on=()))
+    assert left_behind(tmp_path / "on")["state"] != left_behind(tmp_path / "whole")["state"]
+    train(tmp_path / "parts", **ROLLING | dict(steps=8))
+    train(tmp_path / "parts", allow_changes=True, **ROLLING)
+    assert left_behind(tmp_path / "parts") == left_behind(tmp_path / "whole")
+
+
+def test_where_there_is_no_best_state_yet_the_run_goes_on(tmp_path, capsys):
+    train(tmp_path, **ROLLING | dict(sample_every=2, evaluate_every=4))
+    assert "there is no best state yet to roll back to: the run goes on as it is." in capsys.readouterr().out
