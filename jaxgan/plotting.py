@@ -155,6 +155,29 @@ def save_curves(path: Path, lines: Sequence[dict[str, Any]], names: Sequence[str
     """
     figure = Figure(figsize=(8, 4), layout="constrained")
     axes = figure.add_subplot()
+    _draw_curves(axes, lines, names)
+    axes.set_ylabel(label)
+    if axes.lines:
+        axes.legend()
+    figure.savefig(path, dpi=100)
+
+
+def save_score_curves(path: Path, lines: Sequence[Mapping[str, Any]], names: Sequence[str]) -> None:
+    """Draws figures of a metric over steps, beside one another: each has a scale of its own.
+
+    Args:
+      path: of the PNG.
+      lines: of `evaluations.jsonl`, of one metric under one protocol.
+      names: of the figures, with bands as in `save_curves`.
+    """
+    figure = Figure(figsize=(4 * len(names), 3.2), layout="constrained")
+    for axes, name in zip(np.atleast_1d(figure.subplots(1, len(names))), names, strict=True):
+        _draw_curves(axes, lines, [name])
+        axes.set_title(name.replace("_", " "), fontsize="medium")
+    figure.savefig(path, dpi=100)
+
+
+def _draw_curves(axes: Any, lines: Sequence[Mapping[str, Any]], names: Sequence[str]) -> None:
     for name in names:
         points = [(line["step"], line[name], line.get(f"{name}_se", 0.0)) for line in lines if name in line]
         if points:
@@ -162,11 +185,7 @@ def save_curves(path: Path, lines: Sequence[dict[str, Any]], names: Sequence[str
             axes.plot(steps, values, label=name.replace("_", " "), marker="." if len(points) == 1 else "")
             axes.fill_between(steps, values - errors, values + errors, alpha=0.2)
     axes.set_xlabel("step")
-    axes.set_ylabel(label)
     axes.grid(alpha=0.3)
-    if axes.lines:
-        axes.legend()
-    figure.savefig(path, dpi=100)
 
 
 def save_metric_figures(folder: Path, lines: Sequence[dict[str, Any]]) -> list[Path]:

@@ -13,6 +13,7 @@ from jaxgan.plotting import (
     save_metric_figures,
     save_samples,
     save_scatter,
+    save_score_curves,
     save_sheet,
     sheet,
     sheet_columns,
@@ -120,6 +121,17 @@ def test_a_metric_that_came_later_is_drawn_from_where_it_began(figures):
     assert curves == {"a loss": [[1, 1], [2, 0.5]], "b loss": [[2, 2], [3, 1]]}
     save_curves(None, lines, ["c_loss"], "loss")
     assert not figures[1].axes[0].lines
+
+
+def test_scores_have_a_scale_each(figures):
+    lines = [{"step": 5, "fid": 90.0, "coverage": 0.1, "fid_se": 2.0}, {"step": 10, "fid": 30.0, "coverage": 0.6}]
+    save_score_curves(None, lines, ["fid", "coverage"])
+    left, right = figures[0].axes
+    assert left.lines[0].get_xydata().tolist() == [[5, 90], [10, 30]]
+    assert right.lines[0].get_xydata().tolist() == [[5, 0.1], [10, 0.6]]
+    assert left.get_ylim()[1] > 91 > 1 > right.get_ylim()[1]
+    save_score_curves(None, lines, ["fid"])
+    assert len(figures[1].axes) == 1
 
 
 def test_points_of_one_number_lie_on_a_line(figures):

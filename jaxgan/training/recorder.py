@@ -22,7 +22,15 @@ from jaxgan.networks.summary import parameter_counts, summarise
 from jaxgan.systems import Generative, Previewing, System
 from jaxgan.training import health
 from jaxgan.training.run_directory import RunDirectory, append_line, read_lines
-from jaxgan.training.scores import describe, earlier_scores, improved, score_lines, with_spread
+from jaxgan.training.scores import (
+    describe,
+    earlier_scores,
+    figures_of,
+    improved,
+    score_curve,
+    score_lines,
+    with_spread,
+)
 from jaxgan.training.seeds import run_of, seeds_of
 
 Result = TypeVar("Result")
@@ -188,6 +196,11 @@ class Recorder:
         return name if len(self._seeds) == 1 else f"{name} seed {seed}"
 
     def finish(self) -> list[Path]:
-        """Draws the curves of the run's metrics; returns every picture there now is."""
+        """Draws the curves of the run's losses and scores; returns every picture there now is."""
         plotting.save_metric_figures(self._run.figures, read_lines(self._run.metrics))
+        scores = read_lines(self._run.evaluations)
+        for name in self._scorers:
+            if len(curve := score_curve(scores, name)) > 1:
+                names = [figure for figure in figures_of(curve[-1]) if not figure.endswith("_se")]
+                plotting.save_score_curves(self._run.figures / f"{name}.png", curve, names)
         return sorted([*self._run.samples.rglob("*.png"), *self._run.figures.glob("*.png")])

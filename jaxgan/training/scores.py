@@ -86,6 +86,18 @@ def earlier_scores(lines: Sequence[Mapping[str, Any]], line: Mapping[str, Any], 
     return [old[aim.figure] for old in same if old["step"] < line["step"] and math.isfinite(old[aim.figure])]
 
 
+def score_curve(lines: Sequence[Mapping[str, Any]], metric: str) -> list[Mapping[str, Any]]:
+    """What states scored under the protocol that was the last one of a metric, one line a step, ascending.
+
+    Args:
+      lines: of `evaluations.jsonl`; of several seeds those of the means count.
+      metric: its name.
+    """
+    own = [line for line in lines if line["metric"] == metric]
+    latest = {line["step"]: line for line in own if line["protocol"] == own[-1]["protocol"]}
+    return [latest[step] for step in sorted(latest)]
+
+
 def improved(score: float, earlier: Sequence[float], aim: Aim) -> bool:
     """Whether a score is better than all before it."""
     return math.isfinite(score) and all(score < old if aim.lower else score > old for old in earlier)

@@ -13,7 +13,7 @@ from jaxgan.evaluation.metric import Aim
 from jaxgan.training import health
 from jaxgan.training.run_directory import read_lines
 from jaxgan.training.saved import open_run
-from jaxgan.training.scores import earlier_scores, improved
+from jaxgan.training.scores import earlier_scores, improved, score_curve
 
 
 def lines(count, **values):
@@ -100,6 +100,16 @@ def test_only_finite_scores_of_earlier_states_under_the_same_protocol_count():
         line(3, 3.0, seed=1),
     ]
     assert earlier_scores([*before, line(4, 7.0), line(9, 0.0)], line(4, 6.0), Aim("fid", True)) == [5.0]
+
+
+def test_a_curve_is_of_one_protocol_and_has_each_step_once():
+    def line(step, fid, metric="fid", seed=0):
+        return {"step": step, "metric": metric, "fid": fid, "protocol": {"seed": seed}}
+
+    lines = [line(4, 9.0), line(4, 7.0, seed=1), line(4, 8.0, seed=[0, 1]), line(4, 1.0, "kid"), line(9, 3.0)]
+    lines += [line(9, 4.0, seed=1), line(9, 3.5, seed=[0, 1]), line(4, 8.5, seed=[0, 1])]
+    assert [(of["step"], of["fid"]) for of in score_curve(lines, "fid")] == [(4, 8.5), (9, 3.5)]
+    assert score_curve(lines, "is") == []
 
 
 def test_an_alarm_is_told_when_it_begins_and_noted_when_it_ends():

@@ -88,6 +88,7 @@ def test_every_interval_leaves_what_it_should(finished):
         "accuracy.png",
         "logit.png",
         "loss.png",
+        "mean3.png",
     ]
     scores = (workdir / "evaluations.jsonl").read_text().splitlines()
     assert [re.search(r'"step": (\d+), "metric": "mean3"', line)[1] for line in scores] == ["8", "14"]
