@@ -5,6 +5,8 @@ tensorflow-datasets, `--config.data.name=tfds:cifar10 --config.data.image_size=6
 
 Source: networks, N(0, 0.02) initialisation, Adam with b1 = 0.5 and b2 = 0.95, the same latents for D and G. The
 learning rate is that of the DCGAN paper.
+
+Cost: 0.5 s a step on 2 CPU cores. Result: not yet measured to the end, a GPU's work.
 """
 
 from jaxgan.config import recipe

@@ -1,6 +1,6 @@
 """Class-conditional DCGAN on scikit-learn's handwritten digits, 32x32: the default recipe.
 
-Command: `python train.py`. Cost: 78 s on 2 CPU cores, 0.83 GB. Result (3 seeds): 99.5 % of 1,000 digits agree with
+Command: `python train.py`. Cost: 78 s on 2 CPU cores, 0.83 GiB. Result (3 seeds): 99.5 % of 1,000 digits agree with
 their label, 88 % with a probability over 0.9 (real: 81 %), distances within a class 86 % of real ones.
 """
 

@@ -2,6 +2,8 @@
 
 Source: label noise (real 0.8..1, generated 0..0.2, for G as for real), momentum 0.5 in batch normalisation,
 Adam 1.5e-4 with b1 = 0.5, 16 fixed latents, a sheet every 100 steps.
+
+Cost: 0.5 s a step on 2 CPU cores. Result: not yet measured to the end.
 """
 
 from jaxgan.config import recipe

@@ -7,7 +7,7 @@ Ours: D moves first and G against the D that has moved, where their code moves b
 0.9, where theirs keep 0.95; and of packs G normalises all points together, where theirs treats each place alone.
 
 Command: `jaxgan train --config ring_gan --config.seeds=10`. Cost: 87 min a seed on one CPU core. Result: not yet
-measured to the end; docs/recipes.md has the first 5,000 steps.
+measured to the end; docs/results.md has the first 5,000 steps.
 """
 
 from jaxgan.config import recipe

@@ -1,16 +1,59 @@
-"""The pages of `docs`: every picture that they show is there, and nothing is left to be filled in."""
+"""The pages of `docs`: what they show and link to is there, and `results.md` agrees with the recipes and the README."""
 
+import ast
 import re
 from pathlib import Path
 
 import pytest
 
-PAGES = sorted((Path(__file__).parents[1] / "docs").glob("*.md"))
+from jaxgan.config import load, recipe_names, recipes_folder
+from jaxgan.evaluation import check_metric
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SECTIONS = (ROOT / "docs" / "results.md").read_text().split("\n## ")
+ROW = re.compile(r"^\| `(\w+)` \|.*$", re.MULTILINE)
+SPREAD = re.compile(r"\d[\d.]* ± \d+\.?\d*")
+
+
+def anchors(page):
+    """What the headings of a page are linked by."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_page_is_whole(page):
     text = page.read_text()
-    missing = [name for name in re.findall(r"\]\((images/[^)]+)\)", text) if not (page.parent / name).is_file()]
-    assert missing == []
+    for place in re.findall(r"\]\(([^)]+)\)", text):
+        name, _, anchor = place.partition("#")
+        target = page.parent / name if name else page
+        assert target.exists(), place
+        assert not anchor or anchor in anchors(target), place
     assert re.findall(r"^[A-Z_]+$", text, re.MULTILINE) == []
+
+
+def test_every_recipe_has_one_line_of_results():
+    assert sorted(ROW.findall("\n".join(SECTIONS))) == recipe_names()
+
+
+def test_what_results_name_is_there():
+    for name in set(re.findall(r"`(\w+)`", "\n".join(SECTIONS))) - {*recipe_names()}:
+        check_metric(name)
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_results_are_those_of_the_recipe(name):
+    """Its metrics are named beside its line, and every mean with an error that its docstring gives as a result."""
+    (section,) = (section for section in SECTIONS if name in ROW.findall(section))
+    (line,) = (row[0] for row in ROW.finditer(section) if row[1] == name)
+    module = ast.parse((recipes_folder() / f"{name}.py").read_text())
+    said = " ".join((ast.get_docstring(module) or "").split())
+    assert {*load(name).metrics} <= {*re.findall(r"`(\w+)`", section)}
+    assert {*SPREAD.findall(said.partition("Result")[2])} <= {*SPREAD.findall(section)}
+    if "Cost and result: not yet measured" in said:
+        assert "not yet measured" in line
+
+
+def test_results_in_the_readme_stand_among_the_results():
+    assert {*SPREAD.findall((ROOT / "README.md").read_text())} <= {*SPREAD.findall("\n".join(SECTIONS))}
