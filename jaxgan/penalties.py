@@ -50,7 +50,8 @@ class Penalty(NamedTuple):
     per_example: bool
 
 
-def _penalty(term: Term, weight: Schedule, every: int, per_example: bool = True) -> Penalty:
+def penalty(term: Term, weight: Schedule, every: int, per_example: bool = True) -> Penalty:
+    """A penalty, its weight and period looked at first; arguments as the attributes of `Penalty`."""
     check_schedule("weight", weight, 0, 1e6)
     check_range("every", every, 1, 2**30)
     return Penalty(term, weight, every, per_example)
@@ -125,7 +126,7 @@ def wgan_gp(weight: Schedule = 10.0, every: int = 1, one_sided: bool = False, ta
         excess = gradient_norms(critic, share * real + (1 - share) * fake) / target - 1
         return jnp.square(jnp.maximum(excess, 0.0) if one_sided else excess)
 
-    return _penalty(term, weight, every)
+    return penalty(term, weight, every)
 
 
 def dragan(weight: Schedule = 10.0, every: int = 1, spread: float = 0.5) -> Penalty:
@@ -145,7 +146,7 @@ def dragan(weight: Schedule = 10.0, every: int = 1, spread: float = 0.5) -> Pena
         noise = spread * jnp.std(real) * jax.random.uniform(keys[0], real.shape)
         return jnp.square(gradient_norms(critic, real + _shares(keys[1], real) * noise) - 1)
 
-    return _penalty(term, weight, every)
+    return penalty(term, weight, every)
 
 
 def r1(weight: Schedule = 10.0, every: int = 1) -> Penalty:
@@ -161,7 +162,7 @@ def r1(weight: Schedule = 10.0, every: int = 1) -> Penalty:
     def term(critic: Critic, real: jax.Array, fake: jax.Array, recent: Recent, key: jax.Array) -> jax.Array:
         return squared_gradient_norms(critic, real) / 2
 
-    return _penalty(term, weight, every)
+    return penalty(term, weight, every)
 
 
 def r2(weight: Schedule = 10.0, every: int = 1) -> Penalty:
@@ -177,7 +178,7 @@ def r2(weight: Schedule = 10.0, every: int = 1) -> Penalty:
     def term(critic: Critic, real: jax.Array, fake: jax.Array, recent: Recent, key: jax.Array) -> jax.Array:
         return squared_gradient_norms(critic, fake) / 2
 
-    return _penalty(term, weight, every)
+    return penalty(term, weight, every)
 
 
 def consistency(
@@ -210,7 +211,7 @@ def consistency(
         of_real = change(critic, real, keys[0])
         return of_real + fake_share * change(critic, fake, keys[1]) if fake_share else of_real
 
-    return _penalty(term, weight, every, per_example=False)
+    return penalty(term, weight, every, per_example=False)
 
 
 def lecam(weight: Schedule = 0.3, every: int = 1) -> Penalty:
@@ -228,7 +229,7 @@ def lecam(weight: Schedule = 0.3, every: int = 1) -> Penalty:
     def term(critic: Critic, real: jax.Array, fake: jax.Array, recent: Recent, key: jax.Array) -> jax.Array:
         return jnp.square(critic(real) - recent.fake) + jnp.square(critic(fake) - recent.real)
 
-    return _penalty(term, weight, every, per_example=False)
+    return penalty(term, weight, every, per_example=False)
 
 
 def drift(weight: Schedule = 0.001, every: int = 1) -> Penalty:
@@ -244,7 +245,7 @@ def drift(weight: Schedule = 0.001, every: int = 1) -> Penalty:
     def term(critic: Critic, real: jax.Array, fake: jax.Array, recent: Recent, key: jax.Array) -> jax.Array:
         return jnp.square(critic(real))
 
-    return _penalty(term, weight, every, per_example=False)
+    return penalty(term, weight, every, per_example=False)
 
 
 PENALTIES: dict[str, Callable[..., Penalty]] = {

@@ -8,6 +8,7 @@ keyword, and nothing else has to learn of it.
 import inspect
 import types
 import typing
+from collections import ChainMap
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -82,8 +83,11 @@ def lookup(thing: Mapping[str, Any], table: Table, path: str) -> Callable[..., A
     return table[name]
 
 
-class Several(dict[str, Callable[..., Any]]):
-    """A table of which a recipe names several things, or none, in one group: `{NAME: {option: value}}`."""
+class Several(ChainMap[str, Callable[..., Any]]):
+    """A table of which a recipe names several things, or none, in one group: `{NAME: {option: value}}`.
+
+    It knows what is added to the table later: a recipe file may do so.
+    """
 
 
 def complete(thing: Any, table: Table, path: str) -> dict[str, Any]:

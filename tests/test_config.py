@@ -107,6 +107,13 @@ def test_a_group_names_several_things_or_none():
     assert build({}, group, "config.x") == ()
 
 
+def test_a_group_knows_what_is_added_to_its_table_later():
+    table = dict(TABLE)
+    group = Several(table)
+    table["late"] = table["line"]
+    assert complete({"late": {}}, group, "config.x") == {"late": {}}
+
+
 @pytest.mark.parametrize(
     ("things", "message"),
     [
