@@ -68,9 +68,9 @@ def _add_sample(verbs: Any) -> None:
         description="Draws samples from a run directory. Sample i depends on the seed and i only, not on --num.",
     )
     sample.add_argument("directory", metavar="DIR", help="run directory")
-    sample.add_argument("--num", type=int, help="how many (default: 64; of --project all)")
+    sample.add_argument("--num", type=int, help="samples drawn (default: 64), or pictures projected (default: all)")
     sample.add_argument("--seed", type=int, default=0, help="of the latents (default: 0)")
-    sample.add_argument("--labels", help="class names or numbers, separated by commas, used in turn (default: all)")
+    sample.add_argument("--labels", help="class names or numbers, separated by commas, used in turn: sample 0 is of the first (default: all classes)")
     sample.add_argument(
         "--truncation",
         type=_several(float),
@@ -179,7 +179,8 @@ def _add_tools(sample: argparse.ArgumentParser) -> None:
         "--interpolate",
         type=int,
         metavar="STEPS",
-        help="lead from each sample to the next of its class: a row of the sheet each, or an animation",
+        help="lead from each of the --num samples to the next of its class in so many steps: a row of STEPS + 1 images "
+        "on a sheet, or an animation; it takes two samples a class or more",
     )
     tools.add_argument(
         "--arithmetic",
