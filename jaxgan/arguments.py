@@ -70,7 +70,10 @@ def _add_sample(verbs: Any) -> None:
     sample.add_argument("directory", metavar="DIR", help="run directory")
     sample.add_argument("--num", type=int, help="samples drawn (default: 64), or pictures projected (default: all)")
     sample.add_argument("--seed", type=int, default=0, help="of the latents (default: 0)")
-    sample.add_argument("--labels", help="class names or numbers, separated by commas, used in turn: sample 0 is of the first (default: all classes)")
+    sample.add_argument(
+        "--labels",
+        help="classes, by name or number, separated by commas; samples are of them in turn (default: of all)",
+    )
     sample.add_argument(
         "--truncation",
         type=_several(float),
