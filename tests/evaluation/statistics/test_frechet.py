@@ -142,6 +142,32 @@ def test_singular_covariances_have_no_imaginary_part():
     assert frechet_distance(a, b) == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.parametrize("decades", [1, 4, 8, 14])
+def test_small_eigenvalues_are_not_lost(decades):
+    """By the squares of singular values alone the small half of these would be rounding: too much overlap."""
+    rng, sizes = np.random.default_rng(0), np.logspace(0, -decades, 300)
+    turn, other = (np.linalg.qr(rng.standard_normal((300, 300)))[0] for _ in range(2))
+    a, wider = (gaussian(np.zeros(300), turn @ np.diag(sizes * factor) @ turn.T) for factor in (1, 4))
+    assert frechet_distance(a, wider) == pytest.approx(sizes.sum(), rel=1e-10)  # sum (2 s - s)^2
+    b = gaussian(np.zeros(300), other @ np.diag(sizes) @ other.T)
+    overlap = np.linalg.svd((turn * np.sqrt(sizes)).T @ (other * np.sqrt(sizes)), compute_uv=False).sum()
+    assert frechet_distance(a, b) == pytest.approx(2 * sizes.sum() - 2 * overlap, rel=1e-10)
+
+
+def test_values_that_never_vary_have_a_distance():
+    """A unit that is dead for one set, or for both, and a set of copies."""
+    vectors = correlated(100, 5).astype(float)
+    dead = vectors * [1, 1, 0, 1, 0]
+    a, b, point = Moments.of(vectors), Moments.of(dead), Moments.of(np.ones((9, 5)))
+    assert frechet_distance(b, b) < 1e-9
+    kept = [0, 1, 3]
+    alive = frechet_distance(Moments.of(dead[:, kept]), Moments.of(dead[:50, kept]))
+    assert frechet_distance(b, Moments.of(dead[:50])) == pytest.approx(alive, rel=1e-9)
+    shift = a.mean - point.mean
+    assert frechet_distance(a, point) == pytest.approx(shift @ shift + np.trace(a.covariance), rel=1e-12)
+    assert frechet_distance(point, point) == 0
+
+
 def test_a_negative_eigenvalue_is_0():
     # As rounding leaves it: its root would be 1e-4.
     a, b = gaussian([0, 0], np.diag([1, -1e-8])), gaussian([0, 0], np.diag([1, 1]))
