@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.errors import JaxganError
+from jaxgan.rows import Rows
 from jaxgan.systems import Generative, System, Translating
 
 CHUNK = 64
@@ -25,24 +26,27 @@ def sample_key(seed: jax.Array | np.uint32) -> jax.Array:
     return jax.random.fold_in(jax.random.key(seed), 2**32 - 1)
 
 
-def in_chunks(function: Callable[..., jax.Array], state: Any, *arrays: np.ndarray, chunk: int = CHUNK) -> np.ndarray:
+def in_chunks(function: Callable[..., Any], state: Any, *arrays: np.ndarray, chunk: int = CHUNK) -> Any:
     """`function(state, *rows)` of as many rows each time, so that what row i becomes does not depend on their number.
 
     Args:
-      function: compiled; `(state, *[chunk, ...]) -> [chunk, ...]`, each row by itself.
-      state: of the system.
-      arrays: [n, ...] each; the last chunk is filled up with its last row.
+      function: compiled; `(state, *[chunk, ...]) -> [chunk, ...]`, or a tuple of such arrays, each row by itself.
+      state: of the system, or whatever else is the same for all rows.
+      arrays: [n, ...] each, n at least 1; the last chunk is filled up with its last row.
       chunk: rows that are computed at once, the same for all n.
 
     Returns:
-      [n, ...].
+      NumPy's array [n, ...], or a tuple of them.
     """
     count = len(arrays[0])
-    made = []
+    made: list[Rows] = []
     for first in range(0, count, chunk):
         rows = np.minimum(np.arange(first, first + chunk), count - 1)
-        made.append(np.asarray(function(state, *(array[rows] for array in arrays))))
-    return np.concatenate(made)[:count]
+        found, form = jax.tree.flatten(function(state, *(array[rows] for array in arrays)))
+        made = made or [Rows(count) for _ in found]
+        for whole, part in zip(made, found, strict=True):
+            whole.add(np.asarray(part))
+    return jax.tree.unflatten(form, [whole.whole() for whole in made])
 
 
 class Samples(NamedTuple):

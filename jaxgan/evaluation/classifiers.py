@@ -24,7 +24,7 @@ from jaxgan.data.images import fit
 from jaxgan.data.order import indices
 from jaxgan.errors import JaxganError
 from jaxgan.evaluation.features import Extracted, Extractor
-from jaxgan.evaluation.features.chunks import in_chunks
+from jaxgan.evaluation.features.chunks import through_network
 from jaxgan.evaluation.kept import fingerprint, kept_or_made
 from jaxgan.networks.layers import Conv
 
@@ -139,7 +139,7 @@ def judged(weights: Weights, images: np.ndarray) -> Extracted:
       weights: of the classifier.
       images: uint8 [n, h, w, 1], white on black, as large as those it was trained on.
     """
-    return Extracted(*in_chunks(images, CHUNK, functools.partial(_judge, weights)))
+    return Extracted(*through_network(_judge, weights, images, CHUNK))
 
 
 @jax.jit

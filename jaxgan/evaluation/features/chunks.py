@@ -1,10 +1,12 @@
 """What feature networks do to any images before they see them: checked, made RGB, taken a few at a time."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import numpy as np
 
+from jaxgan.drawing import in_chunks
 from jaxgan.errors import JaxganError
 
 
@@ -29,18 +31,17 @@ def as_rgb(images: np.ndarray) -> np.ndarray:
     return np.broadcast_to(images, (*images.shape[:3], 3))
 
 
-def in_chunks(
-    images: np.ndarray, size: int, compute: Callable[[np.ndarray], tuple[jax.Array, ...]]
-) -> tuple[np.ndarray, ...]:
-    """What a program gives of n images, `size` at a time; the last ones are filled up with black and cut off again.
+def through_network(compute: Callable[..., Any], params: Any, images: np.ndarray, size: int) -> tuple[np.ndarray, ...]:
+    """What a program gives of n images, `size` at a time.
 
     One shape means one compilation, and numbers that do not depend on how many images there are. Arithmetic is in
     float32 on every device: three digits of TF32 would show in a score.
 
     Args:
+      compute: params, images [size, h, w, c] -> arrays [size, ...], one row an image.
+      params: of the network.
       images: [n, h, w, c], n at least 1.
       size: images a call.
-      compute: images [size, h, w, c] -> arrays [size, ...], one row an image.
 
     Returns:
       arrays [n, ...].
@@ -51,11 +52,4 @@ def in_chunks(
     if not len(images):
         raise JaxganError("features are of one image or more, and there is none.")
     with jax.default_matmul_precision("float32"):
-        parts = [[np.asarray(array) for array in compute(chunk)] for chunk in _chunks(images, size)]
-    return tuple(np.concatenate(arrays)[: len(images)] for arrays in zip(*parts, strict=True))
-
-
-def _chunks(images: np.ndarray, size: int) -> Iterator[np.ndarray]:
-    for first in range(0, len(images), size):
-        chunk = images[first : first + size]
-        yield np.pad(chunk, ((0, size - len(chunk)), (0, 0), (0, 0), (0, 0)))
+        return in_chunks(compute, params, images, chunk=size)

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from jaxgan.evaluation.features import inception_weights
-from jaxgan.evaluation.features.chunks import as_rgb, in_chunks
+from jaxgan.evaluation.features.chunks import as_rgb, through_network
 from jaxgan.evaluation.features.extractor import Extracted, Extractor
 from jaxgan.evaluation.features.resizing import resized
 from jaxgan.networks.inception import SIDE, Inception
@@ -37,7 +37,7 @@ def inception(weights: Path | None = None, chunk: int = CHUNK) -> Extractor:
     params = jax.device_put(loaded.params)
 
     def extract(images: np.ndarray) -> Extracted:
-        return Extracted(*in_chunks(as_rgb(images), chunk, lambda few: _features(params, resized(few, SIDE))))
+        return Extracted(*through_network(_looked_at, params, as_rgb(images), chunk))
 
     protocol = {
         "weights_sha256": loaded.sha256,
@@ -47,6 +47,11 @@ def inception(weights: Path | None = None, chunk: int = CHUNK) -> Extractor:
         "quantisation": "uint8",
     }
     return Extractor("inception", extract, protocol)
+
+
+def _looked_at(params: inception_weights.Params, images: np.ndarray) -> tuple[jax.Array, jax.Array]:
+    """RGB images uint8 [b, h, w, 3]; the resize is a program of its own, as the network's is one for all sizes."""
+    return _features(params, resized(images, SIDE))
 
 
 @jax.jit

@@ -9,7 +9,7 @@ import numpy as np
 from flax.traverse_util import flatten_dict
 
 from jaxgan.errors import JaxganError
-from jaxgan.evaluation.features.chunks import as_rgb, in_chunks
+from jaxgan.evaluation.features.chunks import as_rgb, through_network
 from jaxgan.evaluation.features.extractor import Extracted, Extractor
 from jaxgan.evaluation.kept import fingerprint
 from jaxgan.networks.vgg import VGG, activations, convolution
@@ -61,7 +61,7 @@ def vgg16(weights: Path | None = None) -> Extractor:
         if min(height, width) < LEAST_SIDE:
             raise JaxganError(f"vgg16: images must be {LEAST_SIDE}x{LEAST_SIDE} or more, and are {height}x{width}.")
         chunk = max(1, min(MOST, PIXELS // (height * width)))
-        (vectors,) = in_chunks(images, chunk, lambda few: (_features(params, few),))
+        (vectors,) = through_network(_features, params, images, chunk)
         return Extracted(vectors * np.float32(unit / 255), np.zeros((len(vectors), 0), np.float32))
 
     protocol = {
@@ -94,8 +94,8 @@ def _load(path: Path) -> tuple[dict[str, Any], float]:
 
 
 @jax.jit
-def _features(params: dict[str, Any], images: jax.Array) -> jax.Array:
-    """RGB images uint8 [b, h, w, 3] -> [b, 256]."""
+def _features(params: dict[str, Any], images: jax.Array) -> tuple[jax.Array]:
+    """RGB images uint8 [b, h, w, 3] -> vectors [b, 256]."""
     scaled = images.astype(jnp.float32) / 127.5 - 1
     asked: Any = VGG(16, (LAYER,)).apply({"params": params}, scaled)
-    return jnp.mean(asked[LAYER], axis=(1, 2))
+    return (jnp.mean(asked[LAYER], axis=(1, 2)),)

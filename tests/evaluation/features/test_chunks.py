@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxgan.errors import JaxganError
-from jaxgan.evaluation.features.chunks import as_rgb, in_chunks
+from jaxgan.evaluation.features.chunks import as_rgb, through_network
 
 
 def test_grey_images_have_their_channel_three_times():
@@ -36,12 +36,13 @@ def test_other_images_are_refused_in_a_line(images, message):
 def test_chunks_have_one_size_and_rows_keep_their_order():
     sizes = []
 
-    def compute(chunk):
+    def compute(params, chunk):
+        assert params == "params"
         sizes.append(chunk.shape)
         return chunk.sum((1, 2, 3)), chunk[:, 0, 0]
 
     images = np.arange(7 * 2 * 2 * 3, dtype=np.uint8).reshape(7, 2, 2, 3)
-    sums, corners = in_chunks(images, 3, compute)
+    sums, corners = through_network(compute, "params", images, 3)
     assert sizes == [(3, 2, 2, 3)] * 3
     np.testing.assert_array_equal(sums, images.sum((1, 2, 3)))
     np.testing.assert_array_equal(corners, images[:, 0, 0])
@@ -51,15 +52,15 @@ def test_arithmetic_is_in_float32_on_every_device():
     """A GPU would round to TF32 by default; the setting reaches every product of the compiled program."""
     programs = []
 
-    def compute(chunk):
+    def compute(params, chunk):
         programs.append(jax.make_jaxpr(lambda x: x @ x.T)(jnp.ones((2, 3))))
         return (chunk,)
 
-    in_chunks(np.zeros((1, 1, 1, 1), np.uint8), 1, compute)
+    through_network(compute, None, np.zeros((1, 1, 1, 1), np.uint8), 1)
     (product,) = [equation for equation in programs[0].eqns if equation.primitive.name == "dot_general"]
     assert product.params["precision"] in (jax.lax.Precision.HIGHEST, (jax.lax.Precision.HIGHEST,) * 2)
 
 
 def test_no_images_are_refused():
     with pytest.raises(JaxganError, match="one image or more"):
-        in_chunks(np.zeros((0, 2, 2, 3), np.uint8), 4, lambda chunk: (chunk,))
+        through_network(lambda params, chunk: (chunk,), None, np.zeros((0, 2, 2, 3), np.uint8), 4)
