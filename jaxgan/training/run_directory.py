@@ -14,7 +14,7 @@ import os
 import platform
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import jax
 
@@ -23,6 +23,9 @@ from jaxgan.data.spec import DataSpec
 from jaxgan.errors import MANY, JaxganError
 
 PACKAGES = ("jaxgan", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+
+BLOCK = 4096
+"""Bytes that are read at once to find the end of the last line."""
 
 
 class RunDirectory:
@@ -151,9 +154,10 @@ class RunDirectory:
 
     def cut(self, step: int) -> None:
         """Drops what a killed run wrote after the checkpoint it goes on from, so that no line is ever doubled."""
-        for path in (self.metrics, self.evaluations, self.alarms):
-            kept = [line for line in read_lines(path) if line["step"] <= step]
-            write_text(path, "".join(json.dumps(line) + "\n" for line in kept))
+        with _writing_lines(self.path):
+            for path in (self.metrics, self.evaluations, self.alarms):
+                kept = [line for line in read_lines(path) if line["step"] <= step]
+                write_text(path, "".join(json.dumps(line) + "\n" for line in kept))
 
 
 def write_text(path: Path, text: str) -> None:
@@ -164,9 +168,35 @@ def write_text(path: Path, text: str) -> None:
 
 
 def append_line(path: Path, values: Mapping[str, Any]) -> None:
-    """Adds one JSON object a line."""
-    with path.open("a") as file:
-        file.write(json.dumps(values) + "\n")
+    """Adds one JSON object a line, in the place of a last line that a kill cut short."""
+    with _writing_lines(path.parent), path.open("ab+") as file:
+        file.truncate(_end_of_lines(file))
+        file.write(f"{json.dumps(values)}\n".encode())
+
+
+@contextlib.contextmanager
+def _writing_lines(folder: Path) -> Iterator[None]:
+    """Waits until no other process adds lines to the files of a folder or cuts them, which takes a moment.
+
+    A run that is trained is scored at the same time by `jaxgan evaluate`: a line that is added while the file is read,
+    cut and replaced would be lost.
+    """
+    with (folder / ".lines.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # gone with the process, however it ends
+        yield
+
+
+def _end_of_lines(file: IO[bytes]) -> int:
+    """Where the last whole line ends."""
+    end = file.seek(0, os.SEEK_END)
+    while end:
+        start = max(end - BLOCK, 0)
+        file.seek(start)
+        found = file.read(end - start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        end = start
+    return 0
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 import errno
 import json
 import subprocess
+import threading
 
 import pytest
 from small_runs import checkpoint_steps, left_behind, metrics, settings, train
@@ -150,6 +151,52 @@ def test_cut_drops_what_came_after_and_a_line_cut_short(tmp_path):
         assert read_lines(run.evaluations) == [{"step": 2, "metric": "a"}, {"step": 4, "metric": "a"}]
     append_line(run.metrics, {"step": 6})
     assert [line["step"] for line in read_lines(run.metrics)] == [2, 4, 6]
+
+
+def test_a_line_that_is_added_while_the_file_is_cut_is_not_lost(tmp_path, monkeypatch):
+    """By `jaxgan evaluate`, while a training begins; without a lock it lands in the file that is replaced."""
+    run, original = RunDirectory(tmp_path), run_directory.read_lines
+    append_line(run.evaluations, {"step": 2})
+    others = []
+
+    def read(path):
+        lines = original(path)
+        if path == run.evaluations:
+            others.append(threading.Thread(target=append_line, args=(path, {"step": 1, "by": "another"})))
+            others[0].start()
+            others[0].join(0.2)  # without a lock it is done by now
+        return lines
+
+    monkeypatch.setattr(run_directory, "read_lines", read)
+    run.cut(4)
+    others[0].join()
+    assert original(run.evaluations) == [{"step": 2}, {"step": 1, "by": "another"}]
+
+
+def test_lines_of_several_processes_stay_whole(tmp_path):
+    """Each far longer than what is written at once."""
+    path, text = tmp_path / "evaluations.jsonl", "x" * 50_000
+    writers = [
+        threading.Thread(target=lambda name=name: [append_line(path, {"step": name, "a": text}) for _ in range(20)])
+        for name in range(4)
+    ]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    lines = read_lines(path)
+    assert sorted(line["step"] for line in lines) == sorted([0, 1, 2, 3] * 20)
+    assert {line["a"] for line in lines} == {text}
+
+
+@pytest.mark.parametrize("before", ["", '{"step": 1}\n', '{"step": 1, "a": "' + "x" * 9000 + '"}\n'])
+@pytest.mark.parametrize("cut_short", ["", '{"step": 8, "lo', "y" * 4096, "y" * 9000])
+def test_a_line_takes_the_place_of_one_that_a_kill_cut_short(tmp_path, before, cut_short):
+    """Behind it the two would be one damaged line, for ever."""
+    path = tmp_path / "evaluations.jsonl"
+    path.write_text(before + cut_short)
+    append_line(path, {"step": 9})
+    assert path.read_text() == before + '{"step": 9}\n'
 
 
 def test_numbers_survive_being_cut(tmp_path):
