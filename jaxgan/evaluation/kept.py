@@ -1,9 +1,8 @@
 """Arrays that take long to make, kept in the user's cache folder under a name that says all that they depend on."""
 
 import hashlib
-import os
 import sys
-import tempfile
+import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -61,13 +60,14 @@ def _read(path: Path, what: str) -> Arrays | None:
 def _write(path: Path, arrays: Arrays) -> None:
     """Writes a file that is whole or not there: under another name first."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.stem, suffix=".tmp", delete=False) as file:
+    temporary = path.with_name(f"{path.stem}-{uuid.uuid4().hex}.tmp")
+    with temporary.open("xb") as file:  # with the user's usual rights, which a file of `tempfile` has not
         try:
             np.savez(file, sha256=np.array(fingerprint(arrays)), **arrays)  # type: ignore[arg-type]
             file.close()
-            os.replace(file.name, path)
+            temporary.replace(path)
         except BaseException:
-            os.unlink(file.name)
+            temporary.unlink()
             raise
 
 
