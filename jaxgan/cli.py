@@ -176,7 +176,7 @@ def _checkpoint(text: str) -> Any:
 
 def _evaluate(options: argparse.Namespace, overrides: list[str], command: str) -> int:
     from jaxgan import evaluate
-    from jaxgan.training.scores import describe
+    from jaxgan.training.scores import describe, table
 
     _use(options.device)
     _use_cache(options.compilation_cache)
@@ -194,11 +194,13 @@ def _evaluate(options: argparse.Namespace, overrides: list[str], command: str) -
     if options.features or options.image_size:
         raise JaxganError("--features and --image-size are of --against; the features of a run are in a metric's name.")
     checkpoint = options.checkpoint if options.checkpoint == "all" else _checkpoint(options.checkpoint or "last")
-    for line in evaluate.evaluate(options.directory, names, checkpoint, options.data_dir):
-        seed = line["protocol"]["seed"]
-        whose = f"seed {seed}" if isinstance(seed, int) else f"{len(seed)} seeds"
-        print(f"step {line['step']:>7}  {whose:8}  {line['metric']}: {describe(line)}", flush=True)
-    print(f"with their protocols: {Path(options.directory) / 'evaluations.jsonl'}")
+    lines = []
+    try:
+        for line in evaluate.evaluate(options.directory, names, checkpoint, options.data_dir):
+            lines.append(line)
+    finally:  # what was scored before an error or an interruption is shown too
+        if lines:
+            print(f"{table(lines)}; with all protocols: {Path(options.directory) / 'evaluations.jsonl'}")
     return 0
 
 

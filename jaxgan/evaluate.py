@@ -1,5 +1,6 @@
 """Scoring what is finished: checkpoints of a run, or any two folders of images."""
 
+import functools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -9,10 +10,13 @@ import jax
 from jaxgan.data.folder import folder
 from jaxgan.errors import JaxganError, unknown
 from jaxgan.evaluation import Metric, comparisons, make_metrics
-from jaxgan.evaluation.references import features_of, real_features
-from jaxgan.training.run_directory import append_line
+from jaxgan.evaluation.progress import progress
+from jaxgan.evaluation.references import real_features, vectors_of
+from jaxgan.evaluation.scoring import samples_of
+from jaxgan.training.run_directory import append_line, read_lines
 from jaxgan.training.saved import Checkpoint, Saved, open_run
-from jaxgan.training.scores import score_lines
+from jaxgan.training.scores import score_lines, states_scored
+from jaxgan.training.seeds import seeds_of
 
 
 def evaluate(
@@ -24,7 +28,7 @@ def evaluate(
     """Scores checkpoints of a run; every line is also added to its `evaluations.jsonl`.
 
     References are loaded first, and what cannot be scored is refused before anything is drawn. All metrics of a
-    checkpoint see the same samples, drawn once.
+    checkpoint see the same samples, drawn once. A progress bar over those of all checkpoints and seeds is shown.
 
     Args:
       directory: a run directory.
@@ -33,7 +37,8 @@ def evaluate(
       data_dir: where the run's data are now, if they have moved.
 
     Yields:
-      lines as of `score_lines`: of several seeds one each, and one of their means.
+      lines as of `score_lines`: of several seeds one each, and one of their means. The protocol of the best state also
+      says by which metric it was picked, `best_by`, and among how many, `best_of`, as of `states_scored`.
 
     Raises:
       JaxganError: no run there, no such checkpoint, no metric, or one that is unknown or cannot score the run.
@@ -44,15 +49,19 @@ def evaluate(
         raise JaxganError(f"{directory} has no checkpoint yet.")
     restored = saved.restore(which[0])  # there is one, then, before references are made
     metrics = _metrics(saved, names, data_dir)
-    for number, one in enumerate(which):
-        step, state = saved.restore(one) if number else restored
-        with jax.default_matmul_precision(saved.config["matmul_precision"]):
-            lines = list(score_lines(metrics, saved.config, step, state, saved.sampler))
-        if one == "best":  # picked among others: that is part of the score
-            lines = [line | {"protocol": line["protocol"] | {"best_by": saved.config["keep_best"]}} for line in lines]
-        for line in lines:
-            append_line(saved.run.evaluations, line)
-            yield line
+    seeds, judge = seeds_of(saved.config), saved.config["keep_best"]
+    with progress("", len(which) * len(seeds) * samples_of(metrics), "sample") as bar:
+        for number, one in enumerate(which):
+            step, state = saved.restore(one) if number else restored
+            with jax.default_matmul_precision(saved.config["matmul_precision"]):
+                lines = list(score_lines(metrics, saved.config, step, state, saved.sampler, bar))
+            if one == "best":  # picked among others: that is part of the score
+                among = states_scored(read_lines(saved.run.evaluations), judge, step, seeds)
+                picked = {"best_by": judge, "best_of": among}
+                lines = [line | {"protocol": line["protocol"] | picked} for line in lines]
+            for line in lines:
+                append_line(saved.run.evaluations, line)
+                yield line
 
 
 def _metrics(saved: Saved, names: Sequence[str], data_dir: str | None) -> dict[str, Metric]:
@@ -97,16 +106,17 @@ def compare(
             "that. Fit them to one size with --image-size, and convert the grey or the coloured ones."
         )
     library = comparisons.Library({"name": "tfds:mnist", "data_dir": data_dir}, made.spec.shape)
-    extractor, classes = library.network(features)
-    reference = real_features(extractor, real, str(against))
-    asked = comparisons.Asked(lambda split: reference.features, "", made.spec.size, classes)
+    network = library.network(features)
+    reference = functools.cache(lambda: real_features(network.extractor, real, str(against)))
+    count, vectors = (lambda split: real.spec.size), (lambda split: reference().vectors)
+    asked = comparisons.Asked("", made.spec.size, count, lambda: network, vectors)
     scorers = {name: comparisons.STATISTICS[name].make(asked) for name in statistics}  # refused before the work
-    generated = features_of(extractor, made)
+    generated = vectors_of(network.extractor, made, str(images))
     fitted = {"shape": made.spec.shape, "fitted": f"cropped to {image_size}" if image_size else "as they are"}
     return {
-        f"{name}{made.spec.size}_{extractor.name}": {
+        f"{name}{made.spec.size}_{network.extractor.name}": {
             **scorer(generated),
-            "protocol": comparisons.protocol_of(extractor, comparisons.STATISTICS[name], [reference])
+            "protocol": comparisons.protocol_of(network.extractor, comparisons.STATISTICS[name], [reference()])
             | fitted
             | {"images": str(images), "num": made.spec.size},
         }

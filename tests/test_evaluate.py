@@ -1,5 +1,7 @@
 """`jaxgan evaluate`: checkpoints of a run, the best of them, and folders of images that others made."""
 
+import io
+import itertools
 import json
 import shutil
 
@@ -8,13 +10,15 @@ import pytest
 from features_of_blocks import BLOCKS
 from PIL import Image
 from small_runs import train
+from tqdm import tqdm
 
 from jaxgan import sampling
 from jaxgan.cli import main
 from jaxgan.errors import JaxganError
 from jaxgan.evaluate import compare, evaluate
 from jaxgan.evaluation import comparisons
-from jaxgan.training.run_directory import read_lines
+from jaxgan.training import saved
+from jaxgan.training.run_directory import RunDirectory, read_lines
 
 METRICS = ("fid100_train_blocks", "is100_blocks")
 
@@ -44,7 +48,10 @@ def test_the_best_state_is_kept(run):
     (line,) = evaluate(run, METRICS[:1], "best")
     assert (line["step"], line["fid"]) == (best, fids[best])
     assert line["protocol"]["best_by"] == METRICS[0]  # picked among others
-    assert "best_by" not in next(evaluate(run, METRICS[:1], best))["protocol"]
+    assert line["protocol"]["best_of"] == 3  # however often they were scored, or by what else
+    assert not {"best_by", "best_of"} & next(evaluate(run, METRICS[:1], best))["protocol"].keys()
+    (other,) = evaluate(run, METRICS[1:], "best")
+    assert other["protocol"]["best_of"] == 3
     assert sampling.load(run, "best").step == best
     np.testing.assert_array_equal(
         sampling.load(run, "best").sample(3).images, sampling.load(run, best).sample(3).images
@@ -63,17 +70,62 @@ def test_a_run_that_goes_on_has_the_same_best_state(run, tmp_path):
     np.testing.assert_array_equal(again.sample(3).images, images)
 
 
-def test_the_verb_prints_a_line_each_and_says_where_the_protocols_are(run, capsys):
+def test_the_verb_prints_a_table_and_says_where_the_protocols_are(run, capsys):
     assert main(["evaluate", str(run), "--metrics", "fid200_test_blocks", "--checkpoint", "8"]) == 0
-    out = capsys.readouterr().out
-    assert out.startswith("step       8  seed 0    fid200_test_blocks: fid ")
-    assert out.endswith(f"with their protocols: {run}/evaluations.jsonl\n")
+    shown = capsys.readouterr()
+    head, row, last = shown.out.splitlines()
+    assert head.split() == ["step", "metric", "fid"]
+    assert row.startswith("8     fid200_test_blocks  ")
+    assert last == f"seed 0; with all protocols: {run}/evaluations.jsonl"
+    assert "sample" not in shown.err  # no bar where there is no terminal
     protocol = read_lines(run / "evaluations.jsonl")[-1]["protocol"]
     expected = dict(num=200, seed=0, samples_seed=0, truncation=None, precision="float32", matmul_precision="default")
     expected |= dict(average_rampup=0.05, features="blocks", weights_sha256="none", resize="none")
     expected |= dict(reference=["digits test (360)"], shape=[16, 16, 1], labels="the classes in turn")
     assert {key: protocol[key] for key in expected} == expected
     assert len(protocol["reference_sha256"][0]) == 64
+
+
+def test_a_bar_counts_the_samples_of_all_checkpoints_and_seeds(tmp_path, monkeypatch):
+    made, shown = [], io.StringIO()
+
+    def progress(what, total, unit):
+        made.append(tqdm(desc=what, total=total, unit=unit, file=shown))
+        return made[-1]
+
+    train(tmp_path, seeds=2, data=dict(name="ring"))
+    monkeypatch.setattr("jaxgan.evaluate.progress", progress)
+    lines = list(evaluate(tmp_path, ["modes2500_ring"], "all"))
+    assert [(line["step"], line["protocol"]["seed"]) for line in lines[-3:]] == [(12, 0), (12, 1), (12, [0, 1])]
+    (bar,) = made
+    assert bar.n == bar.total == 3 * 2 * 2500
+    for step, seed in itertools.product((4, 8, 12), (0, 1)):
+        assert f"step {step}, seed {seed}: " in shown.getvalue()
+
+
+def test_what_was_scored_before_an_error_is_shown_and_the_rest_refused(run, tmp_path, capsys, monkeypatch):
+    copy = shutil.copytree(run, tmp_path / "copy")
+    restore = saved.Saved.restore
+
+    def gone(self, which):
+        if which == 8:
+            raise JaxganError("it is gone")
+        return restore(self, which)
+
+    monkeypatch.setattr(saved.Saved, "restore", gone)
+    assert main(["evaluate", str(copy), "--checkpoint", "all"]) == 1
+    shown = capsys.readouterr()
+    assert [line.split()[0] for line in shown.out.splitlines()] == ["step", "4", "4", "seed"]
+    assert shown.err.endswith("error: it is gone\n")
+
+
+def test_a_run_is_scored_while_it_is_trained(run, tmp_path):
+    """Its directory is locked then, against a second training only."""
+    copy = RunDirectory(shutil.copytree(run, tmp_path / "copy"))
+    before = read_lines(copy.evaluations)
+    with copy.opened():
+        lines = list(evaluate(copy.path, METRICS[:1], 8))
+    assert json.dumps(read_lines(copy.evaluations)) == json.dumps([*before, *lines])
 
 
 @pytest.mark.parametrize(
@@ -140,7 +192,7 @@ def test_any_two_folders(folders, capsys, monkeypatch, tmp_path):
     assert json.loads(line)["dc30_blocks"]["coverage"] < 0.2
 
 
-def test_folders_that_do_not_compare(folders, tmp_path):
+def test_folders_that_do_not_compare(folders, tmp_path, monkeypatch):
     one, _, dark = folders
     grey = pictures(tmp_path / "grey", np.zeros((5, 6, 6), np.uint8))
     with pytest.raises(JaxganError, match=r"has images of \(6, 6, 1\) and .* of \(6, 6, 3\)"):
@@ -148,5 +200,6 @@ def test_folders_that_do_not_compare(folders, tmp_path):
     with pytest.raises(JaxganError, match=r"unknown statistic of two folders 'fdi'\. Did you mean 'fid'"):
         compare(dark, one, ["fdi"], "blocks")
     few = pictures(tmp_path / "few", np.zeros((4, 6, 6, 3), np.uint8))
+    monkeypatch.setattr("jaxgan.evaluate.real_features", lambda *_: pytest.fail("features are made"))
     with pytest.raises(JaxganError, match="needs more than 4 examples, not 4"):
         compare(few, one, ["fid"], "blocks")

@@ -12,7 +12,7 @@ from jaxgan.data.spec import DataSpec
 from jaxgan.drawing import in_chunks
 from jaxgan.errors import JaxganError
 from jaxgan.evaluation.held_out import open_test_split
-from jaxgan.evaluation.metric import Aim, Metric, of_state, wrong_system
+from jaxgan.evaluation.metric import LEAVE_OUT, Aim, Metric, of_state, wrong_system
 from jaxgan.evaluation.statistics.roc import roc_auc
 from jaxgan.systems import Encoding, System, Translating
 from jaxgan.systems.inputs import scaled
@@ -44,8 +44,8 @@ def anomaly_test_5nn(spec: DataSpec, system: System, data: Mapping[str, Any]) ->
         raise wrong_system(name, "autoencoders")
     if not data.get("without"):
         raise JaxganError(
-            f"the metric {name} scores classes that training leaves out: set --config.data.without=\"('NAME',)\", or "
-            "remove it with --config.metrics='()'."
+            f"the metric {name} scores classes that training leaves out: train with "
+            f"--config.data.without=\"('NAME',)\", or {LEAVE_OUT}."
         )
     source = open_test_split(f"the metric {name}", data, without=())
     test, train = source.arrays(), open_source(data, seed=0).arrays()["image"]
@@ -53,7 +53,7 @@ def anomaly_test_5nn(spec: DataSpec, system: System, data: Mapping[str, Any]) ->
     if len(train) < NEIGHBOURS:
         raise JaxganError(
             f"the metric {name} looks for {NEIGHBOURS} neighbours among the run's examples, which are {len(train)}; "
-            "remove it with --config.metrics='()'."
+            f"{LEAVE_OUT}."
         )
     look = looking(system)
 
@@ -84,7 +84,7 @@ def _left_out(metric: str, test: Example, names: Sequence[str], without: Sequenc
     if missing or not set(classes) - set(without):
         raise JaxganError(
             f"the metric {metric} tells examples of the classes left out from others, and the test split has none of "
-            f"{', '.join(missing) or 'the others'}; remove it with --config.metrics='()'."
+            f"{', '.join(missing) or 'the others'}; {LEAVE_OUT}."
         )
     return np.isin(classes, without)
 

@@ -87,4 +87,4 @@ def codes10k_mnist(spec: DataSpec, system: System, data: Mapping[str, Any]) -> M
             "test_accuracy": reference.test_accuracy,
         }
 
-    return Metric(NUM, score, reference.protocol, Aim("agreement"), View("codes", look))
+    return Metric(NUM, score, reference.protocol, Aim("agreement"), View("codes", look, ("drawn", "found", "told")))

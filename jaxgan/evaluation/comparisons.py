@@ -6,20 +6,20 @@ learns from, "test": the whole test split - and the feature network.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from jaxgan.data import open_source
+from jaxgan.data import Source, open_source
 from jaxgan.data.few_labels import underlying
 from jaxgan.data.spec import DataSpec
 from jaxgan.errors import JaxganError, UnknownName, unknown
 from jaxgan.evaluation.digits import digits_extractor
-from jaxgan.evaluation.features import Extracted, Extractor
+from jaxgan.evaluation.features import Extractor
 from jaxgan.evaluation.features.inception import inception
 from jaxgan.evaluation.features.vgg16 import vgg16
 from jaxgan.evaluation.held_out import open_test_split
-from jaxgan.evaluation.metric import Aim, Metric, Seen, check_samples, of_samples, through
+from jaxgan.evaluation.metric import Aim, Metric, check_samples, of_samples, through
 from jaxgan.evaluation.mnist import mnist_extractor, mnist_of
 from jaxgan.evaluation.references import Reference, real_features
 from jaxgan.evaluation.statistics.frechet import Moments, check_count, frechet_distance
@@ -38,24 +38,40 @@ KID_SUBSETS, KID_SIZE = 100, 1000
 PR_NEIGHBOURS, DC_NEIGHBOURS = 3, 5
 SPLITS = 10
 
-Scorer = Callable[[Extracted], Figures]
-"""What scores the features of generated images."""
+Scorer = Callable[[np.ndarray], Figures]
+"""What scores that of the features of generated images which its statistic sees."""
+
+
+class Network(NamedTuple):
+    """A feature network that takes the images of a run, with the lengths of what it makes of one.
+
+    Attributes:
+      extractor: the network.
+      width: of a vector.
+      classes: that it tells; 0 for none.
+    """
+
+    extractor: Extractor
+    width: int
+    classes: int
 
 
 class Asked(NamedTuple):
-    """What a statistic is told.
+    """What a statistic is told. It asks for little first, and refuses what it can before it asks for more.
 
     Attributes:
-      real: split -> features of the real images in it; the statistics that do without never call it.
       split: of the name, "train" or "test"; "" of a statistic without one.
       num: of generated images.
-      classes: of the feature network; 0 for none.
+      count: split -> number of the real images in it.
+      network: -> the feature network, which is opened for it.
+      real: split -> vectors of the real images in it, which may take hours; statistics that do without never call it.
     """
 
-    real: Callable[[str], Extracted]
     split: str
     num: int
-    classes: int
+    count: Callable[[str], int]
+    network: Callable[[], Network]
+    real: Callable[[str], np.ndarray]
 
 
 class Statistic(NamedTuple):
@@ -63,12 +79,14 @@ class Statistic(NamedTuple):
 
     Attributes:
       make: what is asked for -> scorer. What is known before anything is generated is computed, and refused, there.
+      sees: "vectors" or "probabilities", which it is of.
       compared: whether a split is part of its name.
       protocol: what else decides it.
       aim: what states are ranked by; None for one that says nothing of that alone.
     """
 
     make: Callable[[Asked], Scorer]
+    sees: Literal["vectors", "probabilities"]
     compared: bool
     protocol: Mapping[str, Any]
     aim: Aim | None
@@ -83,11 +101,10 @@ def fid(asked: Asked) -> Scorer:
     Raises:
       JaxganError: there are no more images, of either kind, than features.
     """
-    real = asked.real(asked.split).vectors
-    for count in (len(real), asked.num):
-        check_count(count, real.shape[1])
-    moments = Moments.of(real)
-    return lambda generated: {"fid": frechet_distance(moments, Moments.of(generated.vectors))}
+    for count in (asked.count(asked.split), asked.num):
+        check_count(count, asked.network().width)
+    moments = Moments.of(asked.real(asked.split))
+    return lambda generated: {"fid": frechet_distance(moments, Moments.of(generated))}
 
 
 def kid(asked: Asked) -> Scorer:
@@ -97,13 +114,14 @@ def kid(asked: Asked) -> Scorer:
       kid: squared; without bias, so that for two sets of one distribution it is below 0 as often as above.
       kid_std: over the subsets.
     """
-    real = asked.real(asked.split).vectors
-    size = min(KID_SIZE, asked.num // 2, len(real) // 2)  # of all, each subset would be the same one
+    fewest = min(asked.num, asked.count(asked.split))
+    size = min(KID_SIZE, fewest // 2)  # of all, each subset would be the same one
     if size < 2:
-        raise JaxganError(f"subsets of {min(asked.num, len(real))} images are none: take more.")
+        raise JaxganError(f"subsets of {fewest} images are none: take more.")
+    real = asked.real(asked.split)
 
-    def score(generated: Extracted) -> Figures:
-        found = kernel_distance(generated.vectors, real, np.random.default_rng(SEED), KID_SUBSETS, size)
+    def score(generated: np.ndarray) -> Figures:
+        found = kernel_distance(generated, real, np.random.default_rng(SEED), KID_SUBSETS, size)
         return {"kid": found.mean, "kid_std": found.std}
 
     return score
@@ -111,16 +129,16 @@ def kid(asked: Asked) -> Scorer:
 
 def precision_and_recall(asked: Asked) -> Scorer:
     """Precision and recall: shares of generated images among real ones, and the reverse, by 3 neighbours."""
-    real = asked.real(asked.split).vectors
-    _check_neighbours(PR_NEIGHBOURS, asked.num, len(real))
-    return lambda generated: precision_recall(real, generated.vectors, PR_NEIGHBOURS)._asdict()
+    _check_neighbours(PR_NEIGHBOURS, asked.num, asked.count(asked.split))
+    real = asked.real(asked.split)
+    return lambda generated: precision_recall(real, generated, PR_NEIGHBOURS)._asdict()
 
 
 def density_and_coverage(asked: Asked) -> Scorer:
     """Density and coverage: the same with less regard to outliers, by 5 neighbours of the real images."""
-    real = asked.real(asked.split).vectors
-    _check_neighbours(DC_NEIGHBOURS, len(real))
-    return lambda generated: density_coverage(real, generated.vectors, DC_NEIGHBOURS)._asdict()
+    _check_neighbours(DC_NEIGHBOURS, asked.count(asked.split))
+    real = asked.real(asked.split)
+    return lambda generated: density_coverage(real, generated, DC_NEIGHBOURS)._asdict()
 
 
 def _check_neighbours(k: int, *counts: int) -> None:
@@ -130,13 +148,13 @@ def _check_neighbours(k: int, *counts: int) -> None:
 
 def class_score(asked: Asked) -> Scorer:
     """The Inception score, by the classes of whatever network has some; mean and deviation over 10 parts."""
-    if not asked.classes:
-        raise JaxganError("the network of features has no classes, which this score is of.")
     if asked.num < SPLITS:
         raise JaxganError(f"it is a mean over {SPLITS} parts: take more images than {asked.num}.")
+    if not asked.network().classes:
+        raise JaxganError("the network of features has no classes, which this score is of.")
 
-    def score(generated: Extracted) -> Figures:
-        found = inception_score(generated.probabilities, np.random.default_rng(SEED), SPLITS)
+    def score(generated: np.ndarray) -> Figures:
+        found = inception_score(generated, np.random.default_rng(SEED), SPLITS)
         return {"inception_score": found.mean, "inception_score_std": found.std}
 
     return score
@@ -151,23 +169,26 @@ def copies(asked: Asked) -> Scorer:
       z: the same as a test statistic; below -3 is copying.
       near: share of the generated that are as near as the nearest 1 % of the test split.
     """
-    train = asked.real("train").vectors
-    held_out = nearest(asked.real("test").vectors, train).distances
-    return lambda generated: copying(nearest(generated.vectors, train).distances, held_out)._asdict()
+    for split in ("train", "test"):  # one may be missing, and each takes long
+        asked.count(split)
+    train = asked.real("train")
+    held_out = nearest(asked.real("test"), train).distances
+    return lambda generated: copying(nearest(generated, train).distances, held_out)._asdict()
 
 
 STATISTICS = {
-    "fid": Statistic(fid, True, {}, Aim("fid", lower=True)),
+    "fid": Statistic(fid, "vectors", True, {}, Aim("fid", lower=True)),
     "kid": Statistic(
         kid,
+        "vectors",
         True,
         {"kernel": "(x.y / d + 1)^3", "subsets": f"{KID_SUBSETS} of {KID_SIZE}", "seed": SEED},
         Aim("kid", lower=True),
     ),
-    "pr": Statistic(precision_and_recall, True, {"neighbours": PR_NEIGHBOURS}, None),
-    "dc": Statistic(density_and_coverage, True, {"neighbours": DC_NEIGHBOURS}, Aim("coverage")),
-    "is": Statistic(class_score, False, {"splits": SPLITS, "seed": SEED}, Aim("inception_score")),
-    "copying": Statistic(copies, False, {}, None),
+    "pr": Statistic(precision_and_recall, "vectors", True, {"neighbours": PR_NEIGHBOURS}, None),
+    "dc": Statistic(density_and_coverage, "vectors", True, {"neighbours": DC_NEIGHBOURS}, Aim("coverage")),
+    "is": Statistic(class_score, "probabilities", False, {"splits": SPLITS, "seed": SEED}, Aim("inception_score")),
+    "copying": Statistic(copies, "vectors", False, {}, None),
 }
 """By the word that begins the names of their metrics."""
 
@@ -211,13 +232,6 @@ def misnamed(name: str) -> UnknownName | None:
     return None
 
 
-class Network(NamedTuple):
-    """A feature network that takes the images of a run, and the number of classes that it tells, 0 for none."""
-
-    extractor: Extractor
-    classes: int
-
-
 class Library:
     """Networks of features and features of real images, each opened once for all metrics of a run.
 
@@ -229,6 +243,7 @@ class Library:
     def __init__(self, data: Mapping[str, Any], shape: tuple[int, ...]):
         self._data, self._shape = underlying(data), shape
         self._networks: dict[str, Network] = {}
+        self._sources: dict[str, Source] = {}
         self._real: dict[tuple[str, str], Reference] = {}
 
     def network(self, name: str) -> Network:
@@ -242,28 +257,38 @@ class Library:
         if name not in self._networks:
             extractor = FEATURES[name](self._data)
             tried = extractor.extract(np.zeros((1, *self._shape), np.uint8))
-            self._networks[name] = Network(extractor, tried.probabilities.shape[1])
+            self._networks[name] = Network(extractor, tried.vectors.shape[1], tried.probabilities.shape[1])
         return self._networks[name]
 
-    def real(self, metric: str, network: str, split: str) -> Reference:
-        """What a network says of the train split, as the run learns from it, or of the test split.
+    def source(self, metric: str, split: str) -> Source:
+        """The real images of the train split, as the run learns from it, or of the test split.
 
         Raises:
           JaxganError: there is no test split, or the run learns from something else than the train split.
         """
-        if (network, split) not in self._real:
-            learnt = self._data.get("split", "")
-            if split == "train" and not re.fullmatch(r"(train(\[[^]]*\])?)?", learnt):
+        if split not in self._sources:
+            learnt, test = self._data.get("split", ""), split == "test"
+            if not test and not re.fullmatch(r"(train(\[[^]]*\])?)?", learnt):
                 raise JaxganError(f"the run learns from split={learnt!r}, which is not the train split of the name.")
-            held_out = split == "test"
-            source = open_test_split(f"the metric {metric}", self._data) if held_out else open_source(self._data, 0)
-            where = " ".join(filter(None, (self._data["name"], "test" if held_out else learnt)))
-            self._real[network, split] = real_features(self.network(network).extractor, source, where)
+            asker = f"the metric {metric}"
+            self._sources[split] = open_test_split(asker, self._data) if test else open_source(self._data, 0)
+        return self._sources[split]
+
+    def real(self, metric: str, network: str, split: str) -> Reference:
+        """What a network makes of the images of a split.
+
+        Raises:
+          JaxganError: as of `source` and `network`.
+        """
+        if (network, split) not in self._real:
+            source, extractor = self.source(metric, split), self.network(network).extractor
+            where = " ".join(filter(None, (self._data["name"], split if split == "test" else self._data.get("split"))))
+            self._real[network, split] = real_features(extractor, source, where)
         return self._real[network, split]
 
 
 def metric(name: str, spec: DataSpec, system: System, library: Library) -> Metric:
-    """The metric of a name that `parse` takes apart; its reference is loaded, or made, and what it cannot do refused.
+    """The metric of a name that `parse` takes apart: refused if it cannot be, and then its reference loaded, or made.
 
     Raises:
       JaxganError: the system makes no samples, the data are no images or have no such split, the feature network is
@@ -276,18 +301,25 @@ def metric(name: str, spec: DataSpec, system: System, library: Library) -> Metri
         raise JaxganError(f"the metric {name} scores images, and this run makes points.")
     statistic, used = STATISTICS[parts.statistic], []
 
-    def real(split: str) -> Extracted:
+    def count(split: str) -> int:
+        return library.source(name, split).spec.size
+
+    def network() -> Network:
+        return library.network(parts.features)
+
+    def real(split: str) -> np.ndarray:
         reference = library.real(name, parts.features, split)
         used.append(reference)
-        return reference.features
+        return reference.vectors
 
     try:
-        extractor, classes = library.network(parts.features)
-        scorer = statistic.make(Asked(real, parts.split, parts.num, classes))
+        scorer = statistic.make(Asked(parts.split, parts.num, count, network, real))
+        extractor = network().extractor
     except JaxganError as error:
         raise error if name in str(error) else JaxganError(f"the metric {name}: {error}") from error
     protocol = {**protocol_of(extractor, statistic, used), "shape": spec.shape}
-    return of_samples(parts.num, through(extractor), lambda seen: scorer(_extracted(seen)), protocol, statistic.aim)
+    view = through(extractor, statistic.sees)
+    return of_samples(parts.num, view, lambda seen: scorer(seen[statistic.sees]), protocol, statistic.aim)
 
 
 def protocol_of(extractor: Extractor, statistic: Statistic, used: Sequence[Reference]) -> dict[str, Any]:
@@ -299,7 +331,3 @@ def protocol_of(extractor: Extractor, statistic: Statistic, used: Sequence[Refer
         "reference": [reference.name for reference in used],
         "reference_sha256": [reference.sha256 for reference in used],
     }
-
-
-def _extracted(seen: Seen) -> Extracted:
-    return Extracted(seen["vectors"], seen["probabilities"])

@@ -11,6 +11,7 @@ from jaxgan.data.few_labels import underlying
 from jaxgan.data.memory import read
 from jaxgan.data.order import epoch_permutation
 from jaxgan.errors import JaxganError
+from jaxgan.evaluation.metric import LEAVE_OUT
 
 
 def open_test_split(asker: str, data: Mapping[str, Any], **changes: Any) -> Source:
@@ -27,13 +28,13 @@ def open_test_split(asker: str, data: Mapping[str, Any], **changes: Any) -> Sour
     settings = underlying(data)
     if "split" not in settings:
         raise JaxganError(
-            f"{asker} asks for examples held out of training, and config.data.name={data['name']} has no test split; "
-            "leave it out, a metric with --config.metrics='()'."
+            f"{asker} asks for examples held out of training, and config.data.name={data['name']} has no test split: "
+            f"{LEAVE_OUT}."
         )
     if not re.fullmatch(r"train(\[[^]]*\])?", settings["split"]):
         raise JaxganError(
             f"{asker} asks for examples held out of training, which those of the test split may not be under "
-            f"config.data.split={settings['split']!r}; set it to 'train'."
+            f"config.data.split={settings['split']!r}: train with --config.data.split=train, or {LEAVE_OUT}."
         )
     return open_source({**settings, "split": "test", **changes}, seed=0)
 
@@ -56,8 +57,7 @@ def held_out_images(metric: str, data: Mapping[str, Any], count: int) -> tuple[n
     size = source.spec.size
     if size < count:
         raise JaxganError(
-            f"the metric {metric} scores {count:,} examples of the test split, which has {size:,}; "
-            "remove it with --config.metrics='()'."
+            f"the metric {metric} scores {count:,} examples of the test split, which has {size:,}; {LEAVE_OUT}."
         )
     rows = np.sort(epoch_permutation(0, 0, size)[:count])
     images = np.stack([example["image"] for example in read(source, rows.tolist())])

@@ -10,21 +10,26 @@ from jaxgan.errors import JaxganError
 from jaxgan.evaluation.features import Extractor
 from jaxgan.systems import Generative, System
 
+LEAVE_OUT = "leave it out of --metrics or --config.metrics"
+"""What to do with a metric that cannot score a run, in messages: right for whoever evaluates and whoever trains."""
+
 Seen: TypeAlias = Mapping[str, np.ndarray]
-"""What a view has kept of n samples: arrays [n, ...] by name."""
+"""What a view sees of n samples: arrays [n, ...] by name."""
 
 
 class View(NamedTuple):
     """What a metric needs to know of each sample, so that the samples themselves need not be kept.
 
     Attributes:
-      name: metrics whose views have the same name share what is seen.
-      look: `(state, samples) -> what is kept`. Images are uint8, as they would be written to files; points are float32,
+      name: metrics whose views have the same name look in the same way, once for all of them.
+      look: `(state, samples) -> what is seen`. Images are uint8, as they would be written to files; points are float32,
         as they are.
+      kept: names of what the metric asks for of it; the rest is dropped batch by batch.
     """
 
     name: str
     look: Callable[[Any, Samples], Seen]
+    kept: tuple[str, ...]
 
 
 class Aim(NamedTuple):
@@ -64,13 +69,18 @@ def of_samples(
     return Metric(num, lambda state, seen: score(seen), protocol, aim, view)
 
 
-def through(extractor: Extractor) -> View:
-    """The view of images through a feature network: `vectors`, `probabilities` and, int32 [n], `labels`."""
+def through(extractor: Extractor, *kept: str) -> View:
+    """The view of images through a feature network.
+
+    Args:
+      extractor: the network.
+      kept: of `vectors`, `probabilities` and, int32 [n], `labels`.
+    """
 
     def look(state: Any, samples: Samples) -> Seen:
         return {**extractor.extract(samples.images)._asdict(), "labels": samples.labels}
 
-    return View(extractor.name, look)
+    return View(extractor.name, look, kept)
 
 
 def check_samples(metric: str, system: System) -> None:
@@ -80,7 +90,7 @@ def check_samples(metric: str, system: System) -> None:
       JaxganError: the system is not `Generative`.
     """
     if not isinstance(system, Generative):
-        raise JaxganError(f"the metric {metric} scores samples, and this system makes none; set --config.metrics='()'.")
+        raise JaxganError(f"the metric {metric} scores samples, and this system makes none; {LEAVE_OUT}.")
 
 
 def wrong_system(metric: str, scored: str) -> JaxganError:
@@ -90,7 +100,7 @@ def wrong_system(metric: str, scored: str) -> JaxganError:
       metric: its name.
       scored: what it scores, e.g. `"autoencoders"`.
     """
-    return JaxganError(f"the metric {metric} scores {scored}; remove it with --config.metrics='()'.")
+    return JaxganError(f"the metric {metric} scores {scored}; {LEAVE_OUT}.")
 
 
 def wrong_data(metric: str, wanted: str, data: Mapping[str, Any]) -> JaxganError:
@@ -102,6 +112,5 @@ def wrong_data(metric: str, wanted: str, data: Mapping[str, Any]) -> JaxganError
       data: settings of the run's.
     """
     return JaxganError(
-        f"the metric {metric} scores runs on config.data.name={wanted}, not {data['name']}; "
-        "remove it with --config.metrics='()'."
+        f"the metric {metric} scores runs on config.data.name={wanted}, not {data['name']}; {LEAVE_OUT}."
     )

@@ -91,5 +91,5 @@ def _metric(centres: np.ndarray, sigma: float) -> Metric:
         "high_quality": f"less than {WITHIN} sigma from the nearest centre",
         "reverse_kl": "of the high-quality samples, to the uniform distribution, in nats",
     }
-    view = View("points", lambda state, samples: {"points": samples.images})
+    view = View("points", lambda state, samples: {"points": samples.images}, ("points",))
     return of_samples(2500, view, lambda seen: coverage(seen["points"], centres, sigma), protocol, Aim("modes"))

@@ -58,7 +58,8 @@ def classes10k_mnist(spec: DataSpec, system: System, data: Mapping[str, Any]) ->
         }
         return figures | ({"agreement": float(np.mean(found == seen["labels"]))} if system.num_classes else {})
 
-    return of_samples(10_000, through(reference.extractor), score, reference.protocol, Aim("kl", lower=True))
+    view = through(reference.extractor, "probabilities", "labels")
+    return of_samples(10_000, view, score, reference.protocol, Aim("kl", lower=True))
 
 
 def modes26k_stacked_mnist(spec: DataSpec, system: System, data: Mapping[str, Any]) -> Metric:
@@ -105,7 +106,7 @@ def modes26k_stacked_mnist(spec: DataSpec, system: System, data: Mapping[str, An
             "kl": kl_divergence(counts, np.full(STACKED, 1 / STACKED)),
         }
 
-    return of_samples(26_000, View("stacked_mnist", look), score, reference.protocol, Aim("modes"))
+    return of_samples(26_000, View("stacked_mnist", look, ("modes",)), score, reference.protocol, Aim("modes"))
 
 
 def unstacked(images: np.ndarray) -> np.ndarray:

@@ -32,7 +32,7 @@ from jaxgan.data.order import epoch_permutation
 from jaxgan.drawing import in_chunks
 from jaxgan.errors import JaxganError
 from jaxgan.evaluation.held_out import open_test_split
-from jaxgan.evaluation.metric import Aim, Metric, of_state, wrong_data
+from jaxgan.evaluation.metric import LEAVE_OUT, Aim, Metric, of_state, wrong_data
 from jaxgan.evaluation.mnist import mnist_of
 from jaxgan.systems import System
 from jaxgan.systems.averages import STATISTICS, reestimated
@@ -167,7 +167,7 @@ def _discriminator(metric: str, system: System) -> nn.Module:
             return module
     raise JaxganError(
         f"the metric {metric} reads the features of a discriminator that is shown single examples and no labels, and "
-        "does not grow; this run has none. Remove it with --config.metrics='()'."
+        f"does not grow; this run has none: {LEAVE_OUT}."
     )
 
 

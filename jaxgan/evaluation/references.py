@@ -10,9 +10,11 @@ import numpy as np
 from jaxgan.compilation import cache_folder
 from jaxgan.data import Source
 from jaxgan.data.memory import read
-from jaxgan.evaluation.features import Extracted, Extractor
+from jaxgan.evaluation.features import Extractor
 from jaxgan.evaluation.kept import kept_or_made
+from jaxgan.evaluation.progress import progress
 from jaxgan.evaluation.scoring import batch_size
+from jaxgan.rows import Rows
 
 
 class Reference(NamedTuple):
@@ -21,18 +23,18 @@ class Reference(NamedTuple):
     Attributes:
       name: of the data and the part of them, with their number.
       sha256: of the images as the network got them, and of all that decides what it says.
-      features: of all images, in their order.
+      vectors: float32 [n, d] of all images, in their order.
     """
 
     name: str
     sha256: str
-    features: Extracted
+    vectors: np.ndarray
 
 
 def real_features(extractor: Extractor, source: Source, name: str) -> Reference:
-    """What a feature network says of all images of a source.
+    """The vectors that a feature network makes of all images of a source.
 
-    It is kept under the hash of the images as the network gets them and of its protocol: data that have changed, or
+    They are kept under the hash of the images as the network gets them and of its protocol: data that have changed, or
     been fitted to another size, are other data, whatever their name.
 
     Args:
@@ -47,14 +49,24 @@ def real_features(extractor: Extractor, source: Source, name: str) -> Reference:
     path = cache_folder() / "features" / f"{extractor.name}-{content.hexdigest()[:16]}.npz"
     count = f"{source.spec.size:,}"
     what = f"{extractor.name}'s features of {count} real images"
-    kept = kept_or_made(path, what, lambda: features_of(extractor, source)._asdict())
-    return Reference(f"{name} ({count})", content.hexdigest(), Extracted(**kept))
+    kept = kept_or_made(path, what, lambda: {"vectors": vectors_of(extractor, source, name)})
+    return Reference(f"{name} ({count})", content.hexdigest(), kept["vectors"])
 
 
-def features_of(extractor: Extractor, source: Source) -> Extracted:
-    """What a feature network says of all images of a source, in its order."""
-    parts = [extractor.extract(images) for images in _batches(source)]
-    return Extracted(*map(np.concatenate, zip(*parts, strict=True)))
+def vectors_of(extractor: Extractor, source: Source, name: str) -> np.ndarray:
+    """What a feature network makes of all images of a source: float32 [n, d], in its order.
+
+    Args:
+      extractor: the network.
+      source: of uint8 images, of which one batch is asked for at a time.
+      name: of the source, for a progress bar.
+    """
+    vectors = Rows(source.spec.size)
+    with progress(f"{extractor.name}'s features of {name}", source.spec.size, "image") as bar:
+        for images in _batches(source):
+            vectors.add(extractor.extract(images).vectors)
+            bar.update(len(images))
+    return vectors.whole()
 
 
 def _batches(source: Source) -> Iterator[np.ndarray]:

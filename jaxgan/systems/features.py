@@ -28,7 +28,7 @@ def check_alone(metric: str, discriminator: nn.Module) -> None:
     if getattr(discriminator, "mixes_examples", False):
         raise JaxganError(
             f"the metric {metric} reads what D makes of single examples, and minibatch deviation mixes those of a "
-            "batch: set --config.discriminator.group_size=1, or remove it with --config.metrics='()'."
+            "batch: train with --config.discriminator.group_size=1, or leave the metric out."
         )
 
 

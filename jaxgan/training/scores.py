@@ -5,16 +5,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from jaxgan.drawing import Sampler, Samples
 from jaxgan.evaluation import Metric
 from jaxgan.evaluation.metric import Aim
+from jaxgan.evaluation.progress import SILENT
 from jaxgan.evaluation.scoring import score_all
 from jaxgan.training.seeds import run_of, seeds_of
 
 
 def score_lines(
-    metrics: Mapping[str, Metric], config: Mapping[str, Any], step: int, state: Any, sampler: Sampler
+    metrics: Mapping[str, Metric],
+    config: Mapping[str, Any],
+    step: int,
+    state: Any,
+    sampler: Sampler,
+    bar: tqdm = SILENT,
 ) -> Iterator[dict[str, Any]]:
     """Scores a state by metrics: of each a line with its protocol.
 
@@ -26,12 +33,14 @@ def score_lines(
       step: of the state.
       state: of all seeds of the run.
       sampler: of the run's system.
+      bar: moves on by `samples_of(metrics)` a seed.
     """
     seeds = seeds_of(config)
     found = []
     for seed in seeds:
+        bar.set_description(f"step {step}, seed {seed}")
         run = run_of(state, seeds, seed)
-        found.append(score_all(metrics, run, _drawing(sampler, run, config["seed"])))
+        found.append(score_all(metrics, run, _drawing(sampler, run, config["seed"]), bar))
     for name, metric in metrics.items():
         for seed, figures in zip(seeds, found, strict=True):
             yield _line(step, name, metric, figures[name], seed, config)
@@ -67,11 +76,34 @@ def figures_of(line: Mapping[str, Any]) -> dict[str, float]:
 
 def describe(line: Mapping[str, Any]) -> str:
     """A line of `evaluations.jsonl` for the user: `modes 7.667 ± 0.33, high_quality 0.912 ± 0.0041`."""
+    return ", ".join(f"{key} {value}" for key, value in _texts(line).items())
+
+
+def _texts(line: Mapping[str, Any]) -> dict[str, str]:
+    """Figure -> value, with its error if it has one."""
     figures = figures_of(line)
     errors = {key: figures.pop(f"{key}_se") for key in list(figures) if f"{key}_se" in figures}
-    return ", ".join(
-        f"{key} {value:.4g}" + (f" ± {errors[key]:.2g}" if key in errors else "") for key, value in figures.items()
-    )
+    return {key: f"{value:.4g}" + (f" ± {errors[key]:.2g}" if key in errors else "") for key, value in figures.items()}
+
+
+def table(lines: Sequence[Mapping[str, Any]]) -> str:
+    """Lines of `evaluations.jsonl` for the user: a row for every step and metric, a column for every figure.
+
+    Of several seeds it has their means, and the last row says so.
+
+    Args:
+      lines: as of `score_lines`, of one run, at least one.
+    """
+    last = {(line["step"], line["metric"]): line for line in lines}  # of several seeds the means
+    found = {place: _texts(line) for place, line in last.items()}
+    figures = list(dict.fromkeys(figure for texts in found.values() for figure in texts))
+    rows = [["step", "metric", *figures]]
+    rows += [[str(step), name, *(texts.get(figure, "") for figure in figures)] for (step, name), texts in found.items()]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    seed = lines[-1]["protocol"]["seed"]
+    whose = f"seed {seed}" if isinstance(seed, int) else f"means of {len(seed)} seeds ± standard errors"
+    shown = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+    return "\n".join([*shown, whose])
 
 
 def earlier_scores(lines: Sequence[Mapping[str, Any]], line: Mapping[str, Any], aim: Aim) -> list[float]:
@@ -96,6 +128,24 @@ def score_curve(lines: Sequence[Mapping[str, Any]], metric: str) -> list[Mapping
     own = [line for line in lines if line["metric"] == metric]
     latest = {line["step"]: line for line in own if line["protocol"] == own[-1]["protocol"]}
     return [latest[step] for step in sorted(latest)]
+
+
+def states_scored(lines: Sequence[Mapping[str, Any]], metric: str, step: int, seeds: list[int]) -> int:
+    """Among how many states one was picked: those scored under the very protocol that it was first scored under.
+
+    Args:
+      lines: of `evaluations.jsonl`.
+      metric: by which it was picked.
+      step: of the state.
+      seeds: of the run; of several the means are counted.
+
+    Returns:
+      that number, the state included; 0 if the lines know nothing of it.
+    """
+    whose = seeds if len(seeds) > 1 else seeds[0]
+    judged = [line for line in lines if line["metric"] == metric and line["protocol"]["seed"] == whose]
+    protocol = next((line["protocol"] for line in judged if line["step"] == step), None)
+    return len({line["step"] for line in judged if line["protocol"] == protocol})
 
 
 def improved(score: float, earlier: Sequence[float], aim: Aim) -> bool:

@@ -58,7 +58,7 @@ def test_a_class_left_out_is_told_by_error_by_code_and_by_both():
 
 
 def test_other_systems_and_runs_that_leave_nothing_out_are_refused():
-    with pytest.raises(JaxganError, match=r"training leaves out: set --config\.data\.without="):
+    with pytest.raises(JaxganError, match=r"training leaves out: train with --config\.data\.without="):
         METRICS["anomaly_test_5nn"](SPEC, make("vae", (8, 8, 1)), data_of("digits"))
     with pytest.raises(JaxganError, match="anomaly_test_5nn scores autoencoders"):
         METRICS["anomaly_test_5nn"](SPEC, system_of(0), data_of("digits", without=("3",)))
@@ -67,7 +67,7 @@ def test_other_systems_and_runs_that_leave_nothing_out_are_refused():
 @pytest.mark.parametrize(
     ("test", "per_class", "message"),
     [
-        (("a", "b"), 6, r"the test split has none of c; remove it with --config\.metrics='\(\)'\.$"),
+        (("a", "b"), 6, r"the test split has none of c; leave it out of --metrics or --config\.metrics\.$"),
         (("c",), 6, r"the test split has none of the others; "),
         (("",), 6, r"the test split has none of c; "),  # a folder without classes
         (("a", "b", "c"), 2, r"looks for 5 neighbours among the run's examples, which are 4; "),

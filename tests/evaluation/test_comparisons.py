@@ -1,5 +1,8 @@
 """Scores by features: the reference, the names, the traps."""
 
+import io
+import tracemalloc
+
 import numpy as np
 import pytest
 from features_of_blocks import BLOCKS, LARGEST
@@ -7,13 +10,21 @@ from subjects import scored, system_of
 
 from jaxgan.data import SOURCES, DataSpec, open_source
 from jaxgan.errors import JaxganError
-from jaxgan.evaluation import check_metric, classifiers, comparisons, make_metrics, references, scoring
+from jaxgan.evaluation import METRICS, check_metric, classifiers, comparisons, make_metrics, references, scoring
 from jaxgan.evaluation.comparisons import Name, parse
 from jaxgan.evaluation.features import Extracted
 from jaxgan.registry import complete
 
+COLOUR = DataSpec((9, 7, 3), "uint8", ("cat", "dog"), 9)
 DATA = complete({"name": "digits", "image_size": 8}, SOURCES, "config.data")
 SPEC = DataSpec((8, 8, 1), "uint8", tuple("0123456789"), 1437)
+
+
+class Terminal(io.StringIO):
+    """What a program writes to a terminal."""
+
+    def isatty(self):
+        return True
 
 
 @pytest.fixture(autouse=True)
@@ -132,9 +143,9 @@ def test_features_of_real_images_are_kept_by_their_content(monkeypatch, capsys):
     again = references.real_features(BLOCKS, source, "digits train")
     assert capsys.readouterr().err == ""
     assert len(LARGEST) == looked
-    np.testing.assert_array_equal(first.features.vectors, again.features.vectors)
+    np.testing.assert_array_equal(first.vectors, again.vectors)
     assert first.sha256 == again.sha256
-    assert first.features.vectors.shape == (1437, 4)
+    assert first.vectors.shape == (1437, 4)
 
     larger = references.real_features(BLOCKS, open_source(DATA | {"image_size": 16}, 0), "digits train")
     assert (larger.name, larger.sha256 != first.sha256) == (first.name, True)
@@ -147,6 +158,39 @@ def test_one_batch_of_real_images_is_looked_at_at_a_time(monkeypatch):
     references.real_features(BLOCKS, open_source(DATA, 0), "digits")
     assert max(LARGEST) == 100
     assert sum(LARGEST) == 1437
+
+
+def test_of_real_images_vectors_alone_are_held_and_kept_and_once(monkeypatch, tmp_path):
+    """Nobody asks for their probabilities."""
+    monkeypatch.setattr(scoring, "MOST_SAMPLES", 64)
+    width, source = 1000, open_source(DATA, 0)
+    wide = BLOCKS._replace(extract=lambda images: Extracted(*np.ones((2, len(images), width), np.float32)))
+    tracemalloc.start()
+    try:
+        references.vectors_of(wide, source, "digits")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.5 * 1437 * width * 4
+    references.real_features(wide, source, "digits")
+    with np.load(next(tmp_path.rglob("*.npz"))) as kept:
+        assert sorted(kept) == ["sha256", "vectors"]
+
+
+def test_a_bar_says_how_far_real_images_are_looked_at(monkeypatch):
+    shown = Terminal()
+    monkeypatch.setattr("sys.stderr", shown)
+    references.vectors_of(BLOCKS, open_source(DATA, 0), "digits train")
+    assert "blocks's features of digits train:   0%|" in shown.getvalue()
+    assert "| 0/1437 [" in shown.getvalue()
+
+
+def test_what_is_kept_has_the_rights_of_any_file_of_the_user(tmp_path):
+    references.real_features(BLOCKS, open_source(DATA, 0), "digits")
+    (tmp_path / "any").touch()
+    (kept,) = tmp_path.rglob("*.npz")
+    assert kept.stat().st_mode == (tmp_path / "any").stat().st_mode
+    assert [path for path in kept.parent.iterdir() if path != kept] == []
 
 
 @pytest.mark.parametrize(
@@ -172,6 +216,37 @@ def test_one_batch_of_real_images_is_looked_at_at_a_time(monkeypatch):
 def test_what_cannot_be_scored_is_refused_before_anything_is_drawn(name, changes, message):
     with pytest.raises(JaxganError, match=message):
         metric(name, **changes)
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("fid4_train_blocks", "train"),  # too few generated images
+        ("kid3_train_blocks", "train"),
+        ("pr3_train_blocks", "train"),
+        ("fid1k_test_blocks", "all"),  # no test split
+        ("dc1k_train_blocks", "test"),  # not what the run learns from
+        ("copying1k_blocks", "all"),
+        ("copying1k_blocks", "test"),
+    ],
+)
+def test_what_cannot_be_scored_is_refused_before_features_of_real_images_are_made(name, split, monkeypatch):
+    monkeypatch.setattr(comparisons, "real_features", lambda *_: pytest.fail("features are made"))
+    with pytest.raises(JaxganError, match=name):
+        metric(name, data=DATA | {"split": split})
+
+
+def test_a_missing_split_is_noticed_before_a_network_is_loaded(monkeypatch):
+    monkeypatch.setitem(comparisons.FEATURES, "blocks", lambda data: pytest.fail("the network is loaded"))
+    with pytest.raises(JaxganError, match="leave it out of --metrics or --config"):
+        metric("fid1k_test_blocks", data=DATA | {"split": "all"})
+
+
+@pytest.mark.parametrize("name", sorted(METRICS))
+def test_who_has_asked_for_a_metric_of_another_run_is_told_what_to_do_in_either_verb(name):
+    """In `train` it stands in --config.metrics, in `evaluate` in --metrics."""
+    with pytest.raises(JaxganError, match=rf"{name} .*leave it out of --metrics or --config\.metrics\.$"):
+        metric(name, data=complete({"name": "folder"}, SOURCES, "config.data"), spec=COLOUR, system=system_of(0))
 
 
 def test_a_network_without_classes_has_no_inception_score(monkeypatch):

@@ -66,14 +66,14 @@ def test_all_of_a_split_are_all_of_it_in_order():
     [
         (
             dict(name="gaussian"),
-            r"^a test asks for .*, and config\.data\.name=gaussian has no test split; leave it out",
+            r"^a test asks for .*, and config\.data\.name=gaussian has no test split: leave it out",
         ),
-        (dict(name="digits", split="test"), r"^a test asks for .*config\.data\.split='test'; set it to 'train'\.$"),
-        (dict(name="digits", split="all"), r"config\.data\.split='all'; set it to 'train'"),
-        (dict(name="few_labels:digits", split="all"), r"config\.data\.split='all'; set it to 'train'"),
-        (dict(name="tfds:mnist", split="train+test"), r"config\.data\.split='train\+test'; set it to 'train'"),
+        (dict(name="digits", split="test"), r"^a test asks for .*config\.data\.split='test': train with --config"),
+        (dict(name="digits", split="all"), r"config\.data\.split='all': train with --config"),
+        (dict(name="few_labels:digits", split="all"), r"config\.data\.split='all': train with --config"),
+        (dict(name="tfds:mnist", split="train+test"), r"config\.data\.split='train\+test': train with --config"),
         (dict(name="tfds:mnist", split="train[:9]+test[:9]"), r"config\.data\.split='train\[:9\]\+test\[:9\]'"),
-        (dict(name="folder", data_dir="/nowhere"), r"config\.data\.split=''; set it to 'train'"),
+        (dict(name="folder", data_dir="/nowhere"), r"config\.data\.split='': train with --config"),
     ],
 )
 def test_runs_that_may_have_seen_the_test_split_are_refused(data, message):

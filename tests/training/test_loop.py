@@ -65,7 +65,7 @@ def finished(tmp_path_factory):
     make_call = loop.make_call
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop, "make_call", lambda *args: calls.append(make_call(*args)) or calls[-1])
-        view = View("points", lambda state, samples: {"points": samples.images})
+        view = View("points", lambda state, samples: {"points": samples.images}, ("points",))
         mean3 = of_samples(3, view, lambda seen: {"mean": float(seen["points"].mean())}, {"by": "hand"}, None)
         patch.setitem(METRICS, "mean3", lambda spec, system, data: mean3)
         train(workdir, steps=14, evaluate_every=8, metrics=("mean3",))
