@@ -107,8 +107,9 @@ def _add_evaluate(verbs: Any) -> None:
         "evaluate",
         allow_abbrev=False,
         help="score checkpoints of a run, or any folder of images by another",
-        description="Scores a run directory: every line says its whole protocol in DIR/evaluations.jsonl. With "
-        "--against it scores a folder or .zip of images, whoever made them, by one of real images.",
+        description="Scores checkpoints of a run directory, also while it is trained, and shows a table: a row for "
+        "every step and metric, of several seeds their means. Every score is a line of DIR/evaluations.jsonl with its "
+        "whole protocol. With --against it scores a folder or .zip of images, whoever made them, by a real one.",
     )
     evaluate.add_argument("directory", metavar="DIR", help="run directory; with --against, a folder or .zip of images")
     evaluate.add_argument(

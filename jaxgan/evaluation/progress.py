@@ -12,7 +12,3 @@ def progress(what: str, total: int, unit: str) -> tqdm:
       unit: "image", say.
     """
     return tqdm(desc=what, total=total, unit=unit, disable=None, dynamic_ncols=True, leave=False)
-
-
-SILENT = tqdm(disable=True)
-"""For what is scored without a bar of its own."""

@@ -10,7 +10,6 @@ from tqdm import tqdm
 from jaxgan.drawing import Sampler, Samples
 from jaxgan.evaluation import Metric
 from jaxgan.evaluation.metric import Aim
-from jaxgan.evaluation.progress import SILENT
 from jaxgan.evaluation.scoring import score_all
 from jaxgan.training.seeds import run_of, seeds_of
 
@@ -21,7 +20,7 @@ def score_lines(
     step: int,
     state: Any,
     sampler: Sampler,
-    bar: tqdm = SILENT,
+    bar: tqdm | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Scores a state by metrics: of each a line with its protocol.
 
@@ -33,8 +32,9 @@ def score_lines(
       step: of the state.
       state: of all seeds of the run.
       sampler: of the run's system.
-      bar: moves on by `samples_of(metrics)` a seed.
+      bar: moves on by `samples_of(metrics)` a seed; by default nobody is told.
     """
+    bar = tqdm(disable=True) if bar is None else bar
     seeds = seeds_of(config)
     found = []
     for seed in seeds:
