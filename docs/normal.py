@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import SymmetricalLogLocator
 from PIL import Image
 
 from jaxgan import config, plotting
@@ -192,8 +193,10 @@ def _plot(axes: Axes, drawn: Mapping[str, tuple[np.ndarray, np.ndarray]], title:
         who = name.partition("_")[0]
         axes.plot(steps, values, color=COLOURS[who], lw=1.5, label=who, marker="." if len(steps) < 5 else "")
     if symlog:
-        axes.set_yscale("symlog")
-        axes.yaxis.get_major_locator().set_params(numticks=6)
+        axes.set_yscale("symlog", linthresh=1)
+        locator = SymmetricalLogLocator(base=10, linthresh=1)
+        locator.set_params(numticks=6)  # the default's labels overlap over 50 decades
+        axes.yaxis.set_major_locator(locator)
     elif title == PANELS["accuracy"]:
         axes.set_ylim(-0.03, 1.03)
     axes.set_title(title, fontsize=10)
