@@ -20,6 +20,7 @@ def get_config():
         sample_every=625,
         save_every=625,
         samples=100,
+        metrics=("moments10k_gaussian",),
         data=dict(name="gaussian", num=1000),
         system=dict(name="gan", latent_size=2, average_half_life=0),
         generator=dict(name="mlp", hidden=(), output="none", kernel_init="normal"),

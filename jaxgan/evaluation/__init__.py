@@ -10,6 +10,7 @@ from jaxgan.evaluation.accuracy import accuracy_test
 from jaxgan.evaluation.anomalies import anomaly_test_5nn
 from jaxgan.evaluation.codes import codes10k_mnist
 from jaxgan.evaluation.digits import svm1k_digits
+from jaxgan.evaluation.gaussians import moments10k_gaussian
 from jaxgan.evaluation.likelihoods import elbo10k_test, likelihood1k_test_iw1000
 from jaxgan.evaluation.metric import Metric, View
 from jaxgan.evaluation.mixtures import modes2500_grid, modes2500_ring
@@ -29,6 +30,7 @@ METRICS: dict[str, Callable[[DataSpec, System, Mapping[str, Any]], Metric]] = {
     "modes2500_grid": modes2500_grid,
     "modes2500_ring": modes2500_ring,
     "modes26k_stacked_mnist": modes26k_stacked_mnist,
+    "moments10k_gaussian": moments10k_gaussian,
     "probe1000_cifar10_jpg": probe1000_cifar10_jpg,
     "probe1000_mnist": probe1000_mnist,
     "probe100_cifar10_jpg": probe100_cifar10_jpg,

@@ -32,6 +32,10 @@ class View(NamedTuple):
     kept: tuple[str, ...]
 
 
+POINTS = View("points", lambda state, samples: {"points": samples.images}, ("points",))
+"""Points as they are, float32 [n, d]."""
+
+
 class Aim(NamedTuple):
     """Which of a metric's figures says how good a state is, and whether the lower one is the better."""
 
@@ -57,8 +61,10 @@ class Metric(NamedTuple):
     view: View | None = None
 
 
-def of_state(num: int, score: Callable[[Any], dict[str, float]], protocol: Mapping[str, Any], aim: Aim) -> Metric:
-    """A metric of what a state does with `num` real examples."""
+def of_state(
+    num: int, score: Callable[[Any], dict[str, float]], protocol: Mapping[str, Any], aim: Aim | None
+) -> Metric:
+    """A metric of what a state does with `num` examples of the metric's own: real ones, or ways through its latents."""
     return Metric(num, lambda state, seen: score(state), protocol, aim)
 
 

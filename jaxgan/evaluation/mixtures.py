@@ -8,7 +8,7 @@ import numpy as np
 from jaxgan.data.spec import DataSpec
 from jaxgan.data.toys import grid_centres, ring_centres
 from jaxgan.evaluation.divergences import kl_divergence
-from jaxgan.evaluation.metric import Aim, Metric, View, check_samples, of_samples, wrong_data
+from jaxgan.evaluation.metric import POINTS, Aim, Metric, check_samples, of_samples, wrong_data
 from jaxgan.systems import System
 
 WITHIN = 3  # standard deviations: what counts as a sample of a Gaussian
@@ -91,5 +91,4 @@ def _metric(centres: np.ndarray, sigma: float) -> Metric:
         "high_quality": f"less than {WITHIN} sigma from the nearest centre",
         "reverse_kl": "of the high-quality samples, to the uniform distribution, in nats",
     }
-    view = View("points", lambda state, samples: {"points": samples.images}, ("points",))
-    return of_samples(2500, view, lambda seen: coverage(seen["points"], centres, sigma), protocol, Aim("modes"))
+    return of_samples(2500, POINTS, lambda seen: coverage(seen["points"], centres, sigma), protocol, Aim("modes"))
