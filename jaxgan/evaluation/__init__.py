@@ -15,8 +15,10 @@ from jaxgan.evaluation.likelihoods import elbo10k_test, likelihood1k_test_iw1000
 from jaxgan.evaluation.metric import Metric, View
 from jaxgan.evaluation.mixtures import modes2500_grid, modes2500_ring
 from jaxgan.evaluation.mnist import classes10k_mnist, modes26k_stacked_mnist
+from jaxgan.evaluation.patches import swd1k_test, swd1k_train, swd10k_test, swd10k_train
 from jaxgan.evaluation.probe import probe100_cifar10_jpg, probe100_mnist, probe1000_cifar10_jpg, probe1000_mnist
 from jaxgan.evaluation.reconstructions import reconstruction10k_test
+from jaxgan.evaluation.similarity import ms_ssim1k_test, ms_ssim1k_train
 from jaxgan.evaluation.translation import translation10k_mnist
 from jaxgan.systems import System
 
@@ -31,12 +33,18 @@ METRICS: dict[str, Callable[[DataSpec, System, Mapping[str, Any]], Metric]] = {
     "modes2500_ring": modes2500_ring,
     "modes26k_stacked_mnist": modes26k_stacked_mnist,
     "moments10k_gaussian": moments10k_gaussian,
+    "ms_ssim1k_test": ms_ssim1k_test,
+    "ms_ssim1k_train": ms_ssim1k_train,
     "probe1000_cifar10_jpg": probe1000_cifar10_jpg,
     "probe1000_mnist": probe1000_mnist,
     "probe100_cifar10_jpg": probe100_cifar10_jpg,
     "probe100_mnist": probe100_mnist,
     "reconstruction10k_test": reconstruction10k_test,
     "svm1k_digits": svm1k_digits,
+    "swd10k_test": swd10k_test,
+    "swd10k_train": swd10k_train,
+    "swd1k_test": swd1k_test,
+    "swd1k_train": swd1k_train,
     "translation10k_mnist": translation10k_mnist,
 }
 """Name -> `(spec of the data, system that is trained, resolved settings of the data) -> Metric`."""

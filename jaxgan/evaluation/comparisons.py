@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from jaxgan.data import Source, open_source
+from jaxgan.data import Source
 from jaxgan.data.few_labels import underlying
 from jaxgan.data.spec import DataSpec
 from jaxgan.errors import JaxganError, UnknownName, unknown
@@ -18,8 +18,8 @@ from jaxgan.evaluation.digits import digits_extractor
 from jaxgan.evaluation.features import Extractor
 from jaxgan.evaluation.features.inception import inception
 from jaxgan.evaluation.features.vgg16 import vgg16
-from jaxgan.evaluation.held_out import open_test_split
-from jaxgan.evaluation.metric import Aim, Metric, check_samples, of_samples, through
+from jaxgan.evaluation.held_out import open_split
+from jaxgan.evaluation.metric import Aim, Metric, check_generated_images, of_samples, through
 from jaxgan.evaluation.mnist import mnist_extractor, mnist_of
 from jaxgan.evaluation.references import Reference, real_features
 from jaxgan.evaluation.statistics.frechet import Moments, check_count, frechet_distance
@@ -243,7 +243,7 @@ class Library:
     def __init__(self, data: Mapping[str, Any], shape: tuple[int, ...]):
         self._data, self._shape = underlying(data), shape
         self._networks: dict[str, Network] = {}
-        self._sources: dict[str, Source] = {}
+        self._sources: dict[str, tuple[Source, str]] = {}
         self._real: dict[tuple[str, str], Reference] = {}
 
     def network(self, name: str) -> Network:
@@ -267,12 +267,8 @@ class Library:
           JaxganError: there is no test split, or the run learns from something else than the train split.
         """
         if split not in self._sources:
-            learnt, test = self._data.get("split", ""), split == "test"
-            if not test and not re.fullmatch(r"(train(\[[^]]*\])?)?", learnt):
-                raise JaxganError(f"the run learns from split={learnt!r}, which is not the train split of the name.")
-            asker = f"the metric {metric}"
-            self._sources[split] = open_test_split(asker, self._data) if test else open_source(self._data, 0)
-        return self._sources[split]
+            self._sources[split] = open_split(f"the metric {metric}", self._data, split)
+        return self._sources[split][0]
 
     def real(self, metric: str, network: str, split: str) -> Reference:
         """What a network makes of the images of a split.
@@ -282,8 +278,7 @@ class Library:
         """
         if (network, split) not in self._real:
             source, extractor = self.source(metric, split), self.network(network).extractor
-            where = " ".join(filter(None, (self._data["name"], split if split == "test" else self._data.get("split"))))
-            self._real[network, split] = real_features(extractor, source, where)
+            self._real[network, split] = real_features(extractor, source, self._sources[split][1])
         return self._real[network, split]
 
 
@@ -294,11 +289,9 @@ def metric(name: str, spec: DataSpec, system: System, library: Library) -> Metri
       JaxganError: the system makes no samples, the data are no images or have no such split, the feature network is
         unknown, has no weights or no classes, or the images are too few.
     """
-    check_samples(name, system)
+    check_generated_images(name, spec, system)
     parts = parse(name)
     assert parts is not None
-    if len(spec.shape) != 3:
-        raise JaxganError(f"the metric {name} scores images, and this run makes points.")
     statistic, used = STATISTICS[parts.statistic], []
 
     def count(split: str) -> int:

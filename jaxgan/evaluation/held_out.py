@@ -1,4 +1,4 @@
-"""Real examples that a run has not seen: of the test split of what it was trained on."""
+"""Real examples that scores look at: of the test split of what a run is trained on, which it has not seen, or not."""
 
 import re
 from collections.abc import Mapping
@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from jaxgan.data import Source, open_source
+from jaxgan.data import Example, Source, open_source
 from jaxgan.data.few_labels import underlying
-from jaxgan.data.memory import read
+from jaxgan.data.memory import read, stack
 from jaxgan.data.order import epoch_permutation
 from jaxgan.errors import JaxganError
 from jaxgan.evaluation.metric import LEAVE_OUT
@@ -39,8 +39,31 @@ def open_test_split(asker: str, data: Mapping[str, Any], **changes: Any) -> Sour
     return open_source({**settings, "split": "test", **changes}, seed=0)
 
 
+def open_split(asker: str, data: Mapping[str, Any], split: str) -> tuple[Source, str]:
+    """A split as the names of metrics have it.
+
+    Args:
+      asker: as of `open_test_split`.
+      data: resolved settings of the run's data; of a few labels, the set that they were taken from is meant.
+      split: "train", all that the run learns from, or "test", the whole test split.
+
+    Returns:
+      the split, and what a protocol calls it: `"digits test"`.
+
+    Raises:
+      JaxganError: as of `open_test_split`, or the run learns from something else than the train split.
+    """
+    settings = underlying(data)
+    if split == "test":
+        return open_test_split(asker, settings), f"{settings['name']} test"
+    learnt = settings.get("split", "")
+    if not re.fullmatch(r"(train(\[[^]]*\])?)?", learnt):
+        raise JaxganError(f"{asker}: the run learns from split={learnt!r}, which is not the train split of the name.")
+    return open_source(settings, 0), " ".join(filter(None, (settings["name"], learnt)))
+
+
 def held_out_images(metric: str, data: Mapping[str, Any], count: int) -> tuple[np.ndarray, str]:
-    """Some images of the test split, the same for every run: drawn, as a folder's first ones are all of one class.
+    """Some images of the test split, the same for every run.
 
     Args:
       metric: that scores them.
@@ -53,13 +76,36 @@ def held_out_images(metric: str, data: Mapping[str, Any], count: int) -> tuple[n
     Raises:
       JaxganError: as of `open_test_split`, or the split has fewer.
     """
-    source = open_test_split(f"the metric {metric}", data)
+    examples, said = drawn_examples(metric, data, "test", count)
+    return examples["image"], said
+
+
+def drawn_examples(
+    metric: str, data: Mapping[str, Any], split: str, count: int, at_most: bool = False
+) -> tuple[Example, str]:
+    """Some examples of a split, the same for every run: drawn, as a folder's first ones are all of one class.
+
+    Args:
+      metric: that scores them, or compares with them.
+      data: as of `open_split`.
+      split: likewise.
+      count: how many.
+      at_most: take all of a split that has fewer.
+
+    Returns:
+      the examples, [count, ...] each, in the split's order, and what a protocol says of them.
+
+    Raises:
+      JaxganError: as of `open_split`, or the split has fewer, and all are needed.
+    """
+    source, name = open_split(f"the metric {metric}", data, split)
     size = source.spec.size
+    if at_most:
+        count = min(count, size)
     if size < count:
         raise JaxganError(
-            f"the metric {metric} scores {count:,} examples of the test split, which has {size:,}; {LEAVE_OUT}."
+            f"the metric {metric} scores {count:,} examples of the {split} split, which has {size:,}; {LEAVE_OUT}."
         )
     rows = np.sort(epoch_permutation(0, 0, size)[:count])
-    images = np.stack([example["image"] for example in read(source, rows.tolist())])
     which = f"{count:,} of {size:,}, drawn with seed 0" if count < size else f"{count:,}"
-    return images, f"{underlying(data)['name']} test ({which})"
+    return stack(read(source, rows.tolist()), source.spec, count), f"{name} ({which})"

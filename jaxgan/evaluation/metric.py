@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from jaxgan.data.spec import DataSpec
 from jaxgan.drawing import Samples
 from jaxgan.errors import JaxganError
 from jaxgan.evaluation.features import Extractor
@@ -31,6 +32,11 @@ class View(NamedTuple):
     look: Callable[[Any, Samples], Seen]
     kept: tuple[str, ...]
 
+
+PIXELS = View(
+    "pixels", lambda state, samples: {"images": samples.images, "labels": samples.labels}, ("images", "labels")
+)
+"""Images themselves, uint8 [n, h, w, c], and their labels: for statistics that are of no vectors."""
 
 POINTS = View("points", lambda state, samples: {"points": samples.images}, ("points",))
 """Points as they are, float32 [n, d]."""
@@ -97,6 +103,17 @@ def check_samples(metric: str, system: System) -> None:
     """
     if not isinstance(system, Generative):
         raise JaxganError(f"the metric {metric} scores samples, and this system makes none; {LEAVE_OUT}.")
+
+
+def check_generated_images(metric: str, spec: DataSpec, system: System) -> None:
+    """Refuses a metric of generated images in a run that makes points, or no samples.
+
+    Raises:
+      JaxganError: it does.
+    """
+    check_samples(metric, system)
+    if len(spec.shape) != 3:
+        raise JaxganError(f"the metric {metric} scores images, and this run makes points.")
 
 
 def wrong_system(metric: str, scored: str) -> JaxganError:

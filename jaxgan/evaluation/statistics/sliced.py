@@ -1,5 +1,6 @@
 """The sliced Wasserstein distance, between vectors and between patches of images at several scales."""
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -66,10 +67,12 @@ def patch_distances(
     the larger half, down to a smaller side of 16; images smaller than 32 have one level. The levels of such images
     compare among themselves. Few images raise all figures: sets that are compared have equal numbers.
 
+    At any time the patches of one level are held, 25 kB a channel of an image, of both sets.
+
     Args:
       real: uint8 [n, h, w, c], h and w at least 7, c 1 or 3.
       generated: uint8 [m, h, w, c].
-      rng: draws the patches of real images, then those of generated ones, then the directions.
+      rng: draws, level by level, the patches of real images, those of generated ones, and the directions.
       per_image: patches of an image and a level.
       directions: of each level.
 
@@ -82,13 +85,10 @@ def patch_distances(
     Source: T. Karras et al., 2018 (arXiv:1710.10196), section 5 and its published program.
     """
     check_alike(real, generated)
-    sizes = level_sizes(*real.shape[1:3])
-    real_levels = _all_patches(real, rng, per_image)
-    generated_levels = _all_patches(generated, rng, per_image)
     distances = {}
-    for (height, width), a, b in zip(sizes, real_levels, generated_levels, strict=True):
-        distance = sliced_wasserstein(normalised(a), normalised(b), directions, rng)
-        distances[f"{height}x{width}"] = 1000 * distance
+    for level, (height, width) in enumerate(level_sizes(*real.shape[1:3])):
+        a, b = (_normalised_patches(images, level, rng, per_image) for images in (real, generated))
+        distances[f"{height}x{width}"] = 1000 * sliced_wasserstein(a, b, directions, rng)
     return distances | {"mean": sum(distances.values()) / len(distances)}
 
 
@@ -128,37 +128,45 @@ def _mirrored(images: np.ndarray) -> np.ndarray:
     return filtered(np.pad(images, ((0, 0), (frame, frame), (frame, frame), (0, 0)), mode="reflect"), TAPS)
 
 
-def patches(images: np.ndarray, rng: np.random.Generator, per_image: int = 128) -> list[np.ndarray]:
-    """Random patches of each level of the images' pyramids.
+def patches(images: np.ndarray, level: int, rng: np.random.Generator, per_image: int = 128) -> np.ndarray:
+    """Random patches of a level of the images' pyramids.
 
     Args:
-      images: uint8 [n, h, w, c], h and w at least 7, c 1 or 3.
+      images: uint8 [n, h, w, c], c 1 or 3, as `check_patches` asks.
+      level: 0 is the finest.
       rng: draws the places, uniformly among those where the patch is inside.
-      per_image: patches of an image and a level.
+      per_image: patches of an image.
 
     Returns:
-      per level float32 [n per_image, 7, 7, c].
+      float32 [n per_image, 7, 7, c].
 
     Raises:
       JaxganError: other images, too small ones, or no patch.
     """
     check_images(images)
-    if min(images.shape[1:3]) < PATCH or per_image < 1:
-        size = "x".join(map(str, images.shape[1:3]))
-        raise JaxganError(f"images of {size} do not have {per_image} patches of {PATCH}x{PATCH} pixels.")
-    levels = []
-    for level in laplacian_pyramid(images):
-        windows = np.lib.stride_tricks.sliding_window_view(level, (PATCH, PATCH), axis=(1, 2))
-        image = np.repeat(np.arange(len(level)), per_image)
-        top, left = (rng.integers(windows.shape[axis], size=len(image)) for axis in (1, 2))
-        levels.append(windows[image, top, left].transpose(0, 2, 3, 1))
-    return levels
+    _, height, width, _ = images.shape
+    check_patches(height, width, per_image)
+    pyramid = next(itertools.islice(laplacian_pyramid(images), level, None))
+    windows = np.lib.stride_tricks.sliding_window_view(pyramid, (PATCH, PATCH), axis=(1, 2))
+    image = np.repeat(np.arange(len(pyramid)), per_image)
+    top, left = (rng.integers(windows.shape[axis], size=len(image)) for axis in (1, 2))
+    return windows[image, top, left].transpose(0, 2, 3, 1)
 
 
-def _all_patches(images: np.ndarray, rng: np.random.Generator, per_image: int) -> list[np.ndarray]:
-    """`patches` of many images, taken apart a few at a time."""
-    parts = [patches(images[i : i + IMAGES], rng, per_image) for i in range(0, len(images), IMAGES)]
-    return [np.concatenate(level) for level in zip(*parts, strict=True)]
+def check_patches(height: int, width: int, per_image: int = 128) -> None:
+    """Refuses images in which no patch fits.
+
+    Raises:
+      JaxganError: a side is under 7, or no patch is asked for.
+    """
+    if min(height, width) < PATCH or per_image < 1:
+        raise JaxganError(f"images of {height}x{width} do not have {per_image} patches of {PATCH}x{PATCH} pixels.")
+
+
+def _normalised_patches(images: np.ndarray, level: int, rng: np.random.Generator, per_image: int) -> np.ndarray:
+    """`patches` of many images, taken apart a few at a time, as `normalised` vectors."""
+    parts = [patches(images[i : i + IMAGES], level, rng, per_image) for i in range(0, len(images), IMAGES)]
+    return normalised(np.concatenate(parts))
 
 
 def normalised(level: np.ndarray) -> np.ndarray:

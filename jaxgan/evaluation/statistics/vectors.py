@@ -55,12 +55,12 @@ def canonical_order(vectors: np.ndarray) -> np.ndarray:
     """The order of the rows by their bytes, which is one for all permutations of a set.
 
     Args:
-      vectors: [n, d] of any type.
+      vectors: [n, d] of any type; of images [n, h, w, c] a row is an image.
 
     Returns:
       int [n], the indices of the rows in that order.
     """
-    rows = np.ascontiguousarray(vectors)
+    rows = np.ascontiguousarray(vectors).reshape(len(vectors), -1)
     return np.argsort(rows.view(f"V{rows.shape[1] * rows.itemsize}").ravel())
 
 

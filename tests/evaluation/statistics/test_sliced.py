@@ -100,7 +100,7 @@ def test_a_flat_image_is_in_the_coarsest_level_alone():
 def test_patches_are_pieces_of_their_images_from_everywhere():
     places = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
     images = np.concatenate([places, 255 - places])
-    (level,) = patches(images, np.random.default_rng(0), 2000)
+    level = patches(images, 0, np.random.default_rng(0), 2000)
     assert level.shape == (4000, 7, 7, 1)
     tops, lefts = np.divmod(level[:2000, 0, 0, 0].astype(int), 16)
     assert set(tops) == set(lefts) == set(range(10))  # 0..16 - 7, the borders included
@@ -112,8 +112,14 @@ def test_patches_are_pieces_of_their_images_from_everywhere():
 
 def test_channels_of_patches_stay_in_place():
     images = np.zeros((1, 16, 16, 3), np.uint8) + np.array([10, 20, 30], np.uint8)
-    (level,) = patches(images, np.random.default_rng(0), 4)
+    level = patches(images, 0, np.random.default_rng(0), 4)
     assert (level == [10, 20, 30]).all()
+
+
+def test_patches_are_of_the_level_that_is_asked_for():
+    """Of flat images only the coarsest is not 0."""
+    flat = np.full((2, 64, 64, 1), 200, np.uint8)
+    assert [patches(flat, level, np.random.default_rng(0), 3).max() for level in range(3)] == [0, 0, 200]
 
 
 def test_each_channel_is_brought_to_mean_0_and_deviation_1():
@@ -146,7 +152,7 @@ def test_the_distance_of_a_level_is_that_of_its_patches():
     real, generated = noise(5, 20, 20, 3), noise(4, 20, 20, 3, seed=1) // 2
     figures = patch_distances(real, generated, np.random.default_rng(0), per_image=10, directions=8)
     rng = np.random.default_rng(0)
-    (a,), (b,) = patches(real, rng, 10), patches(generated, rng, 10)
+    a, b = patches(real, 0, rng, 10), patches(generated, 0, rng, 10)
     expected = 1000 * sliced_wasserstein(normalised(a), normalised(b), 8, rng)
     assert figures == {"20x20": expected, "mean": expected}
 
@@ -159,17 +165,17 @@ def test_contrast_of_the_whole_set_does_not_show():
     assert patch_distances(real, faint, np.random.default_rng(0), directions=32)["mean"] < 1.2 * same
 
 
-def test_images_are_taken_apart_a_few_at_a_time(monkeypatch):
+def test_images_are_taken_apart_a_few_and_a_level_at_a_time(monkeypatch):
     monkeypatch.setattr(sliced, "IMAGES", 3)
     seen = []
 
-    def watched(images, rng, per_image, whole=patches):
-        seen.append(len(images))
-        return whole(images, rng, per_image)
+    def watched(images, level, rng, per_image, whole=patches):
+        seen.append((level, len(images)))
+        return whole(images, level, rng, per_image)
 
     monkeypatch.setattr(sliced, "patches", watched)
-    patch_distances(noise(7, 16, 16, 1), noise(4, 16, 16, 1), np.random.default_rng(0), 5, 4)
-    assert seen == [3, 3, 1, 3, 1]
+    patch_distances(noise(7, 32, 32, 1), noise(4, 32, 32, 1), np.random.default_rng(0), 5, 4)
+    assert seen == [(level, count) for level in (0, 1) for count in (3, 3, 1, 3, 1)]
 
 
 def test_what_is_refused():
