@@ -17,4 +17,8 @@ def extract(images):
     return Extracted(means, np.concatenate([light, 1 - light], axis=1).astype(np.float32))
 
 
-BLOCKS = Extractor("blocks", extract, {"weights_sha256": "none", "resize": "none"})
+def vectors_of(images):
+    return extract(images).vectors
+
+
+BLOCKS = Extractor("blocks", extract, vectors_of, {"weights_sha256": "none", "resize": "none"})

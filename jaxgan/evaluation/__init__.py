@@ -16,6 +16,7 @@ from jaxgan.evaluation.metric import Metric, View
 from jaxgan.evaluation.mixtures import modes2500_grid, modes2500_ring
 from jaxgan.evaluation.mnist import classes10k_mnist, modes26k_stacked_mnist
 from jaxgan.evaluation.patches import swd1k_test, swd1k_train, swd10k_test, swd10k_train
+from jaxgan.evaluation.path_length import ppl10k
 from jaxgan.evaluation.probe import probe100_cifar10_jpg, probe100_mnist, probe1000_cifar10_jpg, probe1000_mnist
 from jaxgan.evaluation.reconstructions import reconstruction10k_test
 from jaxgan.evaluation.similarity import ms_ssim1k_test, ms_ssim1k_train
@@ -35,6 +36,7 @@ METRICS: dict[str, Callable[[DataSpec, System, Mapping[str, Any]], Metric]] = {
     "moments10k_gaussian": moments10k_gaussian,
     "ms_ssim1k_test": ms_ssim1k_test,
     "ms_ssim1k_train": ms_ssim1k_train,
+    **{f"ppl10k_{features}": ppl10k(features) for features in comparisons.FEATURES},
     "probe1000_cifar10_jpg": probe1000_cifar10_jpg,
     "probe1000_mnist": probe1000_mnist,
     "probe100_cifar10_jpg": probe100_cifar10_jpg,

@@ -20,7 +20,7 @@ from PIL import Image
 
 from jaxgan.compilation import cache_folder
 from jaxgan.data import Example
-from jaxgan.data.images import fit
+from jaxgan.data.images import FILTER, fit
 from jaxgan.data.order import indices
 from jaxgan.errors import JaxganError
 from jaxgan.evaluation.features import Extracted, Extractor
@@ -137,7 +137,7 @@ def judged(weights: Weights, images: np.ndarray) -> Extracted:
 
     Args:
       weights: of the classifier.
-      images: uint8 [n, h, w, 1], white on black, as large as those it was trained on.
+      images: in 0..255 [n, h, w, 1], white on black, as large as those it was trained on.
     """
     return Extracted(*through_network(_judge, weights, images, CHUNK))
 
@@ -187,7 +187,10 @@ def extractor_of(name: str, train: Example, training: Training) -> Extractor:
             raise JaxganError(f"the features of {name} are of grey images, and these have {images.shape[-1]} channels.")
         return judged(weights, to_size(images, (height, width)))
 
-    return Extractor(name, extract, protocol)
+    def unrounded(images: np.ndarray) -> np.ndarray:
+        return judged(weights, to_size_unrounded(images, (height, width))).vectors
+
+    return Extractor(name, extract, unrounded, protocol)
 
 
 def classifiers_folder() -> Path:
@@ -200,3 +203,12 @@ def to_size(digits: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     if digits.shape[1:3] == size:
         return digits
     return np.stack([fit(Image.fromarray(digit[..., 0]), (*size, 1), "stretch") for digit in digits])
+
+
+def to_size_unrounded(digits: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The same of images float32 [n, h, w, 1], by the same filter; nothing is rounded to levels."""
+    if digits.shape[1:3] == size:
+        return digits
+    height, width = size
+    resized = [Image.fromarray(digit[..., 0]).resize((width, height), FILTER) for digit in digits]
+    return np.stack([np.asarray(image)[..., None] for image in resized])

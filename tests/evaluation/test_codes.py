@@ -67,7 +67,10 @@ def subject(monkeypatch):
     def images(digits):
         return np.broadcast_to(np.asarray(digits, np.uint8)[:, None, None, None], (len(digits), 28, 28, 1))
 
-    first_pixel = Extractor("mnist", lambda images: Extracted(images[:, 0, 0], np.eye(10)[images[:, 0, 0, 0]]), {})
+    def extract(images):
+        return Extracted(images[:, 0, 0], np.eye(10)[images[:, 0, 0, 0]])
+
+    first_pixel = Extractor("mnist", extract, lambda images: images[:, 0, 0], {})
     test = {"image": images([3, 1, 7, 7]), "label": np.array([3, 1, 7, 4])}
     reference = Reference(first_pixel, test, np.full(10, 0.1), 0.99, 1.0, {"classifier": "the first pixel"})
     monkeypatch.setattr(codes, "load_reference", lambda dataset, data: reference)

@@ -130,6 +130,9 @@ def test_digits_of_a_stack_and_of_another_size():
     reduced = classifiers.to_size(half, (28, 28))[0, ..., 0]
     assert set(reduced[:, :10].flat) == {200}
     assert set(reduced[:, -10:].flat) == {0}
+    fine = classifiers.to_size_unrounded(half.astype(np.float32), (28, 28))
+    np.testing.assert_array_equal(np.clip(np.rint(fine[0, ..., 0]), 0, 255), reduced)
+    assert (fine != np.rint(fine)).any()
 
 
 @pytest.mark.parametrize(

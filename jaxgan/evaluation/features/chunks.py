@@ -22,6 +22,15 @@ def as_rgb(images: np.ndarray) -> np.ndarray:
             f"features are of images as they would be written, uint8 in 0..255, and these are {images.dtype}; "
             "round and clip them first, all in one way."
         )
+    return repeated(images)
+
+
+def repeated(images: np.ndarray) -> np.ndarray:
+    """Images [n, h, w, c] of any type, c 1 or 3, as RGB [n, h, w, 3].
+
+    Raises:
+      JaxganError: as of `as_rgb`.
+    """
     if images.ndim != 4:
         raise JaxganError(f"features are of images [n, height, width, channels], and these are {list(images.shape)}.")
     channels = images.shape[3]

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from jaxgan.evaluation.features import inception_weights
-from jaxgan.evaluation.features.chunks import as_rgb, through_network
+from jaxgan.evaluation.features.chunks import as_rgb, repeated, through_network
 from jaxgan.evaluation.features.extractor import Extracted, Extractor
 from jaxgan.evaluation.features.resizing import resized
 from jaxgan.networks.inception import SIDE, Inception
@@ -36,8 +36,14 @@ def inception(weights: Path | None = None, chunk: int = CHUNK) -> Extractor:
     loaded = inception_weights.load(weights or inception_weights.default_file())
     params = jax.device_put(loaded.params)
 
+    def of(images: np.ndarray) -> Extracted:
+        return Extracted(*through_network(_looked_at, params, images, chunk))
+
     def extract(images: np.ndarray) -> Extracted:
-        return Extracted(*through_network(_looked_at, params, as_rgb(images), chunk))
+        return of(as_rgb(images))
+
+    def unrounded(images: np.ndarray) -> np.ndarray:
+        return of(repeated(images)).vectors
 
     protocol = {
         "weights_sha256": loaded.sha256,
@@ -46,11 +52,11 @@ def inception(weights: Path | None = None, chunk: int = CHUNK) -> Extractor:
         "input_range": "(x - 128) / 128",
         "quantisation": "uint8",
     }
-    return Extractor("inception", extract, protocol)
+    return Extractor("inception", extract, unrounded, protocol)
 
 
 def _looked_at(params: inception_weights.Params, images: np.ndarray) -> tuple[jax.Array, jax.Array]:
-    """RGB images uint8 [b, h, w, 3]; the resize is a program of its own, as the network's is one for all sizes."""
+    """RGB images in 0..255 [b, h, w, 3]; the resize is a program of its own, as the network's is one for all sizes."""
     return _features(params, resized(images, SIDE))
 
 

@@ -37,7 +37,7 @@ def bilinear_matrix(size: int, out: int) -> np.ndarray:
 
 @functools.partial(jax.jit, static_argnums=1)
 def resized(images: jax.Array, side: int) -> jax.Array:
-    """Images uint8 [b, h, w, c] -> float32 [b, side, side, c] in 0..255, by `bilinear_matrix` along both axes.
+    """Images in 0..255 [b, h, w, c] -> float32 [b, side, side, c] in 0..255, by `bilinear_matrix` along both axes.
 
     Nothing is rounded between the resize and the network, as nothing is there.
     """

@@ -9,7 +9,7 @@ import numpy as np
 from flax.traverse_util import flatten_dict
 
 from jaxgan.errors import JaxganError
-from jaxgan.evaluation.features.chunks import as_rgb, through_network
+from jaxgan.evaluation.features.chunks import as_rgb, repeated, through_network
 from jaxgan.evaluation.features.extractor import Extracted, Extractor
 from jaxgan.evaluation.kept import fingerprint
 from jaxgan.networks.vgg import VGG, activations, convolution
@@ -55,14 +55,20 @@ def vgg16(weights: Path | None = None) -> Extractor:
     digest = fingerprint({**flatten_dict(params, sep="/"), "unit": np.asarray(unit, np.float32)})
     params = jax.device_put(params)
 
-    def extract(images: np.ndarray) -> Extracted:
-        images = as_rgb(images)
+    def vectors_of(images: np.ndarray) -> np.ndarray:
         height, width = images.shape[1:3]
         if min(height, width) < LEAST_SIDE:
             raise JaxganError(f"vgg16: images must be {LEAST_SIDE}x{LEAST_SIDE} or more, and are {height}x{width}.")
         chunk = max(1, min(MOST, PIXELS // (height * width)))
         (vectors,) = through_network(_features, params, images, chunk)
-        return Extracted(vectors * np.float32(unit / 255), np.zeros((len(vectors), 0), np.float32))
+        return vectors * np.float32(unit / 255)
+
+    def extract(images: np.ndarray) -> Extracted:
+        vectors = vectors_of(as_rgb(images))
+        return Extracted(vectors, np.zeros((len(vectors), 0), np.float32))
+
+    def unrounded(images: np.ndarray) -> np.ndarray:
+        return vectors_of(repeated(images))
 
     protocol = {
         "weights_sha256": digest,
@@ -72,7 +78,7 @@ def vgg16(weights: Path | None = None) -> Extractor:
         "input_range": "[-1, 1]",
         "quantisation": "uint8",
     }
-    return Extractor("vgg16", extract, protocol)
+    return Extractor("vgg16", extract, unrounded, protocol)
 
 
 def _load(path: Path) -> tuple[dict[str, Any], float]:
@@ -95,7 +101,7 @@ def _load(path: Path) -> tuple[dict[str, Any], float]:
 
 @jax.jit
 def _features(params: dict[str, Any], images: jax.Array) -> tuple[jax.Array]:
-    """RGB images uint8 [b, h, w, 3] -> vectors [b, 256]."""
+    """RGB images in 0..255 [b, h, w, 3] -> vectors [b, 256]."""
     scaled = images.astype(jnp.float32) / 127.5 - 1
     asked: Any = VGG(16, (LAYER,)).apply({"params": params}, scaled)
     return (jnp.mean(asked[LAYER], axis=(1, 2)),)

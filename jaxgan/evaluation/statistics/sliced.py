@@ -17,6 +17,8 @@ IMAGES = 256
 """Images that are taken apart at once."""
 ROWS = 2**16
 """Vectors that are projected at once."""
+FEWEST = 32
+"""Directions that are taken at once at least: every time, all vectors are brought to float64 anew."""
 
 
 def sliced_wasserstein(a: np.ndarray, b: np.ndarray, directions: int, rng: np.random.Generator) -> float:
@@ -40,7 +42,7 @@ def sliced_wasserstein(a: np.ndarray, b: np.ndarray, directions: int, rng: np.ra
         raise JaxganError(f"a sliced distance needs directions, not {directions}.")
     units = rng.standard_normal((directions, a.shape[1]))
     units /= np.linalg.norm(units, axis=1, keepdims=True)
-    few = max(1, VALUES // max(len(a), len(b)))
+    few = max(FEWEST, VALUES // max(len(a), len(b)))
     total = 0.0
     for start in range(0, directions, few):
         some = units[start : start + few]
@@ -50,7 +52,7 @@ def sliced_wasserstein(a: np.ndarray, b: np.ndarray, directions: int, rng: np.ra
 
 def _projected(vectors: np.ndarray, units: np.ndarray) -> np.ndarray:
     """Vectors [n, d] by units [k, d]: float64 [k, n]."""
-    parts = [units @ vectors[i : i + ROWS].T for i in range(0, len(vectors), ROWS)]
+    parts = [units @ vectors[i : i + ROWS].astype(np.float64).T for i in range(0, len(vectors), ROWS)]
     return np.concatenate(parts, axis=1)
 
 

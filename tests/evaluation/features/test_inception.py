@@ -41,6 +41,12 @@ def of_two(extractor):
     return extractor.extract(pictures(2, 32, 32))
 
 
+def test_unrounded_images_have_the_same_vectors_and_their_own_between_levels(extractor, of_two):
+    levels = pictures(2, 32, 32).astype(np.float32)
+    np.testing.assert_allclose(extractor.unrounded(levels), of_two.vectors, rtol=1e-5, atol=1e-6)
+    assert (extractor.unrounded(levels + np.float32(1e-2)) != of_two.vectors).any()
+
+
 @pytest.fixture(scope="module")
 def theirs(files):
     """Images -> pool3, logits without their bias and with it, of torch-fidelity."""

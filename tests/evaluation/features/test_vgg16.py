@@ -66,6 +66,14 @@ def test_an_image_does_not_depend_on_the_others(extractor):
     np.testing.assert_array_equal(extractor.extract(images[::-1]).vectors, all_of_them[::-1])
 
 
+def test_unrounded_images_have_the_same_vectors_and_their_own_between_levels(extractor):
+    images = pictures(2, 12, 9, 1)
+    levels = images.astype(np.float32)
+    vectors = extractor.extract(images).vectors
+    np.testing.assert_allclose(extractor.unrounded(levels), vectors, rtol=1e-6)
+    assert (extractor.unrounded(levels + np.float32(1e-2)) != vectors).any()
+
+
 def test_grey_images_are_their_rgb(extractor):
     grey = pictures(1, 12, 9, 1)
     rgb = np.concatenate([grey] * 3, -1)
