@@ -45,17 +45,17 @@ def swd10k_test(spec: DataSpec, system: System, data: Mapping[str, Any]) -> Metr
 
 
 def swd10k_train(spec: DataSpec, system: System, data: Mapping[str, Any]) -> Metric:
-    """The same from 10,000 images of the train split; see `swd10k_test`."""
+    """As `swd10k_test`, from 10,000 images of the train split."""
     return sliced_distance("swd10k_train", 10_000, "train", spec, system, data)
 
 
 def swd1k_test(spec: DataSpec, system: System, data: Mapping[str, Any]) -> Metric:
-    """The same between 1,000 generated images and 1,000 of the test split; see `swd10k_test`."""
+    """As `swd10k_test`, between 1,000 generated images and 1,000 of the test split."""
     return sliced_distance("swd1k_test", 1000, "test", spec, system, data)
 
 
 def swd1k_train(spec: DataSpec, system: System, data: Mapping[str, Any]) -> Metric:
-    """The same between 1,000 generated images and 1,000 of the train split; see `swd10k_test`."""
+    """As `swd10k_test`, between 1,000 generated images and 1,000 of the train split."""
     return sliced_distance("swd1k_train", 1000, "train", spec, system, data)
 
 

@@ -71,7 +71,7 @@ def ms_ssim1k_train(spec: DataSpec, system: System, data: Mapping[str, Any]) -> 
 
 
 def ms_ssim1k_test(spec: DataSpec, system: System, data: Mapping[str, Any]) -> Metric:
-    """The same beside the test split; see `ms_ssim1k_train`."""
+    """As `ms_ssim1k_train`, beside the test split."""
     return similarity("ms_ssim1k_test", 1000, "test", spec, system, data)
 
 
