@@ -8,6 +8,7 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 # Tolerances and equal bits are those of a CPU; and programs that run once need not be optimised to the end.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -21,7 +22,9 @@ os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
 import jax
+import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 # The older way to emit a fusion compiles in half the time; later releases have the newer one only.
 if jax.__version_info__ < (0, 11):
@@ -49,6 +52,32 @@ def optimised() -> Iterator[None]:
     jax.config.update("jax_disable_most_optimizations", False)
     yield
     jax.config.update("jax_disable_most_optimizations", before)
+
+
+_savefig = Figure.savefig
+
+
+def _write_numbers(figure: Figure, path: str | Path, **options: Any) -> None:
+    """Writes what a figure shows as numbers, so that equal files are equal figures: text takes long to draw."""
+    shown = [artist.get_xydata() for axes in figure.axes for artist in axes.lines]
+    shown += [artist.get_offsets() for axes in figure.axes for artist in axes.collections]
+    Path(path).write_bytes(b"".join(np.ascontiguousarray(array, np.float64).tobytes() for array in shown))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _sketched() -> Iterator[None]:
+    """Figures are not drawn: half the time of a small run would go into them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", _write_numbers)
+        yield
+
+
+@pytest.fixture(scope="module")
+def drawn() -> Iterator[None]:
+    """Figures are drawn: for the tests of a module that look at them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", _savefig)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -16,6 +16,8 @@ from jaxgan.objectives import non_saturating
 from jaxgan.ops.conv import conv, conv_transpose
 from jaxgan.registry import build
 
+pytestmark = pytest.mark.usefixtures("drawn")
+
 BATCH = 5
 NARROW = ("generator.width=4", "discriminator.width=4", f"batch_size={BATCH}")
 BOOK_BATCH = 128

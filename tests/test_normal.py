@@ -13,6 +13,8 @@ from jaxgan import plotting
 from jaxgan.config import differences
 from jaxgan.training.run_directory import read_lines
 
+pytestmark = pytest.mark.usefixtures("drawn")
+
 PAGE = " ".join((Path(normal.__file__).parent / "normal.md").read_text().split())
 
 

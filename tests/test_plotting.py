@@ -20,6 +20,8 @@ from jaxgan.plotting import (
     to_uint8,
 )
 
+pytestmark = pytest.mark.usefixtures("drawn")
+
 
 def test_levels_round_to_the_nearest_and_stay_in_range():
     values = np.array([-1, -0.999, 0, 1 / 255, 0.9, 1, 1.5, -7], np.float32)

@@ -12,7 +12,7 @@ from theory_games import LOG2
 
 from jaxgan.config import differences
 
-pytestmark = pytest.mark.usefixtures("optimised")
+pytestmark = pytest.mark.usefixtures("optimised", "drawn")
 
 # D alone, on known densities: Goodfellow et al. 2014, proposition 1 and theorem 1
 

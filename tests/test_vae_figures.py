@@ -10,6 +10,8 @@ from shrink import shrink
 from jaxgan.config import load
 from jaxgan.training.start import run
 
+pytestmark = pytest.mark.usefixtures("drawn")
+
 EMBEDDED = dict(name="digits", split="train", image_size=8, resize="crop", without=())
 
 

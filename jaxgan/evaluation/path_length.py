@@ -11,7 +11,7 @@ from jaxgan.data.spec import DataSpec
 from jaxgan.drawing import CHUNK, generative
 from jaxgan.errors import JaxganError
 from jaxgan.evaluation.comparisons import Library
-from jaxgan.evaluation.metric import Metric, check_generated_images, of_state
+from jaxgan.evaluation.metric import LEAVE_OUT, Metric, check_generated_images, of_state
 from jaxgan.evaluation.scoring import batch_size
 from jaxgan.latents import slerp
 from jaxgan.systems import Generative, System
@@ -153,5 +153,5 @@ def _check_precision(name: str, system: System) -> None:
     if any(jnp.dtype(kind) != jnp.float32 for kind in types):
         raise JaxganError(
             f"the metric {name} is of pictures that differ by less than config.precision=bfloat16 resolves; "
-            "remove it with --config.metrics='()'."
+            f"{LEAVE_OUT}."
         )

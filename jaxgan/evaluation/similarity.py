@@ -9,7 +9,7 @@ from jaxgan.data.spec import DataSpec
 from jaxgan.errors import JaxganError
 from jaxgan.evaluation.held_out import drawn_examples
 from jaxgan.evaluation.kept import fingerprint
-from jaxgan.evaluation.metric import PIXELS, Metric, check_generated_images, of_samples
+from jaxgan.evaluation.metric import LEAVE_OUT, PIXELS, Metric, check_generated_images, of_samples
 from jaxgan.evaluation.patches import ordered
 from jaxgan.evaluation.statistics.structural import diversity, most_scales
 from jaxgan.systems import System
@@ -81,13 +81,19 @@ def similarity(name: str, num: int, split: str, spec: DataSpec, system: System, 
     height, width, _ = spec.shape
     classes, scales = system.num_classes, most_scales(height, width)
     if not scales:
-        raise JaxganError(f"the metric {name} looks through windows of 11x11 pixels, and images are {height}x{width}.")
+        raise JaxganError(
+            f"the metric {name} looks through windows of 11x11 pixels, and images are {height}x{width}; {LEAVE_OUT}."
+        )
     if num < 2 * classes:
-        raise JaxganError(f"the metric {name} compares images of a class: {num:,} of {classes:,} classes are too few.")
+        raise JaxganError(
+            f"the metric {name} compares images of a class: {num:,} of {classes:,} classes are too few; {LEAVE_OUT}."
+        )
     examples, said = drawn_examples(name, data, split, num, at_most=True)
     labels = examples["label"] if classes else None
     if labels is not None and np.bincount(labels, minlength=classes).min() < 2:
-        raise JaxganError(f"the metric {name}: of {said} some of the {classes:,} classes have fewer than two images.")
+        raise JaxganError(
+            f"the metric {name}: of {said} some of the {classes:,} classes have fewer than two images; {LEAVE_OUT}."
+        )
     real = similarities(examples["image"], labels, scales)
 
     def score(seen: Mapping[str, np.ndarray]) -> dict[str, float]:

@@ -46,7 +46,7 @@ def file(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def finished(file):
+def finished(file, drawn):
     """The study as the command line carries it out, undisturbed."""
     assert main(["study", str(file), "--workdir", str(file.parent / "whole")]) == 0
     return file.parent / "whole"
