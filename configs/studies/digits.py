@@ -2,7 +2,10 @@
 
 As the study `mnist`, on 64,000 images of 16x16 pixels, between networks of half the width.
 
-Command: `jaxgan study digits --workdir runs/study_digits`. Cost and result: not yet measured.
+Command: `jaxgan study digits --workdir runs/study_digits`. Cost: 43 min on one core of an Intel Xeon, with other
+jobs beside it. Result, Fréchet distance of 1,000 digits by a classifier's features, tuned, median of the seeds:
+R3GAN's objective 6.1, least squares 8.9, non-saturating 9.5, WGAN-GP 11.2, WGAN 13.7, DRAGAN 18.5, SNGAN 26.2, minimax
+116.7; but of all settings least squares has the best median, 11.3, and R3GAN's 79.7 (`docs/studies.md`).
 """
 
 import dataclasses

@@ -130,7 +130,7 @@ def _reported(lines: list[dict[str, Any]], workdir: Path, aims: Mapping[str, Aim
             files[-1],
             {method.name: dict(zip(method.settings, method.scores.tolist(), strict=True)) for method in found},
             {method.name: results.budgets(method, aim) for method in found},
-            f"{aim.figure} of {metric} ({better} is better)",
+            f"{metric}: {aim.figure} ({better} is better)",
         )
     images = settings["steps"] * settings["batch_size"] * settings["system"].get("critic_steps", 1)
     facts = (
