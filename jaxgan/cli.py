@@ -122,6 +122,8 @@ def _train(options: argparse.Namespace, overrides: list[str], command: str) -> i
     workdir = Path(options.workdir or Path("runs") / Path(options.config).stem)
     result = run(settings, workdir, command, options.allow_changes, options.profile)
     step, stopped_by = result.outcome
+    if step == settings["steps"]:
+        stopped_by = None  # too late to stop anything
     if isinstance(stopped_by, str):
         print(f"stopped by the alarm {stopped_by!r}, and saved at step {step}; the same command goes on all the same.")
         return FAILURE

@@ -59,7 +59,7 @@ def recipe(**settings: Any) -> ConfigDict:
 
 
 def _apart(settings: Any) -> ConfigDict:
-    """A recipe no two parts of which are one: a ConfigDict keeps the dict that two players share as one for both."""
+    """A recipe whose parts share no dict: a ConfigDict keeps one that two players were given as one for both."""
     return ConfigDict(plain_settings(settings))
 
 
@@ -129,7 +129,8 @@ def execute(name_or_path: str, folder: Path, kind: str, function: str) -> Any:
     except JaxganError:
         raise
     except Exception as error:  # whatever the user's own file raises
-        line = getattr(error, "lineno", None) or traceback.extract_tb(error.__traceback__)[-1].lineno
+        own = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+        line = getattr(error, "lineno", None) or own[-1]  # where it calls something that fails, the call
         raise JaxganError(f"{path}, line {line}: {type(error).__name__}: {error}") from error
 
 

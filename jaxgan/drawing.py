@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.errors import JaxganError
+from jaxgan.errors import Diverged, JaxganError
 from jaxgan.rows import Rows
 from jaxgan.systems import Generative, System, Translating
 
@@ -170,7 +170,7 @@ def _fetched(chunks: Iterator[tuple[jax.Array, ...]]) -> Iterator[tuple[np.ndarr
         running.extend(itertools.islice(chunks, 1))
         fetched = tuple(map(np.asarray, chunk))
         if not np.isfinite(fetched[0]).all():
-            raise JaxganError(
+            raise Diverged(
                 "what the generator makes is not finite: training diverged, or latents are far from those of training."
             )
         yield fetched

@@ -125,6 +125,7 @@ def has_slope(optimizer: Optimizer) -> bool:
     return bool(jnp.isfinite(jax.grad(step)(jnp.zeros(()))))
 
 
+_SCHEDULED = optax.InjectStatefulHyperparamsState
 _MOMENTS = (optax.ScaleByAdamState, optax.ScaleByRmsState, optax.TraceState)
 
 
@@ -138,6 +139,22 @@ def forgotten(opt_state: Any) -> Any:
         return jax.tree.map(jnp.zeros_like, part) if isinstance(part, _MOMENTS) else part
 
     return jax.tree.map(at_start, opt_state, is_leaf=lambda part: isinstance(part, _MOMENTS))
+
+
+def with_clocks_of(opt_states: Any, current: Any) -> Any:
+    """Whatever holds optimizers' states, with the clocks of their schedules set to those of another of its kind.
+
+    Args:
+      opt_states: a tree with optimizers' states in it, a system's state say.
+      current: a tree of the same structure.
+    """
+
+    def set_clock(part: Any, now: Any) -> Any:
+        if not isinstance(part, _SCHEDULED):
+            return part
+        return part._replace(count=now.count, hyperparams=now.hyperparams, hyperparams_states=now.hyperparams_states)
+
+    return jax.tree.map(set_clock, opt_states, current, is_leaf=lambda part: isinstance(part, _SCHEDULED))
 
 
 def weight_clipping(limit: float) -> Optimizer:

@@ -7,7 +7,7 @@ import optax
 import pytest
 
 from jaxgan.errors import JaxganError
-from jaxgan.optim import OPTIMIZERS, adam, exponential_average, forgotten, has_slope, rmsprop, sgd
+from jaxgan.optim import OPTIMIZERS, adam, exponential_average, forgotten, has_slope, rmsprop, sgd, with_clocks_of
 
 ROWS = [
     # ours, options, PyTorch's class, its options
@@ -107,6 +107,28 @@ def test_moments_are_forgotten_and_the_clock_of_the_learning_rate_is_not(make, o
     steps = [optimizer.update(jnp.full(1, 4.0), s, params)[0][0] for s in (forgotten(state), state)]
     assert steps[0] == pytest.approx(-length * (1 - 2 * 4 / 400), rel=1e-5)
     assert abs(steps[1] - steps[0]) > 0.05  # it does remember
+
+
+def test_the_clocks_of_schedules_can_be_set_to_those_of_another_state():
+    """Of Adam by three updates and by ten: the moments of the first with the learning rate of the second."""
+    params = {"w": jnp.ones(2)}
+    optimizer = adam(1, learning_rate=("linear", 1.0, 0.0, 20.0), clip=9.0)
+
+    def after(updates):
+        state = optimizer.init(params)
+        for _ in range(updates):
+            _, state = optimizer.update(params, state, params)
+        return state
+
+    early, late = after(3), after(10)
+    mixed = with_clocks_of({"player": early, "step": 3}, {"player": late, "step": 10})
+    assert mixed["step"] == 3  # no clock of an optimizer
+    (scheduled, _), (was, _), (now, _) = mixed["player"], early, late
+    assert (int(scheduled.count), float(scheduled.hyperparams["learning_rate"])) == (10, pytest.approx(0.55))
+    jax.tree.map(np.testing.assert_array_equal, scheduled.inner_state, was.inner_state)
+    assert int(now.inner_state[0].count) == 10
+    _, following = optimizer.update(params, mixed["player"], params)
+    assert float(following[0].hyperparams["learning_rate"]) == pytest.approx(0.5)
 
 
 def test_clipping_is_the_last_link():

@@ -182,7 +182,7 @@ STATISTICS = {
         kid,
         "vectors",
         True,
-        {"kernel": "(x.y / d + 1)^3", "subsets": f"{KID_SUBSETS} of {KID_SIZE}", "seed": SEED},
+        {"kernel": "(x.y / d + 1)^3", "subsets": f"{KID_SUBSETS} of {KID_SIZE}, or of half of fewer", "seed": SEED},
         Aim("kid", lower=True),
     ),
     "pr": Statistic(precision_and_recall, "vectors", True, {"neighbours": PR_NEIGHBOURS}, None),

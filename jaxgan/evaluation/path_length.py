@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxgan.data.spec import DataSpec
 from jaxgan.drawing import CHUNK, generative
-from jaxgan.errors import JaxganError
+from jaxgan.errors import Diverged, JaxganError
 from jaxgan.evaluation.comparisons import Library
 from jaxgan.evaluation.metric import LEAVE_OUT, Metric, check_generated_images, of_state
 from jaxgan.evaluation.scoring import batch_size
@@ -127,7 +127,7 @@ def path_length(name: str, num: int, features: str, spec: DataSpec, system: Syst
     def score(state: Any) -> dict[str, float]:
         found = speeds(system.settled(state))
         if not np.isfinite(found).all():
-            raise JaxganError(f"the metric {name}: what the generator makes is not finite: training diverged.")
+            raise Diverged(f"the metric {name}: what the generator makes is not finite: training diverged.")
         return {"ppl": trimmed_mean(found), "ppl_median": float(np.median(found))}
 
     protocol = {

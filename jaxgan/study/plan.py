@@ -1,6 +1,7 @@
 """What a study is made of, and the recipes of its cells."""
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -46,10 +47,16 @@ SETTLED = ("steps", "seed", "seeds", "metrics", *AT_THE_END)
 
 
 def rates(recipe: ConfigDict, factor: float) -> ConfigDict:
-    """The recipe with the learning rates of all its players multiplied; those that follow a schedule, at both ends."""
+    """The recipe with the learning rates of all its players multiplied; those that follow a schedule, at both ends.
+
+    Raises:
+      JaxganError: a player leaves its rate to the default.
+    """
     scaled = recipe.copy_and_resolve_references()
     for name, optimizer in scaled.items():
         if name.endswith("optimizer"):
+            if "learning_rate" not in optimizer:
+                raise JaxganError(f"rates: config.{name} leaves its learning rate to the default; state it.")
             rate = optimizer.learning_rate
             if isinstance(rate, tuple):
                 shape, first, last, *over = rate
@@ -94,7 +101,7 @@ def changed(study: Study, images: int | None, seeds: int | None, metrics: Sequen
 
 
 def settings(study: Study, overrides: Sequence[str]) -> dict[Cell, config.Settings]:
-    """The resolved recipe of each cell, trained on the study's images, rounded down to whole steps.
+    """The resolved recipe of each cell, trained on the study's images, rounded down to whole intervals of `log_every`.
 
     Args:
       study: that is planned.
@@ -109,6 +116,11 @@ def settings(study: Study, overrides: Sequence[str]) -> dict[Cell, config.Settin
         if key in SETTLED:
             hint = {"steps": "; give --images", "seeds": "; give --seeds", "metrics": "; give --metrics"}.get(key, "")
             raise JaxganError(f"--config.{key}: the study settles it for all of its cells{hint}.")
+    for names in study.cells:
+        if not isinstance(names, tuple) or len(names) != 2 or not all(re.search(r"\w", str(name)) for name in names):
+            raise JaxganError(
+                f"cells are named by a method and a setting, as ('nsgan', 'rates'), and one is {names!r}."
+            )
     if not study.cells:
         raise JaxganError("the study has no cells.")
     return {Cell(*names): _of_cell(Cell(*names), study, recipe, overrides) for names, recipe in study.cells.items()}
@@ -117,12 +129,14 @@ def settings(study: Study, overrides: Sequence[str]) -> dict[Cell, config.Settin
 def _of_cell(cell: Cell, study: Study, recipe: ConfigDict, overrides: Sequence[str]) -> config.Settings:
     settled = dict(seed=0, seeds=study.seeds, metrics=study.metrics, **AT_THE_END)
     try:
-        whole = config.override(ConfigDict({**recipe.to_dict(), **settled}), overrides)
+        whole = config.override(ConfigDict({**config.plain_settings(recipe), **settled}), overrides)
         first = config.resolve(whole)
         images = first["batch_size"] * first["system"].get("critic_steps", 1)
         if study.images < images:
             raise JaxganError(f"a step takes {images} images, and the study gives {study.images}.")
-        whole.steps = study.images // images
+        steps = study.images // images
+        # A remainder would break the intervals, and with them the calls of many steps, into pieces.
+        whole.steps = steps - steps % first["log_every"] or steps
         return config.resolve(whole)  # once more: schedules that fill the run are as long as it is
     except JaxganError as error:
         raise JaxganError(f"cell {cell}: {error}") from error

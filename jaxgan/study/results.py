@@ -48,8 +48,8 @@ def diverged(cell: Cell, step: int, seconds: float, message: str) -> dict[str, A
 
     Args:
       cell: that it is of.
-      step: the last one that was to come.
-      seconds: that it took up to there.
+      step: at which it would have ended.
+      seconds: that it took until its last line of metrics.
       message: which numbers they were.
     """
     return {**cell._asdict(), "step": step, "seconds": seconds, "diverged": message, "scores": {}}
@@ -61,7 +61,7 @@ class Method(NamedTuple):
     Attributes:
       name: of the method.
       settings: names of the settings under which it was trained.
-      scores: [settings, seeds], of one that diverged infinitely bad.
+      scores: [settings, seeds], infinitely bad where a setting diverged or a score is not finite.
       seconds: that the training of all took.
     """
 
@@ -85,8 +85,9 @@ def methods(results: Sequence[Line], metric: str, aim: Aim, seeds: int) -> list[
         lines = [line for line in results if line["method"] == name]
         worst = [np.inf if aim.lower else -np.inf] * seeds
         scores = [worst if line["diverged"] else line["scores"][metric]["figures"][aim.figure] for line in lines]
-        seconds = sum(line["seconds"] for line in lines)
-        found.append(Method(name, [line["setting"] for line in lines], np.array(scores, np.float64), seconds))
+        table = np.array(scores, np.float64)
+        table[~np.isfinite(table)] = worst[0]  # a score that is none ranks behind all others
+        found.append(Method(name, [line["setting"] for line in lines], table, sum(line["seconds"] for line in lines)))
     return found
 
 

@@ -1,13 +1,12 @@
 """Carrying a study out, cell by cell, and going on where an earlier start left off."""
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxgan import plotting
 from jaxgan.config import Settings
-from jaxgan.data import open_source
+from jaxgan.data import Source, open_source
 from jaxgan.errors import Diverged, JaxganError
 from jaxgan.evaluation import make_metrics
 from jaxgan.evaluation.metric import Aim
@@ -17,6 +16,8 @@ from jaxgan.systems import build_system
 from jaxgan.training.run_directory import RunDirectory, append_line, read_lines, write_text
 from jaxgan.training.seeds import seeds_of
 from jaxgan.training.start import run
+
+AS_BEFORE = "give the settings that it was made with"
 
 
 class Finished(NamedTuple):
@@ -47,44 +48,74 @@ def carry_out(
     Raises:
       JaxganError: anything the user can put right; what was on disk before is still there.
     """
+    try:
+        return _carry_out(cells, workdir, command, tell)
+    except BrokenPipeError:  # of the console, not of the study
+        raise
+    except OSError as error:
+        raise JaxganError(
+            f"cannot write to {workdir}: {error.strerror or error}. Put that right and run the same command again; it "
+            "goes on with the next cell."
+        ) from error
+
+
+def _carry_out(cells: Mapping[Cell, Settings], workdir: Path, command: str, tell: Callable[[str], None]) -> Finished:
     directories = {
         cell: RunDirectory(workdir / "cells" / _folder(cell.method) / _folder(cell.setting)) for cell in cells
     }
-    if len({directory.path for directory in directories.values()}) < len(cells):
+    if len({str(directory.path).casefold() for directory in directories.values()}) < len(cells):
         raise JaxganError("two cells of the study have names that make the same folder; rename one.")
     for cell, settings in cells.items():
-        directories[cell].check(settings)
-    aims = _aims(cells)
+        directories[cell].check(settings, AS_BEFORE)
     kept = workdir / "results.jsonl"
     done = {Cell(line["method"], line["setting"]): line for line in read_lines(kept)}
     if strange := [str(cell) for cell in done.keys() - cells.keys()]:
         raise JaxganError(
             f"{workdir} has results of {'; '.join(sorted(strange))}, not of this study; choose another --workdir."
         )
-    workdir.mkdir(parents=True, exist_ok=True)
-    write_text(kept, "".join(json.dumps(line) + "\n" for line in done.values()))  # without a line that a kill cut short
-
+    for cell, line in done.items():
+        _check_line(workdir, cell, line, cells[cell])
+    aims = _aims(cells)
     for number, (cell, settings) in enumerate(cells.items(), 1):
         if cell in done:
             continue
         tell(f"\ncell {number} of {len(cells)}: {cell}, {settings['steps']} steps")
-        line = _train(cell, settings, directories[cell], command, aims)
-        if isinstance(line, int):
-            return Finished(line, "", [kept])
-        append_line(kept, line)
-        done[cell] = line
+        result, signal = _train(cell, settings, directories[cell], command, aims)
+        if result is not None:
+            append_line(kept, result)
+            done[cell] = result
+        if signal is not None:
+            return Finished(signal, "", [kept])
     in_order = [done[cell] for cell in cells]
-    return _reported(in_order, workdir, aims, next(iter(cells.values())))
+    return _reported(in_order, workdir, aims, list(cells.values()))
+
+
+def _check_line(workdir: Path, cell: Cell, line: Mapping[str, Any], settings: Settings) -> None:
+    """Refuses a result of other settings than the cell's, whose run may be gone."""
+    seeds = {len(values) for of in line["scores"].values() for values in of["figures"].values()}
+    same = line["diverged"] or (seeds == {settings["seeds"]} and line["scores"].keys() == set(settings["metrics"]))
+    if not same or line["step"] != settings["steps"]:
+        raise JaxganError(
+            f"{workdir} has a result of cell {cell} with other steps, seeds or metrics; choose another --workdir, or "
+            f"{AS_BEFORE}."
+        )
 
 
 def _aims(cells: Mapping[Cell, Settings]) -> dict[str, Aim]:
-    """The aims of the metrics that rank, by the first cell, with which the others share them; and all systems built."""
+    """The aims of the metrics that rank. On the way all systems are built, and metrics of each kind of them."""
     aims: dict[str, Aim] = {}
+    sources: dict[str, Source] = {}
+    made: set[tuple[str, str, int]] = set()
     for cell, settings in cells.items():
+        data = repr(settings["data"])
         try:
-            source = open_source(settings["data"], settings["seed"])
+            if data not in sources:
+                sources[data] = open_source(settings["data"], settings["seed"])
+            source = sources[data]
             system = build_system(settings, source.spec)
-            if not aims:
+            kind = (data, settings["system"]["name"], system.num_classes)
+            if kind not in made:
+                made.add(kind)
                 metrics = make_metrics(settings["metrics"], source.spec, system, settings["data"])
                 aims = {name: metric.aim for name, metric in metrics.items() if metric.aim is not None}
         except JaxganError as error:
@@ -96,16 +127,17 @@ def _aims(cells: Mapping[Cell, Settings]) -> dict[str, Aim]:
 
 def _train(
     cell: Cell, settings: Settings, directory: RunDirectory, command: str, aims: Mapping[str, Aim]
-) -> dict[str, Any] | int:
-    """The line of a cell, or the signal that stopped it."""
+) -> tuple[dict[str, Any] | None, int | None]:
+    """The line of a cell, if it came to its end, and the signal that came meanwhile, if any."""
     try:
         outcome = run(settings, directory.path, command).outcome
     except Diverged as error:
-        return results.diverged(cell, settings["steps"], _seconds(directory), str(error).splitlines()[0])
-    if outcome.stopped_by is not None:
-        return int(outcome.stopped_by)  # a signal: no alarm stops a cell
+        return results.diverged(cell, settings["steps"], _seconds(directory), str(error).splitlines()[0]), None
+    signal = None if outcome.stopped_by is None else int(outcome.stopped_by)  # no alarm stops a cell
+    if outcome.step < settings["steps"]:
+        return None, signal
     evaluations = read_lines(directory.evaluations)
-    return results.trained(cell, outcome.step, _seconds(directory), evaluations, seeds_of(settings), aims)
+    return results.trained(cell, outcome.step, _seconds(directory), evaluations, seeds_of(settings), aims), signal
 
 
 def _seconds(directory: RunDirectory) -> float:
@@ -118,8 +150,8 @@ def _folder(name: str) -> str:
     return "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in name)
 
 
-def _reported(lines: list[dict[str, Any]], workdir: Path, aims: Mapping[str, Aim], settings: Settings) -> Finished:
-    seeds = settings["seeds"]
+def _reported(lines: list[dict[str, Any]], workdir: Path, aims: Mapping[str, Aim], cells: list[Settings]) -> Finished:
+    seeds = cells[0]["seeds"]
     parts, files = [], [workdir / "report.md", workdir / "results.jsonl"]
     for metric, aim in aims.items():
         found = results.methods(lines, metric, aim, seeds)
@@ -132,9 +164,10 @@ def _reported(lines: list[dict[str, Any]], workdir: Path, aims: Mapping[str, Aim
             {method.name: results.budgets(method, aim) for method in found},
             f"{metric}: {aim.figure} ({better} is better)",
         )
-    images = settings["steps"] * settings["batch_size"] * settings["system"].get("critic_steps", 1)
+    counts = {of["steps"] * of["batch_size"] * of["system"].get("critic_steps", 1) for of in cells}
+    images = " to ".join(f"{count:,}" for count in sorted({min(counts), max(counts)}))
     facts = (
-        f"{len(lines)} cells of {seeds} {'seed' if seeds == 1 else 'seeds'}, on {images:,} images a seed. Medians, and "
+        f"{len(lines)} cells of {seeds} {'seed' if seeds == 1 else 'seeds'}, on {images} images a seed. Medians, and "
         "quartiles in brackets. `tuned`: each seed's score under the setting that is best for the others; `with it`: "
         "scores under the setting that is best for all, which flatters. `minutes`: of training, of all settings.\n"
     )

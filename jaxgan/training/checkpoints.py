@@ -12,7 +12,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 from flax import serialization
 
-from jaxgan.errors import JaxganError
+from jaxgan.errors import Diverged, JaxganError
 
 Trees = dict[str, Any]
 
@@ -66,7 +66,8 @@ class Checkpoints:
           trees: name -> tree of arrays; `restore` can ask for some of them.
 
         Raises:
-          JaxganError: a number is not finite, or the disk is full or fails; earlier checkpoints are untouched.
+          Diverged: a number is not finite; earlier checkpoints are untouched.
+          JaxganError: the disk is full or fails; likewise.
         """
         # Copies, because the next call of the training program overwrites these buffers while orbax still writes.
         arrays = {
@@ -75,7 +76,7 @@ class Checkpoints:
         }
         for path, leaf in jax.tree_util.tree_leaves_with_path(arrays):
             if jax.numpy.issubdtype(leaf.dtype, jax.numpy.floating) and not np.isfinite(leaf).all():
-                raise JaxganError(
+                raise Diverged(
                     f"training diverged: {_path(path)} is not finite after "
                     f"step {step}, which is not saved. The last checkpoint from before is kept.\n"
                     "Lower the learning rate of the player it belongs to, or clip or smooth its objective."

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.data import Feed, Source, make_feed
+from jaxgan.optim import with_clocks_of
 from jaxgan.systems import System
 from jaxgan.training import tally
 from jaxgan.training.checkpoints import Checkpoints
@@ -35,7 +36,7 @@ class Kept(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """How training ended: the step it reached, and what stopped it before the last one: a signal, an alarm, nothing."""
+    """How training ended: the step it reached, and the signal or the alarm that came there, also at the last one."""
 
     step: int
     stopped_by: int | str | None
@@ -100,14 +101,15 @@ def _begin(
 
 
 def _rolled_back(best: Checkpoints, state: Any, recorder: Recorder) -> Any:
-    """The best state, if there is one yet, but for its step: time goes on, so that other batches and keys follow."""
+    """The best state, if there is one yet, but for its clocks: time goes on, so that other batches and keys follow."""
     abstract = {"state": jax.eval_shape(lambda: state)}
     found = best.restore_newest(abstract, recorder.report)
     if found is None:
         recorder.report("there is no best state yet to roll back to: the run goes on as it is.")
         return state
     recorder.report(f"rolled back to the best state, of step {found[0]}.")
-    return jax.device_put(found[1]["state"]).replace(step=state.step)
+    best_state = jax.device_put(found[1]["state"])
+    return with_clocks_of(best_state, state).replace(step=state.step)
 
 
 def train(
@@ -130,6 +132,8 @@ def train(
     feed = make_feed(source, config["batch_size"], system.micro_batches, seeds, config["device_limit_mib"] * 2**20)
     step, state, sums, names = _begin(config, source, system, kept.last, recorder)
     kept.last.set_aside(after=step)
+    if kept.best:
+        kept.best.forget(after=step)  # a run that fell back behind its best states makes them again
     recorder.begin(step)
 
     length = steps_per_call(config, system.stages, step)
@@ -156,11 +160,11 @@ def train(
             if drawing:
                 recorder.draw(step, state)
             if scoring and recorder.evaluate(step, state) and kept.best:
-                kept.best.forget(after=step - 1)  # a run that fell back behind its best states makes them again
                 kept.best.save(step, {"state": state})
                 kept.best.wait()  # before a checkpoint from which it would not be made again
+                saving |= bool(config["roll_back_on"])  # it may push an older one out that would be rolled back to
             alarms = recorder.begun()
-            if kept.best and not alarms.isdisjoint(config["roll_back_on"]):
+            if kept.best and step < last and not alarms.isdisjoint(config["roll_back_on"]):
                 state = _rolled_back(kept.best, state, recorder)
             # Read once: a later signal is obeyed, and saved, after the next call.
             stopped_by = stop.signal or next((alarm for alarm in config["stop_on"] if alarm in alarms), None)
@@ -169,4 +173,4 @@ def train(
                     tally.means(sums, names, seeds)  # the same
                 kept.last.save(step, {"state": state, "tally": sums})
         kept.last.wait()
-    return Outcome(step, stopped_by if step < last else None)
+    return Outcome(step, stopped_by)

@@ -176,8 +176,14 @@ class Recorder:
             if aim is not None:
                 score, earlier = line[aim.figure], earlier_scores(before, line, aim)
                 self._watch(step, [(f"regressed {name}", health.regressed(score, earlier, aim))])
-                best |= name == self._config["keep_best"] and improved(score, earlier, aim)
+                if name == self._config["keep_best"]:
+                    best = improved(score, earlier_scores(self._candidates(before, name), line, aim), aim)
         return best
+
+    def _candidates(self, lines: list[dict[str, Any]], metric: str) -> list[dict[str, Any]]:
+        """The lines of states that might have been kept: others are of whoever evaluated the run meanwhile."""
+        kept = self._run.best_steps(metric)
+        return [line for line in lines if line["step"] in kept or line["step"] % self._config["evaluate_every"] == 0]
 
     def _watch(self, step: int, found: Iterable[tuple[str, str | None]]) -> None:
         """Tells of alarms that begin, and notes in `alarms.jsonl` those that begin or end."""

@@ -22,6 +22,8 @@ from jaxgan.config import differences, plain_settings, resolve, to_json
 from jaxgan.data.spec import DataSpec
 from jaxgan.errors import MANY, JaxganError
 
+GO_ON = "add --allow-changes to continue that run with the new settings"
+
 PACKAGES = ("jaxgan", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 BLOCK = 4096
@@ -51,8 +53,17 @@ class RunDirectory:
         """Where the states are that scored best by a metric."""
         return self.path / "best" / metric
 
-    def check(self, config: Mapping[str, Any]) -> None:
+    def best_steps(self, metric: str) -> set[int]:
+        """The steps of the states there."""
+        folder = self.best_by(metric)
+        return {int(path.name) for path in folder.iterdir() if path.name.isdecimal()} if folder.is_dir() else set()
+
+    def check(self, config: Mapping[str, Any], way_out: str = GO_ON) -> None:
         """Refuses a directory that holds a run with other settings.
+
+        Args:
+          config: resolved settings.
+          way_out: what else there is to do than to choose another directory.
 
         Raises:
           JaxganError: it does; the differences are listed, or if they are many the command that made the run.
@@ -71,7 +82,7 @@ class RunDirectory:
         if changed:
             raise JaxganError(
                 f"{self.path} holds a run with other settings: {'; '.join(changed)}.\n"
-                "Choose another --workdir, or add --allow-changes to continue that run with the new settings."
+                f"Choose another --workdir, or {way_out}."
             )
 
     @contextlib.contextmanager

@@ -26,7 +26,7 @@ class Result(NamedTuple):
     """What training came to.
 
     Attributes:
-      outcome: the last step, and what stopped it there.
+      outcome: the step it reached, and what stopped it there.
       pictures: every picture of the run.
     """
 
@@ -57,6 +57,8 @@ def run(
     scorers = make_metrics(config["metrics"], source.spec, system, config["data"])
     if config["keep_best"] and scorers[config["keep_best"]].aim is None:
         raise JaxganError(f"config.keep_best: {config['keep_best']} does not rank states; name another metric.")
+    if config["roll_back_on"] and len(system.stages) > 1:
+        raise JaxganError("config.roll_back_on: a system that grows cannot go back; leave it out, or use stop_on.")
     recorder = Recorder(config, directory, source, system, scorers, command)
     watching = profiled(directory.profile, recorder.report) if profile else contextlib.nullcontext(lambda call: call)
     with directory.opened(), watching as watch:
@@ -71,7 +73,7 @@ def run(
                 for checkpoints in filter(None, kept):
                     checkpoints.close()
             pictures = recorder.finish()
-            directory.close(outcome.step, _reason(outcome))
+            directory.close(outcome.step, _reason(outcome, config["steps"]))
         except BrokenPipeError:  # of the console, not of the run directory
             raise
         except OSError as error:
@@ -88,8 +90,8 @@ def _best(directory: RunDirectory, metric: str) -> Checkpoints:
     return Checkpoints(folder, BEST)
 
 
-def _reason(outcome: Outcome) -> str:
-    if outcome.stopped_by is None:
+def _reason(outcome: Outcome, last: int) -> str:
+    if outcome.step == last:
         return "finished"
     return f"alarm {outcome.stopped_by}" if isinstance(outcome.stopped_by, str) else "signal"
 

@@ -11,14 +11,15 @@ from PIL import Image
 
 from jaxgan.cli import main
 from jaxgan.config import load as load_recipe
-from jaxgan.config import names_in, resolve
-from jaxgan.errors import JaxganError
+from jaxgan.config import names_in, recipe, resolve
+from jaxgan.errors import Diverged, JaxganError
 from jaxgan.evaluation.metric import Aim
 from jaxgan.study import Study, rates
 from jaxgan.study import start as study_start
 from jaxgan.study.plan import Cell, changed, load, settings, studies_folder
 from jaxgan.study.results import budgets, methods, table
 from jaxgan.training.recorder import Recorder
+from jaxgan.training.run_directory import read_lines
 
 FILE = """
 from jaxgan.config import load
@@ -101,7 +102,7 @@ def test_a_study_that_was_stopped_goes_on_and_trains_nothing_twice(file, finishe
 
     def stopped_in_the_third_cell(self, step, means):
         log(self, step, means)
-        if len(lines_of(workdir)) == 2 and step == 4:
+        if step == 4 and len(read_lines(workdir / "results.jsonl")) == 2:
             os.kill(os.getpid(), signal.SIGTERM)
 
     with monkeypatch.context() as patch:
@@ -123,11 +124,56 @@ def test_a_study_that_was_stopped_goes_on_and_trains_nothing_twice(file, finishe
 def test_a_study_of_other_settings_is_another_study(file, finished, capsys):
     command = ["study", str(file), "--workdir", str(finished)]
     assert main([*command, "--images", "256"]) == 1
-    assert "config.steps: 16 -> 32" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "config.steps: 16 -> 32" in told
+    assert "or give the settings that it was made with." in told  # --allow-changes is train's
     fewer = finished.parent / "fewer.py"
     fewer.write_text(FILE.replace('("non_saturating", "wasserstein")', '("non_saturating",)'))
     assert main(["study", str(fewer), "--workdir", str(finished)]) == 1
     assert "has results of wasserstein, far too fast; wasserstein, usual" in capsys.readouterr().err
+
+
+def test_results_whose_runs_are_gone_are_not_taken_for_others(file, finished, tmp_path, capsys):
+    (tmp_path / "results.jsonl").write_bytes((finished / "results.jsonl").read_bytes())
+    command = ["study", str(file), "--workdir", str(tmp_path)]
+    assert main(command) == 0
+    assert (tmp_path / "report.md").read_text() == (finished / "report.md").read_text()
+    for change in (["--seeds", "3"], ["--images", "256"]):
+        assert main([*command, *change]) == 1
+        assert (
+            "has a result of cell non_saturating, usual with other steps, seeds or metrics" in capsys.readouterr().err
+        )
+
+
+def test_a_place_that_cannot_be_written_is_named(file, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert main(["study", str(file), "--workdir", str(tmp_path / "file")]) == 1
+    assert f"{tmp_path}/file" in capsys.readouterr().err
+
+
+def test_a_signal_after_the_last_call_of_a_cell_stops_the_study(file, finished, tmp_path, monkeypatch):
+    evaluate, command = Recorder.evaluate, ["study", str(file), "--workdir", str(tmp_path)]
+
+    def signalled(self, step, state):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return evaluate(self, step, state)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Recorder, "evaluate", signalled)
+        assert main(command) == 128 + signal.SIGTERM
+    assert without_clock(tmp_path) == without_clock(finished)[:1]  # the cell was finished all the same
+
+
+def test_a_state_that_is_not_finite_at_the_very_end_is_a_cell_that_diverged(file, tmp_path, monkeypatch):
+    """The metrics of a step are of the state before it: the last update shows when it is drawn, scored or saved."""
+
+    def broken(self, step, state):
+        raise Diverged("training diverged: what the generator makes is not finite.")
+
+    monkeypatch.setattr(Recorder, "draw", broken)
+    assert main(["study", str(file), "--workdir", str(tmp_path)]) == 0
+    assert [line["diverged"][:17] for line in lines_of(tmp_path)] == ["training diverged"] * 4
+    assert "diverged (diverged to diverged) | none |" in (tmp_path / "report.md").read_text()
 
 
 @pytest.mark.parametrize(
@@ -155,6 +201,19 @@ def test_a_file_that_returns_something_else_is_refused(tmp_path):
         load(str(path))
     with pytest.raises(JaxganError, match=r"unknown study 'digit'\. Did you mean 'digits'"):
         load("digit")
+
+
+def test_a_remainder_of_images_does_not_break_the_calls_into_pieces(file):
+    cells = settings(changed(load(str(file)), 150, None, None), [])  # 18 and 9 steps, a line every 4
+    assert [cell["steps"] for cell in cells.values()] == [16, 16, 8, 8]
+    assert next(iter(settings(changed(load(str(file)), 24, None, None), []).values()))["steps"] == 3  # less than a line
+
+
+@pytest.mark.parametrize("name", ["ab", ("a",), ("a", "b", "c"), ("..", "b")])
+def test_a_cell_is_named_by_a_method_and_a_setting(name):
+    study = Study({name: load_recipe("ring_gan")}, images=6400, seeds=1, metrics=("modes2500_ring",))
+    with pytest.raises(JaxganError, match="cells are named by a method and a setting"):
+        settings(study, [])
 
 
 def test_cells_of_one_folder_are_refused(tmp_path):
@@ -191,6 +250,12 @@ def test_a_table_by_hand():
     assert rows[3] == "| wild | 9 (5 to 9) | diverged (9 to diverged) | slow | 9 (5 to 9) | 1 of 2 | 2.0 |"
 
 
+def test_a_score_that_is_none_ranks_behind_all():
+    lines = [line("a", "slow", [math.nan, 4.0]), line("a", "fast", [6.0, 6.0])]
+    (method,) = methods(lines, "m", Aim("f", lower=True), 2)
+    assert method.scores.tolist() == [[math.inf, 4.0], [6.0, 6.0]]
+
+
 def test_where_more_is_better_the_order_is_the_other():
     aim = Aim("f", lower=False)
     rows = table(methods(LINES, "m", aim, 3), aim).splitlines()
@@ -218,6 +283,8 @@ def test_rates_of_all_players_and_schedules_are_scaled():
     slow = rates(load_recipe("mnist_nsgan"), 0.5)
     assert (slow.generator_optimizer.learning_rate, slow.discriminator_optimizer.learning_rate) == (2.5e-4, 2.5e-4)
     assert load_recipe("mnist_nsgan").generator_optimizer.learning_rate == 5e-4
+    with pytest.raises(JaxganError, match=r"config\.generator_optimizer leaves its learning rate to the default"):
+        rates(recipe(generator_optimizer=dict(name="adam")), 0.5)
 
 
 @pytest.mark.parametrize("name", names_in(studies_folder()))

@@ -1,6 +1,8 @@
 """Alarms: what sets them off, what does not, and that a run tells of each once."""
 
 import json
+import os
+import signal
 
 import jax
 import numpy as np
@@ -9,9 +11,12 @@ from small_runs import left_behind, train, write_recipe
 
 from jaxgan.cli import main
 from jaxgan.config import ALARMS
-from jaxgan.evaluation.metric import Aim
+from jaxgan.errors import JaxganError
+from jaxgan.evaluation import METRICS
+from jaxgan.evaluation.metric import Aim, of_state
 from jaxgan.training import health
-from jaxgan.training.run_directory import read_lines
+from jaxgan.training.recorder import Recorder
+from jaxgan.training.run_directory import append_line, read_lines
 from jaxgan.training.saved import open_run
 from jaxgan.training.scores import earlier_scores, improved, score_curve
 
@@ -182,11 +187,81 @@ def test_an_alarm_brings_the_best_state_back_and_time_goes_on(tmp_path, capsys):
 
     train(tmp_path / "on", **ROLLING | dict(roll_back_on=()))
     assert left_behind(tmp_path / "on")["state"] != left_behind(tmp_path / "whole")["state"]
-    train(tmp_path / "parts", **ROLLING | dict(steps=8))
-    train(tmp_path / "parts", allow_changes=True, **ROLLING)
-    assert left_behind(tmp_path / "parts") == left_behind(tmp_path / "whole")
+    capsys.readouterr()
+    train(tmp_path / "short", **ROLLING | dict(steps=8))
+    assert "rolled back" not in capsys.readouterr().out  # the end is scored as it is
 
 
 def test_where_there_is_no_best_state_yet_the_run_goes_on(tmp_path, capsys):
     train(tmp_path, **ROLLING | dict(sample_every=2, evaluate_every=4))
     assert "there is no best state yet to roll back to: the run goes on as it is." in capsys.readouterr().out
+
+
+@pytest.fixture
+def hill(monkeypatch):
+    """A metric that is the better the nearer the step is to 4; from step 7 on it is the step."""
+
+    def metric(spec, system, data):
+        def score(state):
+            step = int(state.step)
+            return {"score": float(step if step > 6 else -abs(step - 4))}
+
+        return of_state(1, score, {}, Aim("score"))
+
+    monkeypatch.setitem(METRICS, "hill", metric)
+    return dict(metrics=("hill",), keep_best="hill")
+
+
+def test_a_run_that_is_killed_after_better_states_rolls_back_to_the_same_ones(tmp_path, monkeypatch, hill):
+    """Best are the states of steps 1 to 4, then, behind the alarm of step 6, those of 7 and 8, which push 4 out."""
+    rolling = FROZEN | hill | dict(evaluate_every=1, roll_back_on=("collapsed",))
+    rolling |= dict(steps_per_call=1, log_every=1, sample_every=6, save_every=5)
+    train(tmp_path / "whole", **rolling)
+    log = Recorder.log
+
+    def killed(self, step, means):
+        if step == 9:
+            raise RuntimeError("killed")
+        log(self, step, means)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Recorder, "log", killed)
+        with pytest.raises(RuntimeError, match="killed"):
+            train(tmp_path / "parts", **rolling)
+    train(tmp_path / "parts", **rolling)
+    assert left_behind(tmp_path / "parts") == left_behind(tmp_path / "whole")
+    assert open_run(tmp_path / "parts").restore("best")[0] == 12
+
+
+def test_what_others_score_in_between_does_not_decide_which_state_is_kept(tmp_path, hill):
+    settings = hill | dict(evaluate_every=4)
+    train(tmp_path, **settings | dict(steps=4))
+    (line,) = read_lines(tmp_path / "evaluations.jsonl")
+    append_line(tmp_path / "evaluations.jsonl", line | {"step": 2, "score": 9.0})
+    train(tmp_path, allow_changes=True, **settings | dict(steps=8))
+    assert open_run(tmp_path).restore("best")[0] == 8
+
+
+def test_a_system_that_grows_does_not_roll_back(tmp_path):
+    with pytest.raises(JaxganError, match="a system that grows cannot go back"):
+        train(
+            tmp_path,
+            "growing",
+            metrics=("svm1k_digits",),
+            keep_best="svm1k_digits",
+            evaluate_every=4,
+            roll_back_on=("still",),
+            system=dict(conditional=True),
+        )
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_signal_at_the_very_end_is_too_late(tmp_path, monkeypatch, capsys):
+    evaluate = Recorder.draw
+    monkeypatch.setattr(
+        Recorder, "draw", lambda self, step, state: os.kill(os.getpid(), signal.SIGTERM) or evaluate(self, step, state)
+    )
+    recipe = write_recipe(tmp_path / "mine.py", "points", sample_every=0)
+    assert main(["train", "--config", str(recipe), "--workdir", str(tmp_path / "run")]) == 0
+    assert "trained 12 steps." in capsys.readouterr().out
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["starts"][-1]["reason"] == "finished"

@@ -166,5 +166,7 @@ def _sum_of_singular_values(matrix: np.ndarray) -> float:
     if not matrix.any():
         return 0.0
     squares, vectors = np.linalg.eigh(matrix.T @ matrix)
+    if squares[-1] <= 0:  # all of them too small to be squared
+        return 0.0
     small = squares < SMALL * squares[-1]
     return float(np.sqrt(squares[~small]).sum()) + _sum_of_singular_values(matrix @ vectors[:, small])

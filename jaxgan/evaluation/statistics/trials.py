@@ -19,7 +19,7 @@ class Quartiles(NamedTuple):
 
 
 def quartiles(scores: np.ndarray) -> Quartiles:
-    """Of scores of any shape, at least one; between two of them the mean by distance, and next to infinity infinity."""
+    """Of scores of any shape, at least one; interpolated linearly, and next to infinity infinite."""
     ordered, last = np.sort(np.asarray(scores, np.float64), axis=None), np.size(scores) - 1
 
     def at(share: float) -> float:
