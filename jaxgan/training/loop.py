@@ -100,6 +100,15 @@ def _begin(
     return step, state, sums, names
 
 
+def _is_best(step: int, state: Any, best: Checkpoints | None, recorder: Recorder) -> bool:
+    """Scores a state, and keeps it if it is better than all before and such states are kept."""
+    if not recorder.evaluate(step, state) or best is None:
+        return False
+    best.save(step, {"state": state})
+    best.wait()  # before a checkpoint from which it would not be made again
+    return True
+
+
 def _rolled_back(best: Checkpoints, state: Any, recorder: Recorder) -> Any:
     """The best state, if there is one yet, but for its clocks: time goes on, so that other batches and keys follow."""
     abstract = {"state": jax.eval_shape(lambda: state)}
@@ -159,9 +168,7 @@ def train(
                 sums = tally.empty(len(names), len(seeds))
             if drawing:
                 recorder.draw(step, state)
-            if scoring and recorder.evaluate(step, state) and kept.best:
-                kept.best.save(step, {"state": state})
-                kept.best.wait()  # before a checkpoint from which it would not be made again
+            if scoring and _is_best(step, state, kept.best, recorder):
                 saving |= bool(config["roll_back_on"])  # it may push an older one out that would be rolled back to
             alarms = recorder.begun()
             if kept.best and step < last and not alarms.isdisjoint(config["roll_back_on"]):

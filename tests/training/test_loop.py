@@ -173,7 +173,7 @@ def test_a_signal_at_any_moment_saves_the_step_it_stops_at(tmp_path, monkeypatch
 
     monkeypatch.setattr(Recorder, method, interrupted)
     outcome = train(tmp_path, log_every=2, sample_every=2).outcome
-    assert outcome.signal == signal.SIGTERM
+    assert outcome.stopped_by == signal.SIGTERM
     assert 6 <= outcome.step < 12
     assert checkpoint_steps(tmp_path)[-1] == outcome.step
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
