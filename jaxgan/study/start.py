@@ -1,6 +1,6 @@
 """Carrying a study out, cell by cell, and going on where an earlier start left off."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,22 +34,19 @@ class Finished(NamedTuple):
     files: list[Path]
 
 
-def carry_out(
-    cells: Mapping[Cell, Settings], workdir: Path, command: str, tell: Callable[[str], None] = print
-) -> Finished:
+def carry_out(cells: Mapping[Cell, Settings], workdir: Path, command: str) -> Finished:
     """Trains the cells that have no result yet, each in a run directory of its own, and compares all methods.
 
     Args:
       cells: with their resolved recipes, all of the same seeds and metrics.
       workdir: of the study: `cells/METHOD/SETTING/`, `results.jsonl`, `report.md`, `METRIC.png`.
       command: that the user typed, for the cells' `run.json`.
-      tell: shows the user a line.
 
     Raises:
       JaxganError: anything the user can put right; what was on disk before is still there.
     """
     try:
-        return _carry_out(cells, workdir, command, tell)
+        return _carry_out(cells, workdir, command)
     except BrokenPipeError:  # of the console, not of the study
         raise
     except OSError as error:
@@ -59,7 +56,7 @@ def carry_out(
         ) from error
 
 
-def _carry_out(cells: Mapping[Cell, Settings], workdir: Path, command: str, tell: Callable[[str], None]) -> Finished:
+def _carry_out(cells: Mapping[Cell, Settings], workdir: Path, command: str) -> Finished:
     directories = {
         cell: RunDirectory(workdir / "cells" / _folder(cell.method) / _folder(cell.setting)) for cell in cells
     }
@@ -79,7 +76,7 @@ def _carry_out(cells: Mapping[Cell, Settings], workdir: Path, command: str, tell
     for number, (cell, settings) in enumerate(cells.items(), 1):
         if cell in done:
             continue
-        tell(f"\ncell {number} of {len(cells)}: {cell}, {settings['steps']} steps")
+        print(f"\ncell {number} of {len(cells)}: {cell}, {settings['steps']} steps", flush=True)
         result, signal = _train(cell, settings, directories[cell], command, aims)
         if result is not None:
             append_line(kept, result)
