@@ -18,6 +18,7 @@ from PIL import Image
 
 from jaxgan import config, plotting
 from jaxgan.errors import JaxganError
+from jaxgan.training import health
 from jaxgan.training.run_directory import RunDirectory, read_lines
 from jaxgan.training.start import run
 
@@ -143,8 +144,8 @@ def tiles(path: Path) -> np.ndarray:
 
 def variety(samples: Path) -> dict[int, float]:
     """What the alarm `collapsed` looks at, by step: the variance of a sheet's samples, relative to real images."""
-    real = tiles(samples / "real.png").var(axis=0).sum()
-    return {int(path.stem): float(tiles(path).var(axis=0).sum() / real) for path in _sheets(samples)}
+    real = tiles(samples / "real.png")
+    return {int(path.stem): health.variety(tiles(path), real) for path in _sheets(samples)}
 
 
 def _sheets(samples: Path) -> list[Path]:

@@ -122,12 +122,13 @@ def _train(options: argparse.Namespace, overrides: list[str], command: str) -> i
     workdir = Path(options.workdir or Path("runs") / Path(options.config).stem)
     result = run(settings, workdir, command, options.allow_changes, options.profile)
     step, stopped_by = result.outcome
-    if step == settings["steps"]:
-        stopped_by = None  # too late to stop anything
-    if isinstance(stopped_by, str):
-        print(f"stopped by the alarm {stopped_by!r}, and saved at step {step}; the same command goes on all the same.")
-        return FAILURE
-    if stopped_by is not None:
+    if not result.finished:
+        if isinstance(stopped_by, str):
+            print(
+                f"stopped by the alarm {stopped_by!r}, and saved at step {step}; the same command goes on all the same."
+            )
+            return FAILURE
+        assert stopped_by is not None  # or it would have gone on
         print(f"stopped and saved at step {step} of {settings['steps']}; the same command continues.")
         return 128 + stopped_by
     print(f"trained {step} steps. Pictures:")

@@ -225,8 +225,17 @@ def resolve(config: ConfigDict | Mapping[str, Any]) -> Settings:
             example = f", as {(plain[key],)}" if names else ""
             raise JaxganError(f"config.{key} is {plain[key]!r}, but must be {describe(expected)}{example}.")
     _check_ranges(plain)
-    images = plain["steps"] * plain["batch_size"] * plain["system"].get("critic_steps", 1)
-    return {key: _over_the_run(value, float(images)) for key, value in plain.items()}
+    images = float(plain["steps"] * images_per_step(plain))
+    return {key: _over_the_run(value, images) for key, value in plain.items()}
+
+
+def images_per_step(settings: Mapping[str, Any]) -> int:
+    """Real images that D, or what there is in its place, is trained on in a step: a batch for each of its updates.
+
+    Args:
+      settings: of a recipe, with its system completed.
+    """
+    return settings["batch_size"] * settings["system"].get("critic_steps", 1)
 
 
 def _over_the_run(setting: Any, images: float) -> Any:

@@ -131,7 +131,7 @@ def _of_cell(cell: Cell, study: Study, recipe: ConfigDict, overrides: Sequence[s
     try:
         whole = config.override(ConfigDict({**config.plain_settings(recipe), **settled}), overrides)
         first = config.resolve(whole)
-        images = first["batch_size"] * first["system"].get("critic_steps", 1)
+        images = config.images_per_step(first)
         if study.images < images:
             raise JaxganError(f"a step takes {images} images, and the study gives {study.images}.")
         steps = study.images // images

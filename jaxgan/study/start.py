@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxgan import plotting
-from jaxgan.config import Settings
+from jaxgan.config import Settings, images_per_step
 from jaxgan.data import Source, open_source
 from jaxgan.errors import Diverged, JaxganError
 from jaxgan.evaluation import make_metrics
@@ -127,14 +127,15 @@ def _train(
 ) -> tuple[dict[str, Any] | None, int | None]:
     """The line of a cell, if it came to its end, and the signal that came meanwhile, if any."""
     try:
-        outcome = run(settings, directory.path, command).outcome
+        result = run(settings, directory.path, command)
     except Diverged as error:
         return results.diverged(cell, settings["steps"], _seconds(directory), str(error).splitlines()[0]), None
-    signal = None if outcome.stopped_by is None else int(outcome.stopped_by)  # no alarm stops a cell
-    if outcome.step < settings["steps"]:
+    step, stopped_by = result.outcome
+    signal = None if stopped_by is None else int(stopped_by)  # no alarm stops a cell
+    if not result.finished:
         return None, signal
     evaluations = read_lines(directory.evaluations)
-    return results.trained(cell, outcome.step, _seconds(directory), evaluations, seeds_of(settings), aims), signal
+    return results.trained(cell, step, _seconds(directory), evaluations, seeds_of(settings), aims), signal
 
 
 def _seconds(directory: RunDirectory) -> float:
@@ -161,7 +162,7 @@ def _reported(lines: list[dict[str, Any]], workdir: Path, aims: Mapping[str, Aim
             {method.name: results.budgets(method, aim) for method in found},
             f"{metric}: {aim.figure} ({better} is better)",
         )
-    counts = {of["steps"] * of["batch_size"] * of["system"].get("critic_steps", 1) for of in cells}
+    counts = {of["steps"] * images_per_step(of) for of in cells}
     images = " to ".join(f"{count:,}" for count in sorted({min(counts), max(counts)}))
     facts = (
         f"{len(lines)} cells of {seeds} {'seed' if seeds == 1 else 'seeds'}, on {images} images a seed. Medians, and "

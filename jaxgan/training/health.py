@@ -4,7 +4,8 @@ Each alarm is a pure function of what the run has written or drawn; None is no a
 metrics' names (docs/extending.md), not by systems.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,15 +27,12 @@ WORSE = 2.0
 
 def saturated(lines: Sequence[Mapping[str, Any]]) -> str | None:
     """D tells all real examples from all generated ones, in each of the last lines."""
-    last = lines[-SURE_LINES:]
-    for name in last[-1] if len(last) == SURE_LINES else ():
-        if name.endswith("real_accuracy"):
-            both = (name, name.replace("real_accuracy", "fake_accuracy"))
-            if all(line.get(key, 0.0) > SURE for line in last for key in both):
-                return (
-                    f"{name} and {both[1]} have been over {SURE} for {SURE_LINES} lines: D is never wrong, and may "
-                    "tell G nothing. Look at the samples; a penalty on D, augmentation or a lower rate of D helps."
-                )
+    for real, fake, values in _both_sides(lines[-SURE_LINES:], "accuracy", SURE_LINES):
+        if (values > SURE).all():
+            return (
+                f"{real} and {fake} have been over {SURE} for {SURE_LINES} lines: D is never wrong, and may tell G "
+                "nothing. Look at the samples; a penalty on D, augmentation or a lower rate of D helps."
+            )
     return None
 
 
@@ -44,17 +42,25 @@ def runaway(lines: Sequence[Mapping[str, Any]]) -> str | None:
     What counts is their difference: where both are the same number too high, objectives on pairs and Wasserstein's do
     not see it.
     """
-    last = lines[-FAR_LINES:]
-    for name in last[-1] if len(last) == FAR_LINES else ():
-        if name.endswith("_logit") and "real_" in name:
-            other = name.replace("real_", "fake_")
-            if all(abs(line.get(name, 0.0) - line.get(other, 0.0)) > FAR for line in last):
-                return (
-                    f"{name} and {other} have been over {FAR:g} apart for {FAR_LINES} lines: D grows without bound. "
-                    "Look at the logits; a critic needs a gradient penalty, clipping or spectral normalisation, and a "
-                    "lower rate of D helps."
-                )
+    for real, fake, values in _both_sides(lines[-FAR_LINES:], "logit", FAR_LINES):
+        if (np.abs(values[:, 0] - values[:, 1]) > FAR).all():
+            return (
+                f"{real} and {fake} have been over {FAR:g} apart for {FAR_LINES} lines: D grows without bound. Look at "
+                "the logits; a critic needs a gradient penalty, clipping or spectral normalisation, and a lower rate "
+                "of D helps."
+            )
     return None
+
+
+def _both_sides(last: Sequence[Mapping[str, Any]], kind: str, count: int) -> Iterator[tuple[str, str, np.ndarray]]:
+    """Metrics of real examples that end in `_kind`, those of generated ones, and the values of both, [count, 2].
+
+    Nothing, if there are not so many lines yet; a value that a line does not have is 0.
+    """
+    for real in last[-1] if len(last) == count else ():
+        if real.endswith(f"_{kind}") and "real_" in real:
+            fake = real.replace("real_", "fake_")
+            yield real, fake, np.array([[line.get(name, 0.0) for name in (real, fake)] for line in last])
 
 
 def still(lines: Sequence[Mapping[str, Any]]) -> str | None:
@@ -77,6 +83,22 @@ OF_LINES = (saturated, runaway, still)
 def collapsed(samples: np.ndarray, real: np.ndarray) -> str | None:
     """Samples differ from each other far less than real examples do.
 
+    Args:
+      samples: as of `variety`.
+      real: likewise.
+    """
+    share = variety(samples, real)
+    if share >= ALIKE:
+        return None
+    return (
+        f"samples differ from each other by {share:.1%} of the variance of real examples: G makes nearly one thing "
+        "only. Look at the samples; a lower learning rate of G, packing, or another objective helps."
+    )
+
+
+def variety(samples: np.ndarray, real: np.ndarray) -> float:
+    """How much samples differ from each other, as a share of how much real examples do; infinite if these do not.
+
     Compared is the variance over the examples, summed over their numbers: the mean squared distance of two of them,
     halved.
 
@@ -85,12 +107,7 @@ def collapsed(samples: np.ndarray, real: np.ndarray) -> str | None:
       real: [n, ...], on the same scale.
     """
     spread, wanted = (float(np.var(x.reshape(len(x), -1), axis=0, dtype=np.float64).sum()) for x in (samples, real))
-    if spread >= ALIKE * wanted:
-        return None
-    return (
-        f"samples differ from each other by {spread / wanted:.1%} of the variance of real examples: G makes nearly one "
-        "thing only. Look at the samples; a lower learning rate of G, packing, or another objective helps."
-    )
+    return spread / wanted if wanted else math.inf
 
 
 def regressed(last: float, earlier: Sequence[float], aim: Aim) -> str | None:

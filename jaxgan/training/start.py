@@ -26,11 +26,13 @@ class Result(NamedTuple):
     """What training came to.
 
     Attributes:
-      outcome: the step it reached, and what stopped it there.
+      outcome: the step it reached, and what came there to stop it.
+      finished: whether that was the last step, where it came too late.
       pictures: every picture of the run.
     """
 
     outcome: Outcome
+    finished: bool
     pictures: list[Path]
 
 
@@ -73,7 +75,8 @@ def run(
                 for checkpoints in filter(None, kept):
                     checkpoints.close()
             pictures = recorder.finish()
-            directory.close(outcome.step, _reason(outcome, config["steps"]))
+            finished = outcome.step == config["steps"]
+            directory.close(outcome.step, "finished" if finished else _reason(outcome))
         except BrokenPipeError:  # of the console, not of the run directory
             raise
         except OSError as error:
@@ -81,7 +84,7 @@ def run(
                 f"cannot write to {workdir}: {error.strerror or error}. Put that right and run the same command again; "
                 "it continues from the last checkpoint."
             ) from error
-    return Result(outcome, pictures)
+    return Result(outcome, finished, pictures)
 
 
 def _best(directory: RunDirectory, metric: str) -> Checkpoints:
@@ -90,9 +93,7 @@ def _best(directory: RunDirectory, metric: str) -> Checkpoints:
     return Checkpoints(folder, BEST)
 
 
-def _reason(outcome: Outcome, last: int) -> str:
-    if outcome.step == last:
-        return "finished"
+def _reason(outcome: Outcome) -> str:
     return f"alarm {outcome.stopped_by}" if isinstance(outcome.stopped_by, str) else "signal"
 
 
