@@ -110,7 +110,9 @@ def compare(
     reference = functools.cache(lambda: real_features(network.extractor, real, str(against)))
     count, vectors = (lambda split: real.spec.size), (lambda split: reference().vectors)
     asked = comparisons.Asked("", made.spec.size, count, lambda: network, vectors)
-    scorers = {name: comparisons.STATISTICS[name].make(asked) for name in statistics}  # refused before the work
+    for name in statistics:
+        comparisons.STATISTICS[name].check(asked)
+    scorers = {name: comparisons.STATISTICS[name].make(asked) for name in statistics}
     generated = vectors_of(network.extractor, made, str(images))
     fitted = {"shape": made.spec.shape, "fitted": f"cropped to {image_size}" if image_size else "as they are"}
     return {

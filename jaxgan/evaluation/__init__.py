@@ -65,6 +65,8 @@ def check_metric(name: str) -> None:
 def make_metrics(names: Sequence[str], spec: DataSpec, system: System, data: Mapping[str, Any]) -> dict[str, Metric]:
     """The metrics of some names, with their references loaded, each network and each reference once for all.
 
+    Features of real images, which may take hours, are made last, when nothing is refused any more.
+
     Args:
       names: as of `check_metric`.
       spec: of the data.
@@ -77,10 +79,12 @@ def make_metrics(names: Sequence[str], spec: DataSpec, system: System, data: Map
     for name in names:
         check_metric(name)
     library = comparisons.Library(data, spec.shape)
-    return {
-        name: METRICS[name](spec, system, data) if name in METRICS else comparisons.metric(name, spec, system, library)
-        for name in names
-    }
+    compared = [name for name in names if name not in METRICS]
+    for name in compared:
+        comparisons.check(name, spec, system, library)
+    made = {name: METRICS[name](spec, system, data) for name in names if name in METRICS}
+    made |= {name: comparisons.metric(name, spec, library) for name in compared}
+    return {name: made[name] for name in names}
 
 
 __all__ = ["METRICS", "Metric", "View", "check_metric", "make_metrics"]

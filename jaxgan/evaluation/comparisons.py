@@ -57,14 +57,14 @@ class Network(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """What a statistic is told. It asks for little first, and refuses what it can before it asks for more.
+    """What a statistic is told.
 
     Attributes:
       split: of the name, "train" or "test"; "" of a statistic without one.
       num: of generated images.
       count: split -> number of the real images in it.
       network: -> the feature network, which is opened for it.
-      real: split -> vectors of the real images in it, which may take hours; statistics that do without never call it.
+      real: split -> vectors of the real images in it, which may take hours.
     """
 
     split: str
@@ -78,13 +78,15 @@ class Statistic(NamedTuple):
     """A statistic of features.
 
     Attributes:
-      make: what is asked for -> scorer. What is known before anything is generated is computed, and refused, there.
+      check: refuses what is asked for if it cannot be had, without asking for vectors of real images.
+      make: what is asked for -> scorer. What is known before anything is generated is computed there.
       sees: "vectors" or "probabilities", which it is of.
       compared: whether a split is part of its name.
       protocol: what else decides it.
       aim: what states are ranked by; None for one that says nothing of that alone.
     """
 
+    check: Callable[[Asked], None]
     make: Callable[[Asked], Scorer]
     sees: Literal["vectors", "probabilities"]
     compared: bool
@@ -97,14 +99,15 @@ def fid(asked: Asked) -> Scorer:
 
     Figures:
       fid: squared, not negative; of two sets of real images it is not 0, and the fewer they are the more.
-
-    Raises:
-      JaxganError: there are no more images, of either kind, than features.
     """
-    for count in (asked.count(asked.split), asked.num):
-        check_count(count, asked.network().width)
     moments = Moments.of(asked.real(asked.split))
     return lambda generated: {"fid": frechet_distance(moments, Moments.of(generated))}
+
+
+def _check_fid(asked: Asked) -> None:
+    """Refuses no more images, of either kind, than features."""
+    for count in (asked.count(asked.split), asked.num):
+        check_count(count, asked.network().width)
 
 
 def kid(asked: Asked) -> Scorer:
@@ -114,11 +117,8 @@ def kid(asked: Asked) -> Scorer:
       kid: squared; without bias, so that for two sets of one distribution it is below 0 as often as above.
       kid_std: over the subsets.
     """
-    fewest = min(asked.num, asked.count(asked.split))
-    size = min(KID_SIZE, fewest // 2)  # of all, each subset would be the same one
-    if size < 2:
-        raise JaxganError(f"subsets of {fewest} images are none: take more.")
     real = asked.real(asked.split)
+    size = min(KID_SIZE, _fewest(asked) // 2)  # of all, each subset would be the same one
 
     def score(generated: np.ndarray) -> Figures:
         found = kernel_distance(generated, real, np.random.default_rng(SEED), KID_SUBSETS, size)
@@ -127,16 +127,23 @@ def kid(asked: Asked) -> Scorer:
     return score
 
 
+def _check_kid(asked: Asked) -> None:
+    if _fewest(asked) < 4:
+        raise JaxganError(f"subsets of {_fewest(asked)} images are none: take more.")
+
+
+def _fewest(asked: Asked) -> int:
+    return min(asked.num, asked.count(asked.split))
+
+
 def precision_and_recall(asked: Asked) -> Scorer:
     """Precision and recall: shares of generated images among real ones, and the reverse, by 3 neighbours."""
-    _check_neighbours(PR_NEIGHBOURS, asked.num, asked.count(asked.split))
     real = asked.real(asked.split)
     return lambda generated: precision_recall(real, generated, PR_NEIGHBOURS)._asdict()
 
 
 def density_and_coverage(asked: Asked) -> Scorer:
     """Density and coverage: the same with less regard to outliers, by 5 neighbours of the real images."""
-    _check_neighbours(DC_NEIGHBOURS, asked.count(asked.split))
     real = asked.real(asked.split)
     return lambda generated: density_coverage(real, generated, DC_NEIGHBOURS)._asdict()
 
@@ -148,16 +155,19 @@ def _check_neighbours(k: int, *counts: int) -> None:
 
 def class_score(asked: Asked) -> Scorer:
     """The Inception score, by the classes of whatever network has some; mean and deviation over 10 parts."""
-    if asked.num < SPLITS:
-        raise JaxganError(f"it is a mean over {SPLITS} parts: take more images than {asked.num}.")
-    if not asked.network().classes:
-        raise JaxganError("the network of features has no classes, which this score is of.")
 
     def score(generated: np.ndarray) -> Figures:
         found = inception_score(generated, np.random.default_rng(SEED), SPLITS)
         return {"inception_score": found.mean, "inception_score_std": found.std}
 
     return score
+
+
+def _check_class_score(asked: Asked) -> None:
+    if asked.num < SPLITS:
+        raise JaxganError(f"it is a mean over {SPLITS} parts: take more images than {asked.num}.")
+    if not asked.network().classes:
+        raise JaxganError("the network of features has no classes, which this score is of.")
 
 
 def copies(asked: Asked) -> Scorer:
@@ -169,26 +179,51 @@ def copies(asked: Asked) -> Scorer:
       z: the same as a test statistic; below -3 is copying.
       near: share of the generated that are as near as the nearest 1 % of the test split.
     """
-    for split in ("train", "test"):  # one may be missing, and each takes long
-        asked.count(split)
     train = asked.real("train")
     held_out = nearest(asked.real("test"), train).distances
     return lambda generated: copying(nearest(generated, train).distances, held_out)._asdict()
 
 
+def _check_copies(asked: Asked) -> None:
+    for split in ("train", "test"):  # one may be missing
+        asked.count(split)
+
+
 STATISTICS = {
-    "fid": Statistic(fid, "vectors", True, {}, Aim("fid", lower=True)),
+    "fid": Statistic(_check_fid, fid, "vectors", True, {}, Aim("fid", lower=True)),
     "kid": Statistic(
+        _check_kid,
         kid,
         "vectors",
         True,
         {"kernel": "(x.y / d + 1)^3", "subsets": f"{KID_SUBSETS} of {KID_SIZE}, or of half of fewer", "seed": SEED},
         Aim("kid", lower=True),
     ),
-    "pr": Statistic(precision_and_recall, "vectors", True, {"neighbours": PR_NEIGHBOURS}, None),
-    "dc": Statistic(density_and_coverage, "vectors", True, {"neighbours": DC_NEIGHBOURS}, Aim("coverage")),
-    "is": Statistic(class_score, "probabilities", False, {"splits": SPLITS, "seed": SEED}, Aim("inception_score")),
-    "copying": Statistic(copies, "vectors", False, {}, None),
+    "pr": Statistic(
+        lambda asked: _check_neighbours(PR_NEIGHBOURS, asked.num, asked.count(asked.split)),
+        precision_and_recall,
+        "vectors",
+        True,
+        {"neighbours": PR_NEIGHBOURS},
+        None,
+    ),
+    "dc": Statistic(
+        lambda asked: _check_neighbours(DC_NEIGHBOURS, asked.count(asked.split)),
+        density_and_coverage,
+        "vectors",
+        True,
+        {"neighbours": DC_NEIGHBOURS},
+        Aim("coverage"),
+    ),
+    "is": Statistic(
+        _check_class_score,
+        class_score,
+        "probabilities",
+        False,
+        {"splits": SPLITS, "seed": SEED},
+        Aim("inception_score"),
+    ),
+    "copying": Statistic(_check_copies, copies, "vectors", False, {}, None),
 }
 """By the word that begins the names of their metrics."""
 
@@ -282,37 +317,49 @@ class Library:
         return self._real[network, split]
 
 
-def metric(name: str, spec: DataSpec, system: System, library: Library) -> Metric:
-    """The metric of a name that `parse` takes apart: refused if it cannot be, and then its reference loaded, or made.
+def check(name: str, spec: DataSpec, system: System, library: Library) -> None:
+    """Refuses a metric, of a name that `parse` takes apart, that cannot be had; makes no features of real images yet.
 
     Raises:
       JaxganError: the system makes no samples, the data are no images or have no such split, the feature network is
         unknown, has no weights or no classes, or the images are too few.
     """
     check_generated_images(name, spec, system)
-    parts = parse(name)
-    assert parts is not None
-    statistic, used = STATISTICS[parts.statistic], []
-
-    def count(split: str) -> int:
-        return library.source(name, split).spec.size
-
-    def network() -> Network:
-        return library.network(parts.features)
-
-    def real(split: str) -> np.ndarray:
-        reference = library.real(name, parts.features, split)
-        used.append(reference)
-        return reference.vectors
-
+    statistic, asked, _ = _asked(name, library)
     try:
-        scorer = statistic.make(Asked(parts.split, parts.num, count, network, real))
-        extractor = network().extractor
+        statistic.check(asked)
+        asked.network()
     except JaxganError as error:
         raise error if name in str(error) else JaxganError(f"the metric {name}: {error}") from error
+
+
+def metric(name: str, spec: DataSpec, library: Library) -> Metric:
+    """The metric of a name that `check` has let pass, its reference loaded or made."""
+    statistic, asked, used = _asked(name, library)
+    scorer, extractor = statistic.make(asked), asked.network().extractor
     protocol = {**protocol_of(extractor, statistic, used), "shape": spec.shape}
     view = through(extractor, statistic.sees)
-    return of_samples(parts.num, view, lambda seen: scorer(seen[statistic.sees]), protocol, statistic.aim)
+    return of_samples(asked.num, view, lambda seen: scorer(seen[statistic.sees]), protocol, statistic.aim)
+
+
+def _asked(name: str, library: Library) -> tuple[Statistic, Asked, list[Reference]]:
+    """What a name asks for, with a list of the references that have been used."""
+    parts = parse(name)
+    assert parts is not None
+    used: list[Reference] = []
+
+    def real(split: str) -> np.ndarray:
+        used.append(library.real(name, parts.features, split))
+        return used[-1].vectors
+
+    asked = Asked(
+        parts.split,
+        parts.num,
+        lambda split: library.source(name, split).spec.size,
+        lambda: library.network(parts.features),
+        real,
+    )
+    return STATISTICS[parts.statistic], asked, used
 
 
 def protocol_of(extractor: Extractor, statistic: Statistic, used: Sequence[Reference]) -> dict[str, Any]:

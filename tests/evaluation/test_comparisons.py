@@ -236,6 +236,13 @@ def test_what_cannot_be_scored_is_refused_before_features_of_real_images_are_mad
         metric(name, data=DATA | {"split": split})
 
 
+@pytest.mark.parametrize("other", ["kid3_train_blocks", "modes2500_ring", "is9_blocks"])
+def test_the_second_of_two_metrics_is_refused_before_features_of_real_images_are_made_for_the_first(other, monkeypatch):
+    monkeypatch.setattr(comparisons, "real_features", lambda *_: pytest.fail("features are made"))
+    with pytest.raises(JaxganError, match=other):
+        make_metrics(["fid1k_train_blocks", other], SPEC, system_of(10), DATA)
+
+
 def test_a_missing_split_is_noticed_before_a_network_is_loaded(monkeypatch):
     monkeypatch.setitem(comparisons.FEATURES, "blocks", lambda data: pytest.fail("the network is loaded"))
     with pytest.raises(JaxganError, match="leave it out of --metrics or --config"):
