@@ -6,7 +6,8 @@ Source: GANs in Action, section 2.5; networks of Radford et al. 2016. Ours: a co
 pixels', which noise does not fit through; 40 epochs of batches of 128.
 
 Command: `jaxgan train --config cifar10_denoiser --config.data.data_dir=FOLDER_OR_ZIP`.
-Cost and result: not yet measured, a GPU's work.
+To the end not yet measured, a GPU's work. A tenth of the steps on a CPU, `--config.steps=1500`, seed 0: a peak
+signal-to-noise ratio of 22.11 dB on the 10,000 test images, where the noisy ones have 13.16 dB. Cost: 19 min of one core.
 """
 
 from jaxgan.config import recipe

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from long_forms import thinned
 
 from jaxgan.errors import JaxganError
 from jaxgan.networks import DISCRIMINATORS, ENCODERS, GENERATORS
@@ -36,7 +37,7 @@ SHAPES = [(1, 1, 1), (2, 9, 3), (3, 5, 2), (17, 8, 1), (28, 28, 1), (33, 64, 3),
 
 
 @pytest.mark.parametrize("name", SMALL)
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", thinned(SHAPES, (0, 1, 4, 6)))
 @pytest.mark.parametrize("num_classes", [0, 3])
 def test_any_shape_builds(name, shape, num_classes):
     labels = True if num_classes else None

@@ -49,7 +49,7 @@ def drawn(module):
 # sizes
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 1), (2, 9, 3), (5, 4, 2), (28, 28, 1), (33, 64, 3), (100, 37, 4)])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (5, 4, 2), (33, 64, 3)])
 @pytest.mark.parametrize("num_classes", [0, 3])
 def test_any_shape_builds(shape, num_classes):
     options = dict(width=4, group_size=4, blocks=1)
@@ -174,7 +174,7 @@ def test_second_moments_at_the_start(player):
 # grouped convolutions
 
 
-@pytest.mark.parametrize(("groups", "c", "o"), [(4, 16, 16), (3, 5, 7), (2, 33, 3), (5, 1, 1)])
+@pytest.mark.parametrize(("groups", "c", "o"), [(4, 16, 16), (2, 33, 3), (5, 1, 1)])
 def test_a_grouped_convolution_is_a_block_diagonal_one(groups, c, o):
     """Values, gradients, and gradients of a squared gradient, to 1e-5 of the largest."""
     rng = np.random.default_rng(0)
