@@ -7,7 +7,8 @@ pixels', which noise does not fit through; 40 epochs of batches of 128.
 
 Command: `jaxgan train --config cifar10_denoiser --config.data.data_dir=FOLDER_OR_ZIP`.
 To the end not yet measured, a GPU's work. A tenth of the steps on a CPU, `--config.steps=1500`, seed 0: a peak
-signal-to-noise ratio of 22.11 dB on the 10,000 test images, where the noisy ones have 13.16 dB. Cost: 19 min of one core.
+signal-to-noise ratio of 22.11 dB on the 10,000 test images, where the noisy ones have 13.16 dB. Cost: 19 min of one CPU
+core.
 """
 
 from jaxgan.config import recipe

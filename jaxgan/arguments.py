@@ -119,8 +119,13 @@ def _add_evaluate(verbs: Any) -> None:
         "(default: fid)",
     )
     evaluate.add_argument("--checkpoint", help="a step, all, best (see keep_best), or last (default)")
+    evaluate.add_argument("--seed", type=int, help="of the latents (default: the run's own)")
     _add_own(evaluate)
-    evaluate.add_argument("--data-dir", metavar="DIR", help="where the run's data are now, if they have moved")
+    evaluate.add_argument(
+        "--data-dir",
+        metavar="DIR",
+        help="where the run's data are now, if they have moved; with --against and --features mnist, where MNIST is",
+    )
     evaluate.add_argument("--against", type=Path, metavar="IMAGES", help="a folder or .zip of real images")
     evaluate.add_argument("--features", help="of --against: inception, vgg16, mnist or digits (default: inception)")
     evaluate.add_argument(

@@ -66,7 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more at its exit
         return 128 + signal.SIGPIPE
     except KeyboardInterrupt:  # before training started, or a second time while it was stopping
-        print("interrupted; what was saved is kept, and the same command continues.", file=sys.stderr)
+        goes_on = ", and the same command continues" if options.verb in ("train", "study") else ""
+        print(f"interrupted; what was saved is kept{goes_on}.", file=sys.stderr)
         return 128 + signal.SIGINT
 
 
@@ -146,7 +147,7 @@ def _runs(options: argparse.Namespace) -> Iterator[tuple[Any, Path]]:
     from jaxgan import sampling
 
     _learn(options.config)
-    checkpoint = _checkpoint(options.checkpoint)
+    checkpoint = _checkpoint(options.checkpoint, "last", "best")
     if options.trained_seed not in (None, "all") and not options.trained_seed.isdecimal():
         raise JaxganError(f"--trained-seed takes a seed or all, not {options.trained_seed!r}.")
     out = Path(options.out)
@@ -168,13 +169,18 @@ def _learn(recipe: str | None) -> None:
         config.load(recipe)
 
 
-def _checkpoint(text: str) -> Any:
-    """What `--checkpoint` names."""
-    if text in ("last", "best"):
+def _checkpoint(text: str, *words: str) -> Any:
+    """What `--checkpoint` names: a step, or one of the words."""
+    if text in words:
         return text
     if not text.isdecimal():
-        raise JaxganError(f"--checkpoint takes a step, last or best, not {text!r}.")
+        raise JaxganError(f"--checkpoint takes a step or one of {', '.join(words)}, not {text!r}.")
     return int(text)
+
+
+def _names(text: str | None) -> list[str]:
+    """Names that are separated by commas."""
+    return [name.strip() for name in text.split(",") if name.strip()] if text else []
 
 
 def _evaluate(options: argparse.Namespace, overrides: list[str], command: str) -> int:
@@ -184,10 +190,11 @@ def _evaluate(options: argparse.Namespace, overrides: list[str], command: str) -
     _use(options.device)
     _use_cache(options.compilation_cache)
     _learn(options.config)
-    names = options.metrics.split(",") if options.metrics else []
+    names = _names(options.metrics)
     if options.against is not None:
-        if options.checkpoint is not None:
-            raise JaxganError("--checkpoint is of runs, and --against of folders of images; leave one of them out.")
+        for option, value in {"--checkpoint": options.checkpoint, "--seed": options.seed}.items():
+            if value is not None:
+                raise JaxganError(f"{option} is of runs, and --against of folders of images; leave one of them out.")
         given = (names or ["fid"], options.features or "inception", options.image_size, options.data_dir or "")
         found = evaluate.compare(Path(options.directory), options.against, *given)
         for metric, figures in found.items():
@@ -196,10 +203,10 @@ def _evaluate(options: argparse.Namespace, overrides: list[str], command: str) -
         return 0
     if options.features or options.image_size:
         raise JaxganError("--features and --image-size are of --against; the features of a run are in a metric's name.")
-    checkpoint = options.checkpoint if options.checkpoint == "all" else _checkpoint(options.checkpoint or "last")
+    checkpoint = _checkpoint(options.checkpoint or "last", "last", "best", "all")
     lines = []
     try:
-        for line in evaluate.evaluate(options.directory, names, checkpoint, options.data_dir):
+        for line in evaluate.evaluate(options.directory, names, checkpoint, options.data_dir, options.seed):
             lines.append(line)
     finally:  # what was scored before an error or an interruption is shown too
         if lines:
@@ -211,14 +218,15 @@ def _study(options: argparse.Namespace, overrides: list[str], command: str) -> i
     from jaxgan.study import plan
     from jaxgan.study.start import carry_out
 
-    metrics = options.metrics.split(",") if options.metrics else None
+    metrics = _names(options.metrics) or None
     study = plan.changed(plan.load(options.study), options.images, options.seeds, metrics)
     cells = plan.settings(study, overrides)
     _use(options.device)
     _use_cache(options.compilation_cache)
     finished = carry_out(cells, Path(options.workdir or Path("runs") / f"study_{Path(options.study).stem}"), command)
     if finished.signal is not None:
-        print("stopped and saved; the same command continues.")
+        so_far = f" Of the cells so far: {finished.files[0]}" if finished.files else ""
+        print(f"stopped and saved; the same command continues.{so_far}")
         return 128 + finished.signal
     print(f"\n{finished.report}")
     for file in finished.files:

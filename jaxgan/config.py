@@ -268,7 +268,8 @@ def _check_ranges(plain: Mapping[str, Any]) -> None:
     for metric in plain["metrics"]:
         check_metric(metric)
     if plain["keep_best"] and plain["keep_best"] not in plain["metrics"]:
-        raise unknown("config.keep_best", plain["keep_best"], plain["metrics"])
+        scored = ", ".join(plain["metrics"]) or "none"
+        raise JaxganError(f"config.keep_best is {plain['keep_best']!r}, but must be one of config.metrics: {scored}.")
     if plain["keep_best"] and not plain["evaluate_every"]:
         raise JaxganError("config.keep_best is of states that are scored; set --config.evaluate_every=N as well.")
 

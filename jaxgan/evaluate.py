@@ -1,21 +1,26 @@
 """Scoring what is finished: checkpoints of a run, or any two folders of images."""
 
 import functools
+import itertools
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import jax
+from tqdm import tqdm
 
+from jaxgan.data import Source
 from jaxgan.data.folder import folder
 from jaxgan.errors import JaxganError, unknown
 from jaxgan.evaluation import Metric, comparisons, make_metrics
 from jaxgan.evaluation.progress import progress
 from jaxgan.evaluation.references import real_features, vectors_of
 from jaxgan.evaluation.scoring import samples_of
-from jaxgan.training.run_directory import append_line, read_lines
+from jaxgan.training.checkpoints import OtherStructureError
+from jaxgan.training.run_directory import append_line, check_lines
 from jaxgan.training.saved import Checkpoint, Saved, open_run
-from jaxgan.training.scores import score_lines, states_scored
+from jaxgan.training.scores import of_training, score_lines, states_scored
 from jaxgan.training.seeds import seeds_of
 
 
@@ -24,6 +29,7 @@ def evaluate(
     names: Sequence[str],
     checkpoint: Checkpoint | Literal["all"] = "last",
     data_dir: str | None = None,
+    seed: int | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Scores checkpoints of a run; every line is also added to its `evaluations.jsonl`.
 
@@ -33,35 +39,69 @@ def evaluate(
     Args:
       directory: a run directory.
       names: of metrics; of none those of the recipe.
-      checkpoint: which one, or "all" that there are.
+      checkpoint: which one, or "all" that there are; of these, one that is damaged, or that training removes meanwhile,
+        is told of and left out.
       data_dir: where the run's data are now, if they have moved.
+      seed: that samples are drawn with; None for the run's own.
 
     Yields:
       lines as of `score_lines`: of several seeds one each, and one of their means. The protocol of the best state also
       says by which metric it was picked, `best_by`, and among how many, `best_of`, as of `states_scored`.
 
     Raises:
-      JaxganError: no run there, no such checkpoint, no metric, or one that is unknown or cannot score the run.
+      JaxganError: no run there, no such checkpoint, no metric, or one that is unknown or cannot score the run; its
+        `evaluations.jsonl` cannot be written.
     """
     saved = open_run(directory)
-    which: Sequence[Checkpoint] = saved.steps() if checkpoint == "all" else [checkpoint]
-    if not which:
-        raise JaxganError(f"{directory} has no checkpoint yet.")
-    restored = saved.restore(which[0])  # there is one, then, before references are made
+    count = len(saved.steps()) if checkpoint == "all" else 1
+    states = _states(saved, checkpoint)
+    states = itertools.chain([next(states)], states)  # there is one, then, before references are made
+    try:
+        check_lines(saved.run.evaluations)
+    except OSError as error:
+        raise _unwritable(saved.run.evaluations, error) from error
     metrics = _metrics(saved, names, data_dir)
     seeds, judge = seeds_of(saved.config), saved.config["keep_best"]
-    with progress("", len(which) * len(seeds) * samples_of(metrics), "sample") as bar:
-        for number, one in enumerate(which):
-            step, state = saved.restore(one) if number else restored
+    samples_seed = saved.config["seed"] if seed is None else seed
+    with progress("", count * len(seeds) * samples_of(metrics), "sample") as bar:
+        for step, state in states:
             with jax.default_matmul_precision(saved.config["matmul_precision"]):
-                lines = list(score_lines(metrics, saved.config, step, state, saved.sampler, bar))
-            if one == "best":  # picked among others: that is part of the score
-                among = states_scored(read_lines(saved.run.evaluations), judge, step, seeds)
-                picked = {"best_by": judge, "best_of": among}
+                lines = list(score_lines(metrics, saved.config, step, state, saved.sampler, samples_seed, bar))
+            if checkpoint == "best":  # picked among others: that is part of the score
+                scored = of_training(saved.run.scores(), saved.config, saved.run.best_steps(judge))
+                picked = {"best_by": judge, "best_of": states_scored(scored, judge, step, seeds)}
                 lines = [line | {"protocol": line["protocol"] | picked} for line in lines]
             for line in lines:
-                append_line(saved.run.evaluations, line)
+                try:
+                    append_line(saved.run.evaluations, line)
+                except OSError as error:
+                    yield line  # it has taken long, and is shown all the same
+                    raise _unwritable(saved.run.evaluations, error) from error
                 yield line
+
+
+def _states(saved: Saved, checkpoint: Checkpoint | Literal["all"]) -> Iterator[tuple[int, Any]]:
+    """Steps and states of the checkpoints that are asked for, at least one."""
+    if checkpoint != "all":
+        yield saved.restore(checkpoint)
+        return
+    steps, none = saved.steps(), True
+    for step in steps:
+        try:
+            found = saved.restore(step)
+        except OtherStructureError:
+            raise
+        except JaxganError as error:
+            tqdm.write(f"{error}; step {step} is left out.", file=sys.stderr)
+        else:
+            none = False
+            yield found
+    if none:
+        raise JaxganError(f"{saved.run.path} has no checkpoint that can be read{'' if steps else ' yet'}.")
+
+
+def _unwritable(path: Path, error: OSError) -> JaxganError:
+    return JaxganError(f"cannot add scores to {path}: {error.strerror or error}.")
 
 
 def _metrics(saved: Saved, names: Sequence[str], data_dir: str | None) -> dict[str, Metric]:
@@ -74,6 +114,22 @@ def _metrics(saved: Saved, names: Sequence[str], data_dir: str | None) -> dict[s
             raise JaxganError(f"the run's data, {data['name']}, come from no folder; leave --data-dir out.")
         data["data_dir"] = data_dir
     return make_metrics(wanted, saved.spec, saved.system, data)
+
+
+def _pictures(place: Path, image_size: int) -> Source:
+    """A folder or `.zip` of images, refused in words of options that this verb has."""
+    if (place / "config.json").is_file():
+        raise JaxganError(
+            f"{place} is a run directory, not images: draw some first, jaxgan sample {place} --num 10000 --out FOLDER"
+        )
+    if not place.exists():
+        raise JaxganError(f"there is no directory or .zip at {place.absolute()}.")
+    try:
+        return folder(0, data_dir=str(place), image_size=image_size, memory_gib=0.0)
+    except JaxganError as error:
+        wrong, _, advice = str(error).partition("\n")
+        ours = "\n--image-size fits them to one size; what cannot be read must be repaired or removed."
+        raise JaxganError(f"{place}: {wrong}{ours if advice else ''}") from error
 
 
 def compare(
@@ -99,11 +155,13 @@ def compare(
     for name in statistics:
         if name not in known:
             raise unknown("statistic of two folders", name, known)
-    made, real = (folder(0, data_dir=str(place), image_size=image_size, memory_gib=0.0) for place in (images, against))
+    made, real = (_pictures(place, image_size) for place in (images, against))
     if made.spec.shape != real.spec.shape:
+        sizes = made.spec.shape[:2] != real.spec.shape[:2]
+        what_to_do = "Fit them to one size with --image-size." if sizes else "Convert the grey or the coloured ones."
         raise JaxganError(
             f"{images} has images of {made.spec.shape} and {against} of {real.spec.shape}: their scores would be about "
-            "that. Fit them to one size with --image-size, and convert the grey or the coloured ones."
+            f"that. {what_to_do}"
         )
     library = comparisons.Library({"name": "tfds:mnist", "data_dir": data_dir}, made.spec.shape)
     network = library.network(features)
@@ -111,7 +169,11 @@ def compare(
     count, vectors = (lambda split: real.spec.size), (lambda split: reference().vectors)
     asked = comparisons.Asked("", made.spec.size, count, lambda: network, vectors)
     for name in statistics:
-        comparisons.STATISTICS[name].check(asked)
+        try:
+            comparisons.STATISTICS[name].check(asked)
+        except JaxganError as error:
+            sizes_of_sets = f"{made.spec.size:,} images in {images}, {real.spec.size:,} in {against}"
+            raise JaxganError(f"{name} of {sizes_of_sets}: {error}") from error
     scorers = {name: comparisons.STATISTICS[name].make(asked) for name in statistics}
     generated = vectors_of(network.extractor, made, str(images))
     fitted = {"shape": made.spec.shape, "fitted": f"cropped to {image_size}" if image_size else "as they are"}

@@ -152,7 +152,7 @@ BAD_SAMPLES = {
     "no classes": (["points", "--labels", "0"], "trained without labels"),
     "no classes, by name": (["points", "--labels", "cat"], "unknown class 'cat'. Known: none"),
     "no such checkpoint": (["images", "--checkpoint", "5"], r"no checkpoint of step 5; it has \[4, 8, 12\]"),
-    "no checkpoint": (["images", "--checkpoint", "first"], "--checkpoint takes a step, last or best, not 'first'"),
+    "no checkpoint": (["images", "--checkpoint", "first"], "takes a step or one of last, best, not 'first'"),
     "no best checkpoint": (
         ["images", "--checkpoint", "best"],
         r"keeps no best checkpoint; train with --config\.keep_best",

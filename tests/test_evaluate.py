@@ -1,5 +1,6 @@
 """`jaxgan evaluate`: checkpoints of a run, the best of them, and folders of images that others made."""
 
+import errno
 import io
 import itertools
 import json
@@ -18,7 +19,7 @@ from jaxgan.errors import JaxganError
 from jaxgan.evaluate import compare, evaluate
 from jaxgan.evaluation import comparisons
 from jaxgan.training import saved
-from jaxgan.training.run_directory import RunDirectory, read_lines
+from jaxgan.training.run_directory import RunDirectory, append_line, read_lines
 
 METRICS = ("fid100_train_blocks", "is100_blocks")
 
@@ -52,6 +53,10 @@ def test_the_best_state_is_kept(run):
     assert not {"best_by", "best_of"} & next(evaluate(run, METRICS[:1], best))["protocol"].keys()
     (other,) = evaluate(run, METRICS[1:], "best")
     assert other["protocol"]["best_of"] == 3
+    own = next(line for line in read_lines(run / "evaluations.jsonl") if line["metric"] == METRICS[0])
+    append_line(run / "evaluations.jsonl", own | {"step": 6})  # of a state that was never a candidate
+    (again,) = evaluate(run, METRICS[1:], "best")
+    assert again["protocol"]["best_of"] == 3
     assert sampling.load(run, "best").step == best
     np.testing.assert_array_equal(
         sampling.load(run, "best").sample(3).images, sampling.load(run, best).sample(3).images
@@ -103,20 +108,69 @@ def test_a_bar_counts_the_samples_of_all_checkpoints_and_seeds(tmp_path, monkeyp
         assert f"step {step}, seed {seed}: " in shown.getvalue()
 
 
-def test_what_was_scored_before_an_error_is_shown_and_the_rest_refused(run, tmp_path, capsys, monkeypatch):
+def test_a_checkpoint_that_cannot_be_read_any_more_is_left_out_of_all(run, tmp_path, capsys, monkeypatch):
+    """Training removes old ones meanwhile."""
     copy = shutil.copytree(run, tmp_path / "copy")
-    restore = saved.Saved.restore
+    restore, gone = saved.Saved.restore, [8]
 
-    def gone(self, which):
-        if which == 8:
+    def without(self, which):
+        if which in gone:
             raise JaxganError("it is gone")
         return restore(self, which)
 
-    monkeypatch.setattr(saved.Saved, "restore", gone)
+    monkeypatch.setattr(saved.Saved, "restore", without)
+    assert main(["evaluate", str(copy), "--checkpoint", "all"]) == 0
+    shown = capsys.readouterr()
+    assert [line.split()[0] for line in shown.out.splitlines()] == ["step", "4", "4", "12", "12", "seed"]
+    assert "it is gone; step 8 is left out.\n" in shown.err
+    gone.extend([4, 12])
+    assert main(["evaluate", str(copy), "--checkpoint", "all"]) == 1
+    assert "has no checkpoint that can be read." in capsys.readouterr().err
+
+
+def test_what_was_scored_before_an_error_is_shown(run, tmp_path, capsys, monkeypatch):
+    copy = shutil.copytree(run, tmp_path / "copy")
+    added = []
+
+    def full(path, line):
+        added.append(line)
+        if len(added) == 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("jaxgan.evaluate.append_line", full)
     assert main(["evaluate", str(copy), "--checkpoint", "all"]) == 1
     shown = capsys.readouterr()
-    assert [line.split()[0] for line in shown.out.splitlines()] == ["step", "4", "4", "seed"]
-    assert shown.err.endswith("error: it is gone\n")
+    assert [line.split()[0] for line in shown.out.splitlines()] == ["step", "4", "4", "8", "seed"]
+    assert shown.err.endswith(f"error: cannot add scores to {copy}/evaluations.jsonl: No space left on device.\n")
+
+
+def test_where_scores_cannot_be_added_nothing_is_scored(run, capsys, monkeypatch):
+    def closed(path):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("jaxgan.evaluate.check_lines", closed)
+    monkeypatch.setattr("jaxgan.evaluate.make_metrics", lambda *_: pytest.fail("references are made"))
+    assert main(["evaluate", str(run)]) == 1
+    assert f"cannot add scores to {run}/evaluations.jsonl: Permission denied." in capsys.readouterr().err
+
+
+def test_of_a_damaged_checkpoint_the_copy_among_the_best_is_taken(run, tmp_path, capsys):
+    copy = shutil.copytree(run, tmp_path / "copy")
+    step = sampling.load(run, "best").step
+    for file in (copy / "checkpoints" / str(step)).rglob("*"):
+        if file.is_file() and file.stat().st_size > 2000:
+            file.write_bytes(file.read_bytes()[:1000])
+    images = sampling.load(copy, step).sample(3).images
+    assert f"taking the copy of it in {copy}/best/{METRICS[0]}." in capsys.readouterr().err
+    np.testing.assert_array_equal(images, sampling.load(run, step).sample(3).images)
+
+
+def test_other_samples_of_the_same_state(run):
+    """By default those of the run's own seed, 0."""
+    (default,), (zero,), (one,) = (evaluate(run, METRICS[:1], 8, seed=seed) for seed in (None, 0, 1))
+    assert default == zero
+    assert one["protocol"] == zero["protocol"] | {"samples_seed": 1}
+    assert one["fid"] != zero["fid"]
 
 
 def test_a_run_is_scored_while_it_is_trained(run, tmp_path):
@@ -132,11 +186,13 @@ def test_a_run_is_scored_while_it_is_trained(run, tmp_path):
     ("arguments", "message"),
     [
         (["--checkpoint", "9"], r"no checkpoint of step 9; it has \[4, 8, 12\]"),
-        (["--checkpoint", "first"], "--checkpoint takes a step, last or best, not 'first'"),
+        (["--checkpoint", "first"], "--checkpoint takes a step or one of last, best, all, not 'first'"),
         (["--metrics", "fid5_test_mnsit"], "unknown feature network 'mnsit'. Did you mean 'mnist'"),
-        (["--metrics", "fid100_test_blocks,mods"], "unknown metric 'mods'"),
+        (["--metrics", "fid100_test_blocks, mods"], "unknown metric 'mods'"),
         (["--features", "blocks"], "--features and --image-size are of --against"),
         (["--against", "x", "--checkpoint", "4"], "--checkpoint is of runs, and --against of folders"),
+        (["--against", "x", "--seed", "4"], "--seed is of runs, and --against of folders"),
+        (["--against", "x"], "is a run directory, not images: draw some first, jaxgan sample"),
         (["--data-dir", "elsewhere"], "come from no folder; leave --data-dir out"),
     ],
 )
@@ -195,11 +251,19 @@ def test_any_two_folders(folders, capsys, monkeypatch, tmp_path):
 def test_folders_that_do_not_compare(folders, tmp_path, monkeypatch):
     one, _, dark = folders
     grey = pictures(tmp_path / "grey", np.zeros((5, 6, 6), np.uint8))
-    with pytest.raises(JaxganError, match=r"has images of \(6, 6, 1\) and .* of \(6, 6, 3\)"):
+    with pytest.raises(JaxganError, match=r"has images of \(6, 6, 1\) and .* of \(6, 6, 3\): .*Convert the grey"):
         compare(grey, one, ["fid"], "blocks")
+    large = pictures(tmp_path / "large", np.zeros((5, 8, 6, 3), np.uint8))
+    with pytest.raises(JaxganError, match=r"has images of \(8, 6, 3\) .*Fit them to one size with --image-size\.$"):
+        compare(large, one, ["fid"], "blocks")
+    with pytest.raises(JaxganError, match=r"there is no directory or \.zip at .*nothing\.$"):
+        compare(tmp_path / "nothing", one, ["fid"], "blocks")
+    Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(large / "other.png")
+    with pytest.raises(JaxganError, match=r"large: images differ in size: .*\n--image-size fits them"):
+        compare(large, one, ["fid"], "blocks")
     with pytest.raises(JaxganError, match=r"unknown statistic of two folders 'fdi'\. Did you mean 'fid'"):
         compare(dark, one, ["fdi"], "blocks")
     few = pictures(tmp_path / "few", np.zeros((4, 6, 6, 3), np.uint8))
     monkeypatch.setattr("jaxgan.evaluate.real_features", lambda *_: pytest.fail("features are made"))
-    with pytest.raises(JaxganError, match="needs more than 4 examples, not 4"):
+    with pytest.raises(JaxganError, match=r"fid of 4 images in .*few, 30 in .*one: .*more than 4 examples, not 4"):
         compare(few, one, ["fid"], "blocks")

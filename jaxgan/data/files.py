@@ -52,7 +52,10 @@ def open_files(data_dir: str, split: str) -> Files:
     elif path.is_file() and path.suffix.lower() == ".zip":
         files = _Archive(path, split)
     else:
-        raise JaxganError(f"there is no directory or .zip at {path.absolute()}; set --config.data.data_dir to one.")
+        raise JaxganError(
+            f"there is no directory or .zip at {path.absolute()}; set --config.data.data_dir to one, or --data-dir to "
+            "evaluate."
+        )
     if not files.names:
         raise JaxganError(f"no images in {path / split} (looked for {', '.join(sorted(SUFFIXES))}).")
     return files

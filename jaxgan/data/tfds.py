@@ -115,7 +115,7 @@ def _unprepared(dataset: str, builder: Any) -> JaxganError:
     )
     return JaxganError(
         f"tfds:{dataset} is not prepared as array_record at {builder.data_path}. Where it is prepared elsewhere, set "
-        "--config.data.data_dir to the folder with all data sets.\n"
+        "--config.data.data_dir, or --data-dir to evaluate, to the folder with all data sets.\n"
         f'With network access and tensorflow installed, run: python -c "{code}"'
     )
 

@@ -230,7 +230,7 @@ STATISTICS = {
 FEATURES: dict[str, Callable[[Mapping[str, Any]], Extractor]] = {
     "digits": lambda data: digits_extractor(),
     "inception": lambda data: inception(),
-    "mnist": lambda data: mnist_extractor(mnist_of("with MNIST's features", data), data["data_dir"])[0],
+    "mnist": lambda data: mnist_extractor(mnist_of("by features of MNIST", data), data["data_dir"])[0],
     "vgg16": lambda data: vgg16(),
 }
 """Name -> `settings of the run's data -> network`, with its weights."""

@@ -1,6 +1,7 @@
 """Arrays that take long to make, kept in the user's cache folder under a name that says all that they depend on."""
 
 import hashlib
+import os
 import sys
 import uuid
 from collections.abc import Callable, Mapping
@@ -32,7 +33,7 @@ def kept_or_made(path: Path, what: str, make: Callable[[], Arrays]) -> Arrays:
       what: they are, for messages: "the classifier of mnist".
       make: makes them.
     """
-    arrays = _read(path, what) if path.exists() else None
+    arrays = _read(path, what) if os.path.exists(path) else None  # of a folder that is closed to us, `Path` raises
     if arrays is None:
         _tell(f"making {what}, which is kept for the next time ...")
         arrays = make()

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxgan.config import Settings
+from jaxgan.errors import JaxganError
 from jaxgan.evaluation.metric import Aim
 from jaxgan.evaluation.statistics.trials import Quartiles, expected_best, quartiles, tuned
 from jaxgan.study.plan import Cell
@@ -12,9 +14,18 @@ from jaxgan.training.scores import figures_of
 
 Line = Mapping[str, Any]
 
+NAMES = ("method", "setting", "seconds", "diverged", "scores")
+"""What a line of `results.jsonl` has besides its step."""
+
 
 def trained(
-    cell: Cell, step: int, seconds: float, evaluations: Sequence[Line], seeds: Sequence[int], aims: Mapping[str, Aim]
+    cell: Cell,
+    step: int,
+    seconds: float,
+    evaluations: Sequence[Line],
+    seeds: Sequence[int],
+    metrics: Sequence[str],
+    aims: Mapping[str, Aim],
 ) -> dict[str, Any]:
     """The line of a cell that was trained to its end.
 
@@ -24,19 +35,27 @@ def trained(
       seconds: that training took.
       evaluations: lines of its `evaluations.jsonl`.
       seeds: that were trained.
+      metrics: of the study.
       aims: of the metrics that rank states.
 
     Returns:
       under `scores`, for each metric: `figures`, name -> [one value a seed], the `protocol`, and the `aim` if it ranks.
+
+    Raises:
+      JaxganError: a score is missing.
     """
-    own = {
-        (line["metric"], line["protocol"]["seed"]): line
-        for line in evaluations
-        if line["step"] == step and line["protocol"]["seed"] in seeds
-    }
+    own: dict[tuple[str, Any], Line] = {}
+    for line in evaluations:
+        if line["step"] == step:  # the first is that of training; others are of whoever evaluated the run since
+            own.setdefault((line["metric"], str(line["protocol"]["seed"])), line)
     scores = {}
-    for metric in dict.fromkeys(metric for metric, _ in own):
-        lines = [own[metric, seed] for seed in seeds]
+    for metric in metrics:
+        if missing := [seed for seed in seeds if (metric, str(seed)) not in own]:
+            raise JaxganError(
+                f"cell {cell} has no score by {metric} of seed {missing[0]} at step {step} in its evaluations.jsonl. "
+                "Remove its folder, and it is trained again."
+            )
+        lines = [own[metric, str(seed)] for seed in seeds]
         figures = {name: [figures_of(line)[name] for line in lines] for name in figures_of(lines[0])}
         aim = {"aim": aims[metric]._asdict()} if metric in aims else {}
         scores[metric] = {"figures": figures, **aim, "protocol": lines[0]["protocol"] | {"seed": list(seeds)}}
@@ -53,6 +72,24 @@ def diverged(cell: Cell, step: int, seconds: float, message: str) -> dict[str, A
       message: which numbers they were.
     """
     return {**cell._asdict(), "step": step, "seconds": seconds, "diverged": message, "scores": {}}
+
+
+def is_of(line: Line, settings: Settings, aims: Mapping[str, Aim]) -> bool:
+    """Whether a line, whose run may be gone, is of a cell's settings, and whole.
+
+    Args:
+      line: of `results.jsonl`.
+      settings: resolved, of the cell.
+      aims: of the metrics that rank states.
+    """
+    if line["step"] != settings["steps"]:
+        return False
+    if line["diverged"]:
+        return True
+    figures = {metric: of.get("figures", {}) for metric, of in line["scores"].items()}
+    counts = {len(values) for of in figures.values() for values in of.values()}
+    ranked = all(aims[metric].figure in figures.get(metric, {}) for metric in aims)
+    return ranked and figures.keys() == set(settings["metrics"]) and counts == {settings["seeds"]}
 
 
 class Method(NamedTuple):

@@ -25,7 +25,7 @@ class Finished(NamedTuple):
 
     Attributes:
       signal: that stopped it, or None.
-      report: the tables, as Markdown.
+      report: the tables of the cells that have a result, as Markdown; "" if none has.
       files: that hold the report, its pictures and the results.
     """
 
@@ -65,14 +65,19 @@ def _carry_out(cells: Mapping[Cell, Settings], workdir: Path, command: str) -> F
     for cell, settings in cells.items():
         directories[cell].check(settings, AS_BEFORE)
     kept = workdir / "results.jsonl"
-    done = {Cell(line["method"], line["setting"]): line for line in read_lines(kept)}
+    done = {Cell(line["method"], line["setting"]): line for line in read_lines(kept, *results.NAMES)}
     if strange := [str(cell) for cell in done.keys() - cells.keys()]:
         raise JaxganError(
             f"{workdir} has results of {'; '.join(sorted(strange))}, not of this study; choose another --workdir."
         )
-    for cell, line in done.items():
-        _check_line(workdir, cell, line, cells[cell])
     aims = _aims(cells)
+    for cell, line in done.items():
+        if not results.is_of(line, cells[cell], aims):
+            raise JaxganError(
+                f"{workdir} has a result of cell {cell} with other steps, seeds or metrics; choose another --workdir, "
+                f"or {AS_BEFORE}."
+            )
+    finished = _reported(cells, done, workdir, aims)
     for number, (cell, settings) in enumerate(cells.items(), 1):
         if cell in done:
             continue
@@ -81,21 +86,10 @@ def _carry_out(cells: Mapping[Cell, Settings], workdir: Path, command: str) -> F
         if result is not None:
             append_line(kept, result)
             done[cell] = result
+            finished = _reported(cells, done, workdir, aims)
         if signal is not None:
-            return Finished(signal, "", [kept])
-    in_order = [done[cell] for cell in cells]
-    return _reported(in_order, workdir, aims, list(cells.values()))
-
-
-def _check_line(workdir: Path, cell: Cell, line: Mapping[str, Any], settings: Settings) -> None:
-    """Refuses a result of other settings than the cell's, whose run may be gone."""
-    seeds = {len(values) for of in line["scores"].values() for values in of["figures"].values()}
-    same = line["diverged"] or (seeds == {settings["seeds"]} and line["scores"].keys() == set(settings["metrics"]))
-    if not same or line["step"] != settings["steps"]:
-        raise JaxganError(
-            f"{workdir} has a result of cell {cell} with other steps, seeds or metrics; choose another --workdir, or "
-            f"{AS_BEFORE}."
-        )
+            return finished._replace(signal=signal)
+    return finished
 
 
 def _aims(cells: Mapping[Cell, Settings]) -> dict[str, Aim]:
@@ -134,8 +128,8 @@ def _train(
     signal = None if stopped_by is None else int(stopped_by)  # no alarm stops a cell
     if not result.finished:
         return None, signal
-    evaluations = read_lines(directory.evaluations)
-    return results.trained(cell, step, _seconds(directory), evaluations, seeds_of(settings), aims), signal
+    asked = seeds_of(settings), settings["metrics"], aims
+    return results.trained(cell, step, _seconds(directory), directory.scores(), *asked), signal
 
 
 def _seconds(directory: RunDirectory) -> float:
@@ -148,8 +142,14 @@ def _folder(name: str) -> str:
     return "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in name)
 
 
-def _reported(lines: list[dict[str, Any]], workdir: Path, aims: Mapping[str, Aim], cells: list[Settings]) -> Finished:
-    seeds = cells[0]["seeds"]
+def _reported(
+    cells: Mapping[Cell, Settings], done: Mapping[Cell, Mapping[str, Any]], workdir: Path, aims: Mapping[str, Aim]
+) -> Finished:
+    """Writes what the cells that have a result say of their methods."""
+    if not done:
+        return Finished(None, "", [])
+    lines, settings = [done[cell] for cell in cells if cell in done], [cells[cell] for cell in cells if cell in done]
+    seeds = settings[0]["seeds"]
     parts, files = [], [workdir / "report.md", workdir / "results.jsonl"]
     for metric, aim in aims.items():
         found = results.methods(lines, metric, aim, seeds)
@@ -162,10 +162,11 @@ def _reported(lines: list[dict[str, Any]], workdir: Path, aims: Mapping[str, Aim
             {method.name: results.budgets(method, aim) for method in found},
             f"{metric}: {aim.figure} ({better} is better)",
         )
-    counts = {of["steps"] * images_per_step(of) for of in cells}
+    counts = {of["steps"] * images_per_step(of) for of in settings}
     images = " to ".join(f"{count:,}" for count in sorted({min(counts), max(counts)}))
+    which = f"{len(lines)} cells" if len(lines) == len(cells) else f"{len(lines)} of {len(cells)} cells so far,"
     facts = (
-        f"{len(lines)} cells of {seeds} {'seed' if seeds == 1 else 'seeds'}, on {images} images a seed. Medians, and "
+        f"{which} of {seeds} {'seed' if seeds == 1 else 'seeds'}, on {images} images a seed. Medians, and "
         "quartiles in brackets. `tuned`: each seed's score under the setting that is best for the others; `with it`: "
         "scores under the setting that is best for all, which flatters. `minutes`: of training, of all settings.\n"
     )

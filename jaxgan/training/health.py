@@ -55,11 +55,11 @@ def runaway(lines: Sequence[Mapping[str, Any]]) -> str | None:
 def _both_sides(last: Sequence[Mapping[str, Any]], kind: str, count: int) -> Iterator[tuple[str, str, np.ndarray]]:
     """Metrics of real examples that end in `_kind`, those of generated ones, and the values of both, [count, 2].
 
-    Nothing, if there are not so many lines yet; a value that a line does not have is 0.
+    Nothing, if there are not so many lines yet; a value that an earlier line does not have is 0.
     """
     for real in last[-1] if len(last) == count else ():
-        if real.endswith(f"_{kind}") and "real_" in real:
-            fake = real.replace("real_", "fake_")
+        fake = real.replace("real_", "fake_")
+        if real.endswith(f"_{kind}") and fake != real and fake in last[-1]:
             yield real, fake, np.array([[line.get(name, 0.0) for name in (real, fake)] for line in last])
 
 
@@ -118,6 +118,8 @@ def regressed(last: float, earlier: Sequence[float], aim: Aim) -> str | None:
       earlier: scores under the same protocol.
       aim: of the metric.
     """
+    if not math.isfinite(last):
+        return f"{aim.figure} is {last:g}. Look at the samples: what no metric can score is not what it was."
     if not earlier or min(last, *earlier) < 0:
         return None
     best = min(earlier) if aim.lower else max(earlier)

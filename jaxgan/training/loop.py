@@ -109,12 +109,15 @@ def _is_best(step: int, state: Any, best: Checkpoints | None, recorder: Recorder
     return True
 
 
-def _rolled_back(best: Checkpoints, state: Any, recorder: Recorder) -> Any:
+def _rolled_back(best: Checkpoints, step: int, state: Any, recorder: Recorder) -> Any:
     """The best state, if there is one yet, but for its clocks: time goes on, so that other batches and keys follow."""
     abstract = {"state": jax.eval_shape(lambda: state)}
     found = best.restore_newest(abstract, recorder.report)
     if found is None:
         recorder.report("there is no best state yet to roll back to: the run goes on as it is.")
+        return state
+    if found[0] == step:
+        recorder.report("the best state is the one that set the alarm off: the run goes on as it is.")
         return state
     recorder.report(f"rolled back to the best state, of step {found[0]}.")
     best_state = jax.device_put(found[1]["state"])
@@ -172,7 +175,7 @@ def train(
                 saving |= bool(config["roll_back_on"])  # it may push an older one out that would be rolled back to
             alarms = recorder.begun()
             if kept.best and step < last and not alarms.isdisjoint(config["roll_back_on"]):
-                state = _rolled_back(kept.best, state, recorder)
+                state = _rolled_back(kept.best, step, state, recorder)
             # Read once: a later signal is obeyed, and saved, after the next call.
             stopped_by = stop.signal or next((alarm for alarm in config["stop_on"] if alarm in alarms), None)
             if saving or stopped_by is not None:

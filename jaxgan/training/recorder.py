@@ -27,6 +27,7 @@ from jaxgan.training.scores import (
     earlier_scores,
     figures_of,
     improved,
+    of_training,
     score_curve,
     score_lines,
     with_spread,
@@ -79,7 +80,7 @@ class Recorder:
         lines = read_lines(self._run.metrics)
         self._seconds = lines[-1]["seconds"] if lines else 0.0
         self._lines = deque(lines[-health.LINES :], maxlen=health.LINES)
-        self._alarms = health.active_at_the_end(read_lines(self._run.alarms))
+        self._alarms = health.active_at_the_end(read_lines(self._run.alarms, "alarm", "message"))
         self._begun: set[str] = set()
         self._mark, self._mark_step, self._waited = time.perf_counter(), step, 0.0
         if step:
@@ -130,8 +131,9 @@ class Recorder:
             line["by_seed"] = {name: [float(value) for value in values] for name, values in means.items()}
         append_line(self._run.metrics, line)
         self._lines.append(line)
-        lately = list(self._lines)
-        self._watch(step, [(alarm.__name__, alarm(lately)) for alarm in health.OF_LINES])
+        for seed in self._seeds:
+            lately = self._lines_of(seed)
+            self._watch(step, [(self._of_seed(alarm.__name__, seed), alarm(lately)) for alarm in health.OF_LINES])
         self._mark, self._mark_step, self._waited = now, step, 0.0
         losses = {name: f"{line[name]:.3f}" for name in means if name.endswith("loss")}
         self._bar.set_postfix({"images/s": f"{line['images_per_second']:.0f}", **losses})
@@ -153,8 +155,10 @@ class Recorder:
                 samples = self._sampler(run, self._config["seed"], self._config["samples"])
                 path, real = folder / f"{step:07d}.png", self._real["image"]
                 plotting.save_samples(path, samples.images, real, self._system.num_classes)
-                collapsed = health.collapsed(as_written(samples.images), real)
-                self._watch(step, [(self._of_seed("collapsed", seed), collapsed)])
+                if step > self._config["sample_every"] or step == self._config["steps"]:
+                    # Not on a run's first sheet: what a G makes that has hardly begun is alike, and says nothing.
+                    collapsed = health.collapsed(as_written(samples.images), real)
+                    self._watch(step, [(self._of_seed("collapsed", seed), collapsed)])
             if self._previews is not None:
                 key = jax.random.key(self._config["seed"])
                 for name, preview in self._previews(self._system.settled(run), self._real, key).items():
@@ -164,8 +168,8 @@ class Recorder:
         """Scores the state by every metric of the recipe: lines in `evaluations.jsonl`, of which the user is told the
         last one of each. Returns whether this is the best state so far, by the metric of `keep_best`.
         """
-        before, last = read_lines(self._run.evaluations), {}
-        for line in score_lines(self._scorers, self._config, step, state, self._sampler):
+        before, last = self._run.scores(), {}
+        for line in score_lines(self._scorers, self._config, step, state, self._sampler, self._config["seed"]):
             line = json.loads(json.dumps(line))  # as it will be read again
             append_line(self._run.evaluations, line)
             last[line["metric"]] = line
@@ -177,13 +181,9 @@ class Recorder:
                 score, earlier = line[aim.figure], earlier_scores(before, line, aim)
                 self._watch(step, [(f"regressed {name}", health.regressed(score, earlier, aim))])
                 if name == self._config["keep_best"]:
-                    best = improved(score, earlier_scores(self._candidates(before, name), line, aim), aim)
+                    candidates = of_training(before, self._config, self._run.best_steps(name))
+                    best = improved(score, earlier_scores(candidates, line, aim), aim)
         return best
-
-    def _candidates(self, lines: list[dict[str, Any]], metric: str) -> list[dict[str, Any]]:
-        """The lines of states that might have been kept: others are of whoever evaluated the run meanwhile."""
-        kept = self._run.best_steps(metric)
-        return [line for line in lines if line["step"] in kept or line["step"] % self._config["evaluate_every"] == 0]
 
     def _watch(self, step: int, found: Iterable[tuple[str, str | None]]) -> None:
         """Tells of alarms that begin, and notes in `alarms.jsonl` those that begin or end."""
@@ -198,13 +198,20 @@ class Recorder:
         begun, self._begun = self._begun, set()
         return begun
 
+    def _lines_of(self, seed: int) -> list[Mapping[str, Any]]:
+        """The last lines; of several seeds as that of one would have them, for in a mean one that fails is hidden."""
+        if len(self._seeds) == 1:
+            return list(self._lines)
+        place = self._seeds.index(seed)
+        return [{name: values[place] for name, values in line["by_seed"].items()} for line in self._lines]
+
     def _of_seed(self, name: str, seed: int) -> str:
         return name if len(self._seeds) == 1 else f"{name} seed {seed}"
 
     def finish(self) -> list[Path]:
         """Draws the curves of the run's losses and scores; returns every picture there now is."""
         plotting.save_metric_figures(self._run.figures, read_lines(self._run.metrics))
-        scores = read_lines(self._run.evaluations)
+        scores = self._run.scores()
         for name in self._scorers:
             if len(curve := score_curve(scores, name)) > 1:
                 names = [figure for figure in figures_of(curve[-1]) if not figure.endswith("_se")]

@@ -49,6 +49,10 @@ class RunDirectory:
         self._config = self.path / "config.json"
         self._run = self.path / "run.json"
 
+    def scores(self) -> list[dict[str, Any]]:
+        """The lines of `evaluations.jsonl`."""
+        return read_lines(self.evaluations, "metric", "protocol")
+
     def best_by(self, metric: str) -> Path:
         """Where the states are that scored best by a metric."""
         return self.path / "best" / metric
@@ -179,10 +183,29 @@ def write_text(path: Path, text: str) -> None:
 
 
 def append_line(path: Path, values: Mapping[str, Any]) -> None:
-    """Adds one JSON object a line, in the place of a last line that a kill cut short."""
+    """Adds one JSON object a line, in the place of a last line that a kill cut short.
+
+    Raises:
+      OSError: the file cannot be written.
+    """
     with _writing_lines(path.parent), path.open("ab+") as file:
-        file.truncate(_end_of_lines(file))
+        end = _end_of_lines(file)
+        file.seek(end)
+        if _is_whole(file.read()):
+            file.write(b"\n")
+        else:
+            file.truncate(end)
         file.write(f"{json.dumps(values)}\n".encode())
+
+
+def check_lines(path: Path) -> None:
+    """Makes sure that lines can be added.
+
+    Raises:
+      OSError: the file, or its folder, cannot be written.
+    """
+    with _writing_lines(path.parent), path.open("ab"):
+        pass
 
 
 @contextlib.contextmanager
@@ -210,17 +233,30 @@ def _end_of_lines(file: IO[bytes]) -> int:
     return 0
 
 
-def read_lines(path: Path) -> list[dict[str, Any]]:
+def _is_whole(tail: str | bytes) -> bool:
+    """Whether what follows the last end of a line is a line all the same, as editors leave it."""
+    try:
+        return isinstance(json.loads(tail), dict)
+    except ValueError:
+        return False
+
+
+def read_lines(path: Path, *needed: str) -> list[dict[str, Any]]:
     """The objects of a `.jsonl` file, none if there is no file; a last line that a kill cut short is left out.
 
+    Args:
+      path: of the file.
+      needed: names that every object must have, besides `step`, a whole number.
+
     Raises:
-      JaxganError: a line before the last is damaged.
+      JaxganError: a line before the last is damaged, or lacks something.
     """
     try:
-        complete = path.read_text().split("\n")[:-1] if path.exists() else []
-        lines = [json.loads(line) for line in complete]
-        if not all(isinstance(line, dict) and isinstance(line.get("step"), int) for line in lines):
-            raise ValueError("a line is not an object with a step")
+        *complete, tail = path.read_text().split("\n") if path.exists() else [""]
+        lines = [json.loads(line) for line in [*complete, *([tail] if _is_whole(tail) else [])]]
+        for number, line in enumerate(lines, 1):
+            if not isinstance(line, dict) or not isinstance(line.get("step"), int) or not line.keys() >= {*needed}:
+                raise ValueError(f"line {number} is not an object with {', '.join(['step', *needed])}")
         return lines
     except ValueError as error:
         raise JaxganError(f"{path} is damaged: {error}. Remove the damaged line.") from error

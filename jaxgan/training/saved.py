@@ -14,7 +14,7 @@ from jaxgan.data.spec import DataSpec
 from jaxgan.drawing import Sampler
 from jaxgan.errors import JaxganError, UnknownName
 from jaxgan.systems import System, build_system
-from jaxgan.training.checkpoints import Checkpoints
+from jaxgan.training.checkpoints import Checkpoints, OtherStructureError
 from jaxgan.training.run_directory import RunDirectory
 from jaxgan.training.seeds import as_array, make_init, seeds_of
 
@@ -60,10 +60,22 @@ class Saved:
             if not best:
                 raise JaxganError(f"{self.run.path} keeps no best checkpoint; train with --config.keep_best=METRIC.")
             return self._newest(best[0], " best")
-        for folder in (last, *best):
+        damaged: JaxganError | None = None
+        for folder in (last, *best):  # of one step both hold the same
             if which in self._steps_in(folder):
-                with _reading(folder) as checkpoints:
-                    return int(which), jax.device_put(checkpoints.restore(int(which), self._abstract())["state"])
+                try:
+                    with _reading(folder) as checkpoints:
+                        state = jax.device_put(checkpoints.restore(int(which), self._abstract())["state"])
+                except OtherStructureError:
+                    raise
+                except JaxganError as error:
+                    damaged = damaged or error
+                    continue
+                if damaged is not None:
+                    print(f"{damaged}; taking the copy of it in {folder}.", file=sys.stderr)
+                return int(which), state
+        if damaged is not None:
+            raise damaged
         raise JaxganError(f"{self.run.path} has no checkpoint of step {which}; it has {self.steps()}.")
 
     def _folders(self) -> list[Path]:

@@ -1,7 +1,7 @@
 """Scores of the states of a run's seeds, as lines of `evaluations.jsonl` and as what the user is told."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ def score_lines(
     step: int,
     state: Any,
     sampler: Sampler,
+    samples_seed: int,
     bar: tqdm | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Scores a state by metrics: of each a line with its protocol.
@@ -28,10 +29,11 @@ def score_lines(
 
     Args:
       metrics: name -> metric with its reference loaded.
-      config: resolved settings of the run; samples are drawn with its seed.
+      config: resolved settings of the run.
       step: of the state.
       state: of all seeds of the run.
       sampler: of the run's system.
+      samples_seed: that samples are drawn with.
       bar: moves on by `samples_of(metrics)` a seed; by default nobody is told.
     """
     bar = tqdm(disable=True) if bar is None else bar
@@ -40,14 +42,14 @@ def score_lines(
     for seed in seeds:
         bar.set_description(f"step {step}, seed {seed}")
         run = run_of(state, seeds, seed)
-        found.append(score_all(metrics, run, _drawing(sampler, run, config["seed"]), bar))
+        found.append(score_all(metrics, run, _drawing(sampler, run, samples_seed), bar))
     for name, metric in metrics.items():
         for seed, figures in zip(seeds, found, strict=True):
-            yield _line(step, name, metric, figures[name], seed, config)
+            yield _line(step, name, metric, figures[name], seed, config, samples_seed)
         if len(seeds) > 1:
             values = {key: np.asarray([figures[name][key] for figures in found]) for key in found[0][name]}
             means = {key: value for figure, v in values.items() for key, value in with_spread(figure, v).items()}
-            yield _line(step, name, metric, means, seeds, config)
+            yield _line(step, name, metric, means, seeds, config, samples_seed)
 
 
 def _drawing(sampler: Sampler, state: Any, seed: int) -> Callable[[int], Iterator[Samples]]:
@@ -55,7 +57,13 @@ def _drawing(sampler: Sampler, state: Any, seed: int) -> Callable[[int], Iterato
 
 
 def _line(
-    step: int, name: str, metric: Metric, figures: Mapping[str, float], seed: int | list[int], config: Mapping[str, Any]
+    step: int,
+    name: str,
+    metric: Metric,
+    figures: Mapping[str, float],
+    seed: int | list[int],
+    config: Mapping[str, Any],
+    samples_seed: int,
 ) -> dict[str, Any]:
     facts = {
         "num": metric.num,
@@ -65,7 +73,7 @@ def _line(
         **{key: value for key, value in config["system"].items() if key.startswith("average_")},
     }
     if metric.view is not None:
-        facts |= {"samples_seed": config["seed"], "truncation": None, "labels": "the classes in turn"}
+        facts |= {"samples_seed": samples_seed, "truncation": None, "labels": "the classes in turn"}
     return {"step": step, "metric": name, **figures, "protocol": {**facts, **metric.protocol}}
 
 
@@ -130,11 +138,25 @@ def score_curve(lines: Sequence[Mapping[str, Any]], metric: str) -> list[Mapping
     return [latest[step] for step in sorted(latest)]
 
 
+def of_training(
+    lines: Sequence[Mapping[str, Any]], config: Mapping[str, Any], kept: Collection[int]
+) -> list[Mapping[str, Any]]:
+    """The lines of states among which the best one is picked; others are of whoever evaluated the run otherwise.
+
+    Args:
+      lines: of `evaluations.jsonl`.
+      config: resolved settings of the run, which keeps the best states.
+      kept: steps of the states that have been picked.
+    """
+    every, last = config["evaluate_every"], config["steps"]
+    return [line for line in lines if line["step"] in kept or line["step"] == last or line["step"] % every == 0]
+
+
 def states_scored(lines: Sequence[Mapping[str, Any]], metric: str, step: int, seeds: list[int]) -> int:
     """Among how many states one was picked: those scored under the very protocol that it was first scored under.
 
     Args:
-      lines: of `evaluations.jsonl`.
+      lines: as of `of_training`.
       metric: by which it was picked.
       step: of the state.
       seeds: of the run; of several the means are counted.

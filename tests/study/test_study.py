@@ -3,7 +3,9 @@
 import json
 import math
 import os
+import shutil
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +21,7 @@ from jaxgan.study import start as study_start
 from jaxgan.study.plan import Cell, changed, load, settings, studies_folder
 from jaxgan.study.results import budgets, methods, table
 from jaxgan.training.recorder import Recorder
-from jaxgan.training.run_directory import read_lines
+from jaxgan.training.run_directory import append_line, read_lines
 
 FILE = """
 from jaxgan.config import load
@@ -109,6 +111,7 @@ def test_a_study_that_was_stopped_goes_on_and_trains_nothing_twice(file, finishe
         patch.setattr(Recorder, "log", stopped_in_the_third_cell)
         assert main(command) == 128 + signal.SIGTERM
     assert len(lines_of(workdir)) == 2
+    assert (workdir / "report.md").read_text().startswith("2 of 4 cells so far, of 2 seeds, on 128 images a seed.")
     with (workdir / "results.jsonl").open("a") as results:
         results.write('{"method": "wass')  # as a kill leaves it
     assert main(command) == 0
@@ -143,6 +146,40 @@ def test_results_whose_runs_are_gone_are_not_taken_for_others(file, finished, tm
         assert (
             "has a result of cell non_saturating, usual with other steps, seeds or metrics" in capsys.readouterr().err
         )
+
+
+def test_what_others_scored_is_no_result_of_a_cell(file, finished, tmp_path, capsys):
+    """A study that was killed between the end of a cell and its result; somebody has scored the cell since."""
+    workdir = Path(shutil.copytree(finished, tmp_path / "copy"))
+    results, evaluations = workdir / "results.jsonl", workdir / "cells" / "wasserstein" / "usual" / "evaluations.jsonl"
+    before, scores = without_clock(workdir), read_lines(evaluations)
+    lines = [line for line in lines_of(workdir) if (line["method"], line["setting"]) != ("wasserstein", "usual")]
+    results.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    for line in scores:
+        append_line(evaluations, line | {"metric": "another"})
+        append_line(evaluations, line | {"modes": 99.0})
+    command = ["study", str(file), "--workdir", str(workdir)]
+    assert main(command) == 0
+    assert sorted(without_clock(workdir), key=str) == sorted(before, key=str)
+
+    results.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    evaluations.write_text(json.dumps(scores[0]) + "\n")
+    assert main(command) == 1
+    told = capsys.readouterr().err
+    assert "cell wasserstein, usual has no score by modes2500_ring of seed 1 at step 8 in its evaluations.jsonl" in told
+    assert len(lines_of(workdir)) == 3
+
+
+@pytest.mark.parametrize("lost", ["method", "scores", "modes"])
+def test_results_that_were_edited_are_refused(file, finished, tmp_path, capsys, lost):
+    lines = lines_of(finished)
+    line = next(line for line in lines if not line["diverged"])
+    place = line if lost in line else line["scores"]["modes2500_ring"]["figures"]
+    del place[lost]
+    (tmp_path / "results.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert main(["study", str(file), "--workdir", str(tmp_path)]) == 1
+    told = capsys.readouterr().err
+    assert ("is damaged" if lost in ("method", "scores") else "with other steps, seeds or metrics") in told
 
 
 def test_a_place_that_cannot_be_written_is_named(file, tmp_path, capsys):

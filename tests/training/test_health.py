@@ -45,6 +45,7 @@ def test_logits_that_run_away_from_each_other():
     assert health.runaway([*far, far[0] | {"fake_photo_logit": 0.0}]) is None
     assert health.runaway(lines(5, real_logit=1e6, fake_logit=1e6 - 5)) is None  # the same for both: no harm
     assert health.runaway(lines(5, real_loss=1e6, fake_loss=0.0)) is None  # no logits
+    assert health.runaway(lines(5, real_logit=1e6)) is None  # of one side only
     assert health.runaway([]) is None
 
 
@@ -131,21 +132,41 @@ FROZEN = dict(
     generator=dict(name="mlp", hidden=(4,), output="none", kernel_init="normal"),
     generator_optimizer=dict(name="sgd", learning_rate=0.0),
 )
-"""A G that never learns anything, and whose output is next to 0: `collapsed` at the first sheet."""
+"""A G that never learns anything, and whose output is next to 0: `collapsed` from the second sheet on."""
 
 
 def test_a_run_that_makes_one_thing_says_so_once_also_when_it_was_stopped_between(tmp_path, capsys):
     frozen = FROZEN | dict(sample_every=4)
     train(tmp_path / "whole", **frozen)
     said = capsys.readouterr().out
-    assert said.count("ALARM collapsed at step 4: samples differ from each other by 0.0%") == 1
+    assert said.count("ALARM collapsed at step 8: samples differ from each other by 0.0%") == 1
     noted = read_lines(tmp_path / "whole" / "alarms.jsonl")
-    assert [(line["step"], line["alarm"]) for line in noted] == [(4, "collapsed")]
+    assert [(line["step"], line["alarm"]) for line in noted] == [(8, "collapsed")]
 
     train(tmp_path / "parts", steps=8, **frozen)
     train(tmp_path / "parts", allow_changes=True, **frozen)
     assert capsys.readouterr().out.count("ALARM") == 1
     assert read_lines(tmp_path / "parts" / "alarms.jsonl") == noted
+
+
+def test_a_run_of_one_sheet_is_judged_by_it(tmp_path):
+    train(tmp_path, **FROZEN | dict(sample_every=0))
+    assert [line["step"] for line in read_lines(tmp_path / "alarms.jsonl")] == [12]
+
+
+def test_of_several_seeds_each_is_watched_by_itself(tmp_path, monkeypatch):
+    """In their mean the one that fails would be hidden."""
+    train(tmp_path / "quiet", seeds=2, steps=8)
+    losses = [line["by_seed"]["generator_loss"] for line in read_lines(tmp_path / "quiet" / "metrics.jsonl")]
+    place, seed = np.unravel_index(np.argmax(losses), np.shape(losses))
+
+    def high(lines):
+        return "it is" if lines[-1]["generator_loss"] == np.max(losses) else None
+
+    monkeypatch.setattr(health, "OF_LINES", (high,))
+    train(tmp_path / "watched", seeds=2, steps=8)
+    begun = [line for line in read_lines(tmp_path / "watched" / "alarms.jsonl") if line["message"] == "it is"]
+    assert [(line["step"], line["alarm"]) for line in begun] == [(4 * (place + 1), f"high seed {seed}")]
 
 
 def test_every_alarm_can_be_named_in_the_settings():
@@ -155,7 +176,7 @@ def test_every_alarm_can_be_named_in_the_settings():
 def test_an_alarm_stops_a_run_that_asks_for_it_once_and_nothing_is_lost(tmp_path, capsys):
     stopping = FROZEN | dict(sample_every=4, stop_on=("saturated", "collapsed"))
     train(tmp_path / "whole", **stopping | dict(stop_on=()))
-    assert train(tmp_path / "parts", **stopping).outcome == (4, "collapsed")
+    assert train(tmp_path / "parts", **stopping).outcome == (8, "collapsed")
     assert json.loads((tmp_path / "parts" / "run.json").read_text())["starts"][-1]["reason"] == "alarm collapsed"
     assert train(tmp_path / "parts", **stopping).outcome == (12, None)
     assert left_behind(tmp_path / "parts") == left_behind(tmp_path / "whole")
@@ -163,7 +184,7 @@ def test_an_alarm_stops_a_run_that_asks_for_it_once_and_nothing_is_lost(tmp_path
     recipe = write_recipe(tmp_path / "mine.py", "points", **stopping)
     assert main(["train", "--config", str(recipe), "--workdir", str(tmp_path / "run")]) == 1
     said = capsys.readouterr().out
-    assert "stopped by the alarm 'collapsed', and saved at step 4; the same command goes on all the same." in said
+    assert "stopped by the alarm 'collapsed', and saved at step 8; the same command goes on all the same." in said
 
 
 ROLLING = FROZEN | dict(
@@ -171,7 +192,7 @@ ROLLING = FROZEN | dict(
     metrics=("modes2500_ring",),
     keep_best="modes2500_ring",
     evaluate_every=4,
-    sample_every=8,
+    sample_every=4,
     roll_back_on=("collapsed",),
 )
 
@@ -193,8 +214,12 @@ def test_an_alarm_brings_the_best_state_back_and_time_goes_on(tmp_path, capsys):
 
 
 def test_where_there_is_no_best_state_yet_the_run_goes_on(tmp_path, capsys):
-    train(tmp_path, **ROLLING | dict(sample_every=2, evaluate_every=4))
+    train(tmp_path / "none", **ROLLING | dict(sample_every=2, evaluate_every=6))
     assert "there is no best state yet to roll back to: the run goes on as it is." in capsys.readouterr().out
+    train(tmp_path / "itself", **ROLLING | dict(sample_every=2))
+    said = capsys.readouterr().out
+    assert "the best state is the one that set the alarm off: the run goes on as it is." in said
+    assert "rolled back" not in said
 
 
 @pytest.fixture
@@ -215,7 +240,7 @@ def hill(monkeypatch):
 def test_a_run_that_is_killed_after_better_states_rolls_back_to_the_same_ones(tmp_path, monkeypatch, hill):
     """Best are the states of steps 1 to 4, then, behind the alarm of step 6, those of 7 and 8, which push 4 out."""
     rolling = FROZEN | hill | dict(evaluate_every=1, roll_back_on=("collapsed",))
-    rolling |= dict(steps_per_call=1, log_every=1, sample_every=6, save_every=5)
+    rolling |= dict(steps_per_call=1, log_every=1, sample_every=3, save_every=5)
     train(tmp_path / "whole", **rolling)
     log = Recorder.log
 

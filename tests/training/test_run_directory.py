@@ -199,6 +199,22 @@ def test_a_line_takes_the_place_of_one_that_a_kill_cut_short(tmp_path, before, c
     assert path.read_text() == before + '{"step": 9}\n'
 
 
+def test_a_whole_last_line_that_does_not_end_is_kept(tmp_path):
+    """As some editors leave it."""
+    path = tmp_path / "evaluations.jsonl"
+    path.write_text('{"step": 1}\n{"step": 2, "a": {"b": "' + "x" * 9000 + '"}}')
+    assert [line["step"] for line in read_lines(path)] == [1, 2]
+    append_line(path, {"step": 3})
+    assert [line["step"] for line in read_lines(path)] == [1, 2, 3]
+
+
+def test_lines_that_lack_something_are_named(tmp_path):
+    run = RunDirectory(tmp_path)
+    run.evaluations.write_text('{"step": 1, "metric": "a", "protocol": {}}\n{"step": 2}\n')
+    with pytest.raises(JaxganError, match=r"is damaged: line 2 is not an object with step, metric, protocol\. Remove"):
+        run.scores()
+
+
 def test_numbers_survive_being_cut(tmp_path):
     run, line = RunDirectory(tmp_path), {"step": 1, "loss": 0.1 + 0.2, "tiny": 5e-324}
     append_line(run.metrics, line)

@@ -74,7 +74,7 @@ def load(path: Path) -> Weights:
     if not path.is_file():
         out = "" if path == default_file() else f" --out {path}"
         raise JaxganError(
-            f"there are no weights of Inception at {path}, and its scores need them. Where there is a network, get\n"
+            f"there are no weights of Inception at {path}, and its scores need them. Where there is internet, get\n"
             f"{PUBLISHED} from the releases of pytorch-fid; then run: jaxgan convert-inception FILE{out}"
         )
     try:

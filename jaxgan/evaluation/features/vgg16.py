@@ -86,7 +86,7 @@ def _load(path: Path) -> tuple[dict[str, Any], float]:
     if not path.is_file():
         out = path.with_suffix(".safetensors")
         raise JaxganError(
-            f"there are no weights of VGG16 at {path}, and its scores need them. Where there is a network, get\n"
+            f"there are no weights of VGG16 at {path}, and its scores need them. Where there is internet, get\n"
             f"torchvision's vgg16-397923af.pth; then run: jaxgan convert-vgg vgg16-397923af.pth --out {out}"
         )
     loaded = vgg_weights.load(path)
