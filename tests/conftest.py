@@ -35,6 +35,11 @@ gc.set_threshold(100_000)  # tracing makes many objects, of which few are garbag
 jax.config.update("jax_numpy_rank_promotion", "raise")  # a [b, 1] that meets a [b] is a mistake
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: tests wait for processes that they start, and for the disk."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real data sets, which a user's machine does not have."""
