@@ -92,7 +92,7 @@ def _states(saved: Saved, checkpoint: Checkpoint | Literal["all"]) -> Iterator[t
         except OtherStructureError:
             raise
         except JaxganError as error:
-            tqdm.write(f"{error}; step {step} is left out.", file=sys.stderr)
+            tqdm.write(f"step {step} is left out: {error}", file=sys.stderr)
         else:
             none = False
             yield found

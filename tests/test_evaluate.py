@@ -122,7 +122,7 @@ def test_a_checkpoint_that_cannot_be_read_any_more_is_left_out_of_all(run, tmp_p
     assert main(["evaluate", str(copy), "--checkpoint", "all"]) == 0
     shown = capsys.readouterr()
     assert [line.split()[0] for line in shown.out.splitlines()] == ["step", "4", "4", "12", "12", "seed"]
-    assert "it is gone; step 8 is left out.\n" in shown.err
+    assert "step 8 is left out: it is gone\n" in shown.err
     gone.extend([4, 12])
     assert main(["evaluate", str(copy), "--checkpoint", "all"]) == 1
     assert "has no checkpoint that can be read." in capsys.readouterr().err
@@ -161,7 +161,8 @@ def test_of_a_damaged_checkpoint_the_copy_among_the_best_is_taken(run, tmp_path,
         if file.is_file() and file.stat().st_size > 2000:
             file.write_bytes(file.read_bytes()[:1000])
     images = sampling.load(copy, step).sample(3).images
-    assert f"taking the copy of it in {copy}/best/{METRICS[0]}." in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert f"taking the copy of step {step} in {copy}/best/{METRICS[0]}: checkpoint {step} cannot be read" in told
     np.testing.assert_array_equal(images, sampling.load(run, step).sample(3).images)
 
 

@@ -72,7 +72,7 @@ class Saved:
                     damaged = damaged or error
                     continue
                 if damaged is not None:
-                    print(f"{damaged}; taking the copy of it in {folder}.", file=sys.stderr)
+                    print(f"taking the copy of step {which} in {folder}: {damaged}", file=sys.stderr)
                 return int(which), state
         if damaged is not None:
             raise damaged
