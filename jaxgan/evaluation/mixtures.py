@@ -68,7 +68,8 @@ def modes2500_ring(spec: DataSpec, system: System, data: Mapping[str, Any]) -> M
     check_samples("modes2500_ring", system)
     if data["name"] != "ring":
         raise wrong_data("modes2500_ring", "ring", data)
-    return _metric(ring_centres(data["modes"], data["radius"]), data["sigma"])
+    modes, radius = data["modes"], data["radius"]
+    return _metric(f"on a circle of radius {radius}", ring_centres(modes, radius), data["sigma"])
 
 
 def modes2500_grid(spec: DataSpec, system: System, data: Mapping[str, Any]) -> Metric:
@@ -82,12 +83,12 @@ def modes2500_grid(spec: DataSpec, system: System, data: Mapping[str, Any]) -> M
     check_samples("modes2500_grid", system)
     if data["name"] != "grid":
         raise wrong_data("modes2500_grid", "grid", data)
-    return _metric(grid_centres(data["side"], data["step"]), data["sigma"])
+    return _metric(f"on a grid of step {data['step']}", grid_centres(data["side"], data["step"]), data["sigma"])
 
 
-def _metric(centres: np.ndarray, sigma: float) -> Metric:
+def _metric(where: str, centres: np.ndarray, sigma: float) -> Metric:
     protocol = {
-        "reference": f"{len(centres)} Gaussians in equal shares, sigma {sigma}",
+        "reference": f"{len(centres)} Gaussians in equal shares {where}, sigma {sigma}",
         "high_quality": f"less than {WITHIN} sigma from the nearest centre",
         "reverse_kl": "of the high-quality samples, to the uniform distribution, in nats",
     }

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxgan import plotting
-from jaxgan.config import Settings, images_per_step
+from jaxgan.config import Settings, differences, images_per_step
 from jaxgan.data import Source, open_source
 from jaxgan.errors import Diverged, JaxganError
 from jaxgan.evaluation import make_metrics
@@ -93,8 +93,13 @@ def _carry_out(cells: Mapping[Cell, Settings], workdir: Path, command: str) -> F
 
 
 def _aims(cells: Mapping[Cell, Settings]) -> dict[str, Aim]:
-    """The aims of the metrics that rank. On the way all systems are built, and metrics of each kind of them."""
+    """The aims of the metrics that rank. On the way all systems are built, and metrics of each kind of them.
+
+    Raises:
+      JaxganError: a cell cannot be had, or is scored by another protocol than those before it, which does not compare.
+    """
     aims: dict[str, Aim] = {}
+    protocols: dict[str, Mapping[str, Any]] = {}
     sources: dict[str, Source] = {}
     made: set[tuple[str, str, int]] = set()
     for cell, settings in cells.items():
@@ -109,6 +114,10 @@ def _aims(cells: Mapping[Cell, Settings]) -> dict[str, Aim]:
                 made.add(kind)
                 metrics = make_metrics(settings["metrics"], source.spec, system, settings["data"])
                 aims = {name: metric.aim for name, metric in metrics.items() if metric.aim is not None}
+                for name, metric in metrics.items():
+                    if other := differences(protocols.setdefault(name, metric.protocol), metric.protocol):
+                        told = "; ".join(other).replace("config.", "")
+                        raise JaxganError(f"{name} of the cells before it does not compare with its own: {told}.")
         except JaxganError as error:
             raise JaxganError(f"cell {cell}: {error}") from error
         if not aims:

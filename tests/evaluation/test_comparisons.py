@@ -9,9 +9,10 @@ from features_of_blocks import BLOCKS, LARGEST
 from subjects import scored, system_of
 
 from jaxgan.data import SOURCES, DataSpec, open_source
+from jaxgan.data.memory import ArraySource
 from jaxgan.errors import JaxganError
 from jaxgan.evaluation import METRICS, check_metric, classifiers, comparisons, make_metrics, references, scoring
-from jaxgan.evaluation.comparisons import Name, parse
+from jaxgan.evaluation.comparisons import STATISTICS, Asked, Name, Network, parse
 from jaxgan.evaluation.features import Extracted
 from jaxgan.registry import complete
 
@@ -151,6 +152,36 @@ def test_features_of_real_images_are_kept_by_their_content(monkeypatch, capsys):
     assert (larger.name, larger.sha256 != first.sha256) == (first.name, True)
     references.real_features(BLOCKS._replace(protocol={"weights_sha256": "other"}), source, "digits train")
     assert capsys.readouterr().err.count("making") == 2
+
+    pixels = source.arrays()["image"]
+    one, other = (references.real_features(BLOCKS, ArraySource(x), "digits train") for x in (pixels, 16 * pixels))
+    assert one.sha256 == first.sha256 != other.sha256  # of one shape
+    assert not np.array_equal(one.vectors, other.vectors)
+
+
+@pytest.mark.parametrize("name", ["fid", "kid", "pr", "dc"])
+def test_generated_and_real_ones_of_the_split_stand_where_they_belong(name):
+    """Generated ones lie amid the test split's, in a part of it, and far from the train split's."""
+    rng = np.random.default_rng(0)
+    real = {"train": rng.normal(size=(60, 2)) + 50, "test": rng.normal(size=(60, 2))}
+    asked = Asked("test", 60, lambda split: 60, lambda: pytest.fail("no network is needed"), real.__getitem__)
+    figures = STATISTICS[name].make(asked)(0.2 * rng.normal(size=(60, 2)))
+    if name == "pr":
+        assert figures["precision"] > 0.9 > 0.5 > figures["recall"]
+    elif name == "dc":
+        assert figures["density"] > 0.7 > 0.5 > figures["coverage"]
+    else:
+        assert figures[name] < 10
+
+
+@pytest.mark.parametrize("few", [dict(real=4), dict(num=4)])
+def test_a_covariance_needs_more_images_of_either_kind_than_features(few):
+    counts = dict(real=5, num=5) | few
+    network = Network(BLOCKS, 4, 0)
+    asked = Asked("test", counts["num"], lambda split: counts["real"], lambda: network, lambda split: None)
+    with pytest.raises(JaxganError, match="needs more than 4 examples, not 4"):
+        STATISTICS["fid"].check(asked)
+    STATISTICS["fid"].check(asked._replace(num=5, count=lambda split: 5))
 
 
 def test_one_batch_of_real_images_is_looked_at_at_a_time(monkeypatch):

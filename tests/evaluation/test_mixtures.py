@@ -96,4 +96,4 @@ def test_a_run_is_scored_by_its_own_centres(tmp_path):
     train(tmp_path, data=dict(name="ring", num=64, modes=4, sigma=10.0), metrics=("modes2500_ring",), steps=4)
     (line,) = map(json.loads, (tmp_path / "evaluations.jsonl").read_text().splitlines())
     assert (line["protocol"]["num"], line["high_quality"]) == (2500, 1)  # within 30 of the origin
-    assert line["protocol"]["reference"] == "4 Gaussians in equal shares, sigma 10.0"
+    assert line["protocol"]["reference"] == "4 Gaussians in equal shares on a circle of radius 1.0, sigma 10.0"

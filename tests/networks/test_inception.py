@@ -10,6 +10,7 @@ from peers import peer
 
 from jaxgan.errors import JaxganError
 from jaxgan.evaluation.features import inception_weights
+from jaxgan.networks import inception
 from jaxgan.networks.inception import BlockE, Inception, max_pool, mean_pool
 
 
@@ -83,6 +84,13 @@ def test_the_last_block_pools_by_maximum_unlike_the_one_before_it():
         }
         result = jax.jit(block.apply)({"params": params}, x)
         np.testing.assert_allclose(result[0, 1, 1, -192:-188], middle, rtol=1e-5)
+
+
+def test_only_the_last_block_pools_by_maximum(monkeypatch):
+    made = []
+    monkeypatch.setattr(inception, "BlockE", lambda pool, name: made.append((name, pool)) or BlockE(pool, name=name))
+    jax.eval_shape(Inception().init, jax.random.key(0), jnp.zeros((1, 75, 75, 3)))
+    assert made == [("Mixed_7b", "mean"), ("Mixed_7c", "max")]
 
 
 def test_images_too_small_for_the_last_maps_are_refused():

@@ -253,6 +253,18 @@ def test_a_cell_is_named_by_a_method_and_a_setting(name):
         settings(study, [])
 
 
+def test_cells_whose_scores_do_not_compare_are_refused(tmp_path, capsys):
+    """Of rings of two sizes, say: under one name these are two protocols."""
+    file = tmp_path / "rings.py"
+    radius = 'config.data.radius = 1.0 if method == "wasserstein" else 2.0'
+    file.write_text(FILE.replace("config.objective =", f"{radius}; config.objective ="))
+    assert main(["study", str(file), "--workdir", str(tmp_path / "study")]) == 1
+    told = capsys.readouterr().err
+    assert "cell wasserstein, usual: modes2500_ring of the cells before it does not compare with its own: " in told
+    assert "on a circle of radius 2.0, sigma 0.01' -> '8 Gaussians" in told
+    assert not (tmp_path / "study" / "cells").exists()
+
+
 def test_cells_of_one_folder_are_refused(tmp_path):
     recipe = load_recipe("ring_gan")
     study = Study({("a", "x/y"): recipe, ("a", "x:y"): recipe}, images=6400, seeds=1, metrics=("modes2500_ring",))

@@ -229,6 +229,23 @@ def test_a_sample_depends_on_its_key_its_index_and_its_label_only(trained):
     np.testing.assert_allclose(again, many.images[CHUNK:], atol=1e-5)
 
 
+def test_samples_are_of_the_average_of_the_parameters(trained):
+    """Where there is one: no other parameters of G change them."""
+    state, sampler = trained.state, trained.sampler
+    averaged = [".average" in jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(state)]
+    if not any(averaged):
+        pytest.skip("it samples its parameters as they are")
+    leaves, structure = jax.tree.flatten(state)
+    images = sampler(state, 3, 4).images
+    for wanted in (True, False):
+        others = [
+            leaf + 1 if of is wanted and jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
+            for leaf, of in zip(leaves, averaged, strict=True)
+        ]
+        moved = np.abs(sampler(jax.tree.unflatten(structure, others), 3, 4).images - images).max()
+        assert (moved > 1e-6) == wanted
+
+
 def test_ways_lead_from_sample_to_sample_and_back(trained):
     """Closed ways of two stops, one a class: what is met on the way back was met on the way out."""
     classes = max(trained.system.num_classes, 1)

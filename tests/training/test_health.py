@@ -116,6 +116,8 @@ def test_a_curve_is_of_one_protocol_and_has_each_step_once():
     lines += [line(9, 4.0, seed=1), line(9, 3.5, seed=[0, 1]), line(4, 8.5, seed=[0, 1])]
     assert [(of["step"], of["fid"]) for of in score_curve(lines, "fid")] == [(4, 8.5), (9, 3.5)]
     assert score_curve(lines, "is") == []
+    other = {**line(4, 1.0), "protocol": {"seed": 0, "weights_sha256": "of another classifier"}}
+    assert [of["fid"] for of in score_curve([line(4, 9.0), other, line(9, 3.0)], "fid")] == [9.0, 3.0]
 
 
 def test_an_alarm_is_told_when_it_begins_and_noted_when_it_ends():
