@@ -163,7 +163,7 @@ def tell(name: str, directory: RunDirectory) -> None:
     print(f"{name}: variety {', '.join(f'{step}: {share:.1%}' for step, share in variety(directory.samples).items())}")
     for line in read_lines(directory.alarms):
         print(f"{name}: step {line['step']}: {line['alarm']}: {line['message'] or 'over'}")
-    for line in read_lines(directory.evaluations):
+    for line in directory.scores():
         print(f"{name}: step {line['step']}: { ({key: line[key] for key in ('agreement', 'diversity')}) }")
 
 

@@ -53,8 +53,8 @@ def evaluate(
         `evaluations.jsonl` cannot be written.
     """
     saved = open_run(directory)
-    count = len(saved.steps()) if checkpoint == "all" else 1
-    states = _states(saved, checkpoint)
+    which: Sequence[Checkpoint] = saved.steps() if checkpoint == "all" else [checkpoint]
+    states = _readable(saved, which) if checkpoint == "all" else iter([saved.restore(checkpoint)])
     states = itertools.chain([next(states)], states)  # there is one, then, before references are made
     try:
         check_lines(saved.run.evaluations)
@@ -63,7 +63,7 @@ def evaluate(
     metrics = _metrics(saved, names, data_dir)
     seeds, judge = seeds_of(saved.config), saved.config["keep_best"]
     samples_seed = saved.config["seed"] if seed is None else seed
-    with progress("", count * len(seeds) * samples_of(metrics), "sample") as bar:
+    with progress("", len(which) * len(seeds) * samples_of(metrics), "sample") as bar:
         for step, state in states:
             with jax.default_matmul_precision(saved.config["matmul_precision"]):
                 lines = list(score_lines(metrics, saved.config, step, state, saved.sampler, samples_seed, bar))
@@ -80,12 +80,9 @@ def evaluate(
                 yield line
 
 
-def _states(saved: Saved, checkpoint: Checkpoint | Literal["all"]) -> Iterator[tuple[int, Any]]:
-    """Steps and states of the checkpoints that are asked for, at least one."""
-    if checkpoint != "all":
-        yield saved.restore(checkpoint)
-        return
-    steps, none = saved.steps(), True
+def _readable(saved: Saved, steps: Sequence[Checkpoint]) -> Iterator[tuple[int, Any]]:
+    """Steps and states of the checkpoints that can be read, at least one."""
+    none = True
     for step in steps:
         try:
             found = saved.restore(step)

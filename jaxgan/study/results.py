@@ -44,18 +44,19 @@ def trained(
     Raises:
       JaxganError: a score is missing.
     """
-    own: dict[tuple[str, Any], Line] = {}
+    own: dict[tuple[str, int], Line] = {}
     for line in evaluations:
-        if line["step"] == step:  # the first is that of training; others are of whoever evaluated the run since
-            own.setdefault((line["metric"], str(line["protocol"]["seed"])), line)
+        seed = line["protocol"]["seed"]
+        if line["step"] == step and seed in seeds:
+            own.setdefault((line["metric"], seed), line)  # that of training; later ones are of whoever evaluated since
     scores = {}
     for metric in metrics:
-        if missing := [seed for seed in seeds if (metric, str(seed)) not in own]:
+        if missing := [seed for seed in seeds if (metric, seed) not in own]:
             raise JaxganError(
                 f"cell {cell} has no score by {metric} of seed {missing[0]} at step {step} in its evaluations.jsonl. "
                 "Remove its folder, and it is trained again."
             )
-        lines = [own[metric, str(seed)] for seed in seeds]
+        lines = [own[metric, seed] for seed in seeds]
         figures = {name: [figures_of(line)[name] for line in lines] for name in figures_of(lines[0])}
         aim = {"aim": aims[metric]._asdict()} if metric in aims else {}
         scores[metric] = {"figures": figures, **aim, "protocol": lines[0]["protocol"] | {"seed": list(seeds)}}

@@ -27,7 +27,7 @@ WORSE = 2.0
 
 def saturated(lines: Sequence[Mapping[str, Any]]) -> str | None:
     """D tells all real examples from all generated ones, in each of the last lines."""
-    for real, fake, values in _both_sides(lines[-SURE_LINES:], "accuracy", SURE_LINES):
+    for real, fake, values in _both_sides(lines, "accuracy", SURE_LINES):
         if (values > SURE).all():
             return (
                 f"{real} and {fake} have been over {SURE} for {SURE_LINES} lines: D is never wrong, and may tell G "
@@ -42,7 +42,7 @@ def runaway(lines: Sequence[Mapping[str, Any]]) -> str | None:
     What counts is their difference: where both are the same number too high, objectives on pairs and Wasserstein's do
     not see it.
     """
-    for real, fake, values in _both_sides(lines[-FAR_LINES:], "logit", FAR_LINES):
+    for real, fake, values in _both_sides(lines, "logit", FAR_LINES):
         if (np.abs(values[:, 0] - values[:, 1]) > FAR).all():
             return (
                 f"{real} and {fake} have been over {FAR:g} apart for {FAR_LINES} lines: D grows without bound. Look at "
@@ -52,11 +52,12 @@ def runaway(lines: Sequence[Mapping[str, Any]]) -> str | None:
     return None
 
 
-def _both_sides(last: Sequence[Mapping[str, Any]], kind: str, count: int) -> Iterator[tuple[str, str, np.ndarray]]:
-    """Metrics of real examples that end in `_kind`, those of generated ones, and the values of both, [count, 2].
+def _both_sides(lines: Sequence[Mapping[str, Any]], kind: str, count: int) -> Iterator[tuple[str, str, np.ndarray]]:
+    """Metrics of real examples that end in `_kind`, those of generated ones, and their last values, [count, 2].
 
     Nothing, if there are not so many lines yet; a value that an earlier line does not have is 0.
     """
+    last = lines[-count:]
     for real in last[-1] if len(last) == count else ():
         fake = real.replace("real_", "fake_")
         if real.endswith(f"_{kind}") and fake != real and fake in last[-1]:
