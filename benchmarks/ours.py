@@ -13,6 +13,7 @@ from benchmarks.cost import Cost
 from benchmarks.measure import Run
 from jaxgan.config import Settings
 from jaxgan.data import Source, make_feed
+from jaxgan.devices import Devices
 from jaxgan.networks import DISCRIMINATORS
 from jaxgan.objectives import wasserstein
 from jaxgan.optim import OPTIMIZERS
@@ -20,7 +21,7 @@ from jaxgan.penalties import Recent, wgan_gp
 from jaxgan.registry import build
 from jaxgan.systems import System, build_system
 from jaxgan.training import tally
-from jaxgan.training.loop import make_call
+from jaxgan.training.program import make_call
 from jaxgan.training.seeds import as_array, make_init, run_of, seeds_of
 
 
@@ -55,7 +56,7 @@ def training(settings: Settings, source: Source, steps: int, calls: int = 1) -> 
     state = jax.jit(make_init(system, batch, seeds))(seed)
     names = tally.metric_names(system.update, run_of(state, seeds, seeds[0]), batch, jax.random.key(0))
     params = {player: jax.device_get(getattr(state, player).params) for player in ("generator", "discriminator")}
-    call, items = make_call(system, feed, seeds), feed.items(0, steps)
+    call, items = make_call(system, feed, seeds, Devices.first(1)), feed.items(0, steps)
     carry = (state, tally.empty(len(names), len(seeds)))
 
     def run() -> None:

@@ -33,6 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--profile", action="store_true", help="trace two calls into RUN/profile and print the costliest operations"
     )
     _add_cache(train)
+    _add_devices(train)
 
     _add_sample(verbs)
     _add_evaluate(verbs)
@@ -58,6 +59,19 @@ def long_options(verb: str) -> list[str]:
     """The long options of a verb, without their dashes."""
     (verbs,) = (action for action in build_parser()._actions if isinstance(action, argparse._SubParsersAction))
     return [option[2:] for option in verbs.choices[verb]._option_string_actions if option.startswith("--")]
+
+
+def _add_devices(train: argparse.ArgumentParser) -> None:
+    train.add_argument("--devices", type=int, metavar="N", help="devices that share each batch (default: all)")
+    train.add_argument(
+        "--distributed",
+        action="store_true",
+        help="train with the processes that were started alike on other hosts, found through Slurm, MPI, Kubernetes "
+        "or a TPU pod, or by the three options that follow",
+    )
+    train.add_argument("--coordinator-address", metavar="HOST:PORT", help="at which process 0 can be reached")
+    train.add_argument("--num-processes", type=int, metavar="N", help="of all hosts")
+    train.add_argument("--process-id", type=int, metavar="I", help="of this process, from 0")
 
 
 def _add_sample(verbs: Any) -> None:

@@ -3,7 +3,6 @@
 import argparse
 import dataclasses
 import difflib
-import inspect
 import json
 import logging
 import os
@@ -51,17 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()  # here, where a reader that has gone is an ordinary end
         return code
     except JaxganError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return FAILURE
+        return _failed(str(error), options)
     except MemoryError as error:
-        print(f"error: not enough memory ({error}); {_LESS}", file=sys.stderr)
-        return FAILURE
+        return _failed(f"not enough memory ({error}); {_LESS}", options)
     except RuntimeError as error:
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise
         reason = str(error).splitlines()[0].partition("RESOURCE_EXHAUSTED: ")[2]
-        print(f"error: not enough memory ({reason}); {_LESS}", file=sys.stderr)
-        return FAILURE
+        return _failed(f"not enough memory ({reason}); {_LESS}", options)
     except BrokenPipeError:  # whoever read our output is gone, as in `jaxgan list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more at its exit
         return 128 + signal.SIGPIPE
@@ -69,6 +65,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         goes_on = ", and the same command continues" if options.verb in ("train", "study") else ""
         print(f"interrupted; what was saved is kept{goes_on}.", file=sys.stderr)
         return 128 + signal.SIGINT
+
+
+def _failed(message: str, options: argparse.Namespace) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    if getattr(options, "distributed", False):
+        from jaxgan.training import hosts
+
+        hosts.leave(FAILURE)
+    return FAILURE
 
 
 def _hint(verb: str, rest: Sequence[str], overrides: Sequence[str]) -> str:
@@ -112,16 +117,28 @@ def _use(device: str) -> None:
             ) from error
 
 
+def _join(options: argparse.Namespace) -> None:
+    """Finds the other hosts of a run that several train."""
+    given = (options.coordinator_address, options.num_processes, options.process_id)
+    if options.distributed:
+        from jaxgan.training import hosts
+
+        hosts.join(*given)
+    elif given != (None, None, None):
+        raise JaxganError("--coordinator-address, --num-processes and --process-id are of --distributed; add it.")
+
+
 def _train(options: argparse.Namespace, overrides: list[str], command: str) -> int:
     from jaxgan import config
     from jaxgan.systems import SYSTEMS
     from jaxgan.training.start import run
 
     settings = config.resolve(config.override(config.load(options.config), overrides))
+    _join(options)
     _use(options.device)
     _use_cache(options.compilation_cache)
     workdir = Path(options.workdir or Path("runs") / Path(options.config).stem)
-    result = run(settings, workdir, command, options.allow_changes, options.profile)
+    result = run(settings, workdir, command, options.allow_changes, options.profile, options.devices)
     step, stopped_by = result.outcome
     if not result.finished:
         if isinstance(stopped_by, str):
@@ -320,54 +337,10 @@ def _summary(options: argparse.Namespace, overrides: list[str], command: str) ->
 
 
 def _list(options: argparse.Namespace, overrides: list[str], command: str) -> int:
-    from jaxgan import config
-    from jaxgan.data import SOURCES
-    from jaxgan.evaluation import METRICS
-    from jaxgan.evaluation.comparisons import FEATURES, STATISTICS
-    from jaxgan.registry import Several, Table, options_of
-    from jaxgan.study.plan import studies_folder
-    from jaxgan.systems import SYSTEMS
+    from jaxgan.listing import listing
 
-    print("recipes (jaxgan train --config NAME)")
-    for name in config.recipe_names():
-        print(f"  {name:24} {config.description(name)}")
-    print("\nstudies (jaxgan study NAME)")
-    for name in config.names_in(studies_folder()):
-        print(f"  {name:24} {config.description(name, studies_folder())}")
-    tables: dict[str, Table] = {"config.data": SOURCES, "config.system": SYSTEMS}
-    parts = _parts(SYSTEMS)
-    for (part, _), (table, names) in parts.items():
-        owners = "" if sum(part == other for other, _ in parts) == 1 else f" of {', '.join(names)}"
-        tables[f"config.{part}{owners}"] = table
-    for path, table in tables.items():
-        several = f" (any number of them: --{path}.NAME.OPTION=VALUE)" if isinstance(table, Several) else ""
-        print(f"\n{path}{several}")
-        for name, factory in table.items():
-            defaults = ", ".join(f"{key}={option.default!r}" for key, option in options_of(factory).items())
-            print(f"  {name:24} {_first_line(factory)}" + (f"\n{'':27}{defaults}" if defaults else ""))
-    print("\nconfig.metrics")
-    for name, metric in METRICS.items():
-        print(f"  {name:24} {_first_line(metric)}")
-    print(f"\nconfig.metrics of N samples, 10k say, by the features of {', '.join(FEATURES)}")
-    for name, statistic in STATISTICS.items():
-        form = f"{name}N_train_FEATURES, {name}N_test_FEATURES" if statistic.compared else f"{name}N_FEATURES"
-        print(f"  {form:42} {_first_line(statistic.make)}")
-    print("\nshared settings")
-    print("  " + ", ".join(f"{key}={value!r}" for key, value in config.SHARED.items()))
+    print(listing())
     return 0
-
-
-def _parts(systems: Mapping[str, Any]) -> dict[tuple[str, int], tuple[Any, list[str]]]:
-    """Each part of the systems and each table that it is looked up in: the table, and the systems that do so."""
-    found: dict[tuple[str, int], tuple[Any, list[str]]] = {}
-    for name, system in systems.items():
-        for part, table in system.PARTS.items():
-            found.setdefault((part, id(table)), (table, []))[1].append(name)
-    return found
-
-
-def _first_line(thing: object) -> str:
-    return (inspect.getdoc(thing) or "").partition("\n")[0]
 
 
 VERBS: Mapping[str, Callable[[argparse.Namespace, list[str], str], int]] = {

@@ -41,6 +41,7 @@ SHARED: Settings = dict(
     samples=64,  # images on a sample sheet
     keep_checkpoints=3,
     device_limit_mib=2048,  # a set that is larger, decoded, streams from the host
+    fsdp=False,  # split parameters and what optimizers keep over the devices too, for networks too large for one
     precision="float32",  # of the networks' arithmetic: float32 or bfloat16
     matmul_precision="default",  # of products of float32: on GPUs the default is TF32, "float32" is exact
 )

@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "__init__": set(),
     "errors": set(),
     "registry": {"errors"},
+    "devices": {"errors"},
     "objectives": {"errors"},
     "schedules": {"errors"},
     "optim": {"schedules", "errors"},
@@ -30,8 +31,9 @@ MAY_IMPORT = {
     "compilation": {"errors"},
     "ops": {"errors"},
     "networks": {"ops", "errors"},
-    "data": {"registry", "errors"},
+    "data": {"devices", "registry", "errors"},
     "systems": {
+        "devices",
         "networks",
         "ops",
         "objectives",
@@ -61,6 +63,7 @@ MAY_IMPORT = {
     "drawing": {"systems", "rows", "errors"},
     "training": {
         "config",
+        "devices",
         "optim",
         "drawing",
         "plotting",
@@ -79,7 +82,9 @@ MAY_IMPORT = {
     "pictures": {"sampling", "data", "errors"},
     "translation": {"pictures", "plotting", "levels", "outputs", "errors"},
     "exploration": {"projection", "pictures", "sampling", "latents", "drawing", "plotting", "errors"},
+    "listing": {"config", "data", "evaluation", "registry", "study", "systems", "errors"},
     "cli": {
+        "listing",
         "evaluate",
         "study",
         "training",

@@ -33,13 +33,17 @@ class Feed(Protocol):
     """What the training loop knows of data.
 
     Attributes:
-      constants: pytree of device arrays handed to every compiled call.
+      constants: pytree of arrays that every device keeps, for every compiled call.
+      batch_axis: of an item's arrays, that along which the examples of a step lie.
     """
 
     constants: Any
+    batch_axis: int
 
     def items(self, first_step: int, steps_per_call: int) -> Iterator[Any]:
-        """Endless: one pytree a compiled call, with a leading axis of `steps_per_call`, from step `first_step` on."""
+        """Endless: one pytree of NumPy's arrays a compiled call, with a leading axis of `steps_per_call`, from step
+        `first_step` on; of each batch the rows of this host.
+        """
         ...
 
     def batch(self, constants: Any, item: Any) -> "dict[str, jax.Array]":
@@ -63,17 +67,20 @@ class Schedule:
       size: number of examples in the set.
       batch_size: examples a micro-batch.
       micro_batches: a step.
+      rows: of a batch, those that are read here, where the others are another host's; None is all.
     """
 
     seeds: tuple[int, ...]
     size: int
     batch_size: int
     micro_batches: int
+    rows: slice | None = None
 
     @property
     def leading_shape(self) -> tuple[int, ...]:
         """Leading axes of a step's batch: `(b,)`, `(m, b)`, `(n, b)` or `(n, m, b)`; there is no axis of length one."""
-        return (*(length for length in (len(self.seeds), self.micro_batches) if length > 1), self.batch_size)
+        own = len(range(self.batch_size)[self._rows])
+        return (*(length for length in (len(self.seeds), self.micro_batches) if length > 1), own)
 
     def indices(self, first_step: int, steps: int) -> np.ndarray:
         """Data positions of some steps, int64 `[steps, *leading_shape]`."""
@@ -82,7 +89,12 @@ class Schedule:
             indices(seed, first_step * count, steps * count, self.size, self._permutation).reshape(steps, count)
             for seed in self.seeds
         ]
-        return np.stack(members, axis=1).reshape(steps, *self.leading_shape)
+        own = np.stack(members, axis=1).reshape(steps, -1, self.batch_size)[..., self._rows]
+        return own.reshape(steps, *self.leading_shape)
+
+    @property
+    def _rows(self) -> slice:
+        return slice(None) if self.rows is None else self.rows
 
     @functools.cached_property
     def _permutation(self) -> Callable[[int, int, int], np.ndarray]:
@@ -94,10 +106,9 @@ class ResidentFeed:
     """The whole set lives on the device; a call is handed indices only."""
 
     def __init__(self, source: Source, schedule: Schedule) -> None:
-        """Moves the set to the default device; uint8 stays uint8."""
-        import jax  # here, so that the processes that decode images need not load it
-
-        self.constants = jax.device_put(dict(source.arrays()))
+        """Makes one array of the set, which devices keep as it is: uint8 stays uint8."""
+        self.constants = dict(source.arrays())
+        self.batch_axis = len(schedule.leading_shape)
         self._schedule = schedule
 
     def items(self, first_step: int, steps_per_call: int) -> Iterator[np.ndarray]:
@@ -122,6 +133,7 @@ class StreamingFeed:
     def __init__(self, source: Source, schedule: Schedule) -> None:
         """Reads nothing yet."""
         self.constants = ()
+        self.batch_axis = len(schedule.leading_shape)
         self._source, self._schedule = source, schedule
         self._threads = min(16, os.cpu_count() or 1)
         self._per_step = math.prod(schedule.leading_shape)
@@ -168,7 +180,14 @@ class StreamingFeed:
         return {key: array.reshape(*leading, *array.shape[1:]) for key, array in stacked.items()}
 
 
-def make_feed(source: Source, batch_size: int, micro_batches: int, seeds: Sequence[int], device_limit: int) -> Feed:
+def make_feed(
+    source: Source,
+    batch_size: int,
+    micro_batches: int,
+    seeds: Sequence[int],
+    device_limit: int,
+    rows: slice | None = None,
+) -> Feed:
     """Puts the set on the device if it fits, and streams it otherwise; both feed the same examples in the same order.
 
     Args:
@@ -178,8 +197,9 @@ def make_feed(source: Source, batch_size: int, micro_batches: int, seeds: Sequen
       seeds: at least one; each decides the order of one member's examples. One seed: batches have the leading axes
         `(b,)`, or `(m, b)` where there are m > 1 micro-batches. n > 1 seeds: another axis of n before them.
       device_limit: largest size of the decoded images, in bytes, that may live on the device.
+      rows: of a batch, those of this host; by default all.
     """
-    schedule = Schedule(tuple(seeds), source.spec.size, batch_size, micro_batches)
+    schedule = Schedule(tuple(seeds), source.spec.size, batch_size, micro_batches, rows)
     fits = decoded_bytes(source.spec) <= device_limit
     return ResidentFeed(source, schedule) if fits else StreamingFeed(source, schedule)
 

@@ -8,6 +8,8 @@ import flax.linen as nn
 import jax
 import optax
 
+from jaxgan.devices import over_devices
+
 Variables = Mapping[str, Any]
 
 SPECTRAL = "spectral"
@@ -86,6 +88,7 @@ def train_pass(
       key: of what it draws (noise, dropout).
       advance: also the vectors of spectral normalisation; the running statistics move in every pass.
     """
+    inputs = over_devices(inputs)
     moving = [name for name in statistics if advance or name != SPECTRAL]
     output, moved = module.apply(
         {"params": params, **statistics}, *inputs, train=True, mutable=[*moving, *REVEALED], rngs={"noise": key}

@@ -12,7 +12,9 @@ import numpy as np
 import orbax.checkpoint as ocp
 from flax import serialization
 
+from jaxgan.devices import on_host
 from jaxgan.errors import Diverged, JaxganError
+from jaxgan.training import hosts
 
 Trees = dict[str, Any]
 
@@ -22,7 +24,7 @@ def digest(arrays: Any) -> str:
     total = hashlib.sha256()
     for path, leaf in jax.tree_util.tree_leaves_with_path(arrays):
         total.update(f"{jax.tree_util.keystr(path)} {leaf.dtype} {leaf.shape}".encode())
-        total.update(np.ascontiguousarray(leaf).tobytes())
+        total.update(np.ascontiguousarray(on_host(leaf)).view(np.uint8).data)
     return total.hexdigest()
 
 
@@ -40,7 +42,8 @@ class OtherStructureError(JaxganError):
 
 
 class Checkpoints:
-    """The checkpoints of one run, `directory/<step>/`.
+    """The checkpoints of one run, `directory/<step>/`. Of several hosts each makes one of these, all call its methods
+    in the same order, and each writes what lies on its own devices.
 
     Args:
       directory: exists.
@@ -71,11 +74,13 @@ class Checkpoints:
         """
         # Copies, because the next call of the training program overwrites these buffers while orbax still writes.
         arrays = {
-            name: jax.tree.map(lambda x: np.array(x, copy=True), serialization.to_state_dict(tree))
+            name: jax.tree.map(
+                lambda x: jax.device_put(x, x.sharding, may_alias=False), serialization.to_state_dict(tree)
+            )
             for name, tree in trees.items()
         }
         for path, leaf in jax.tree_util.tree_leaves_with_path(arrays):
-            if jax.numpy.issubdtype(leaf.dtype, jax.numpy.floating) and not np.isfinite(leaf).all():
+            if jax.numpy.issubdtype(leaf.dtype, jax.numpy.floating) and not np.isfinite(on_host(leaf)).all():
                 raise Diverged(
                     f"training diverged: {_path(path)} is not finite after "
                     f"step {step}, which is not saved. The last checkpoint from before is kept.\n"
@@ -123,14 +128,19 @@ class Checkpoints:
 
         Args:
           step: one of `steps()`.
-          abstract: name -> tree of the structure that was saved, with shapes and dtypes.
+          abstract: name -> tree of the structure that was saved, with shapes and dtypes, and where each array is to
+            lie: by default on this process' first device.
 
         Raises:
           OtherStructureError: the files hold a state of another structure.
           JaxganError: the files are damaged.
         """
+        here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
         targets = {
-            name: jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), serialization.to_state_dict(tree))
+            name: jax.tree.map(
+                lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=getattr(x, "sharding", None) or here),
+                serialization.to_state_dict(tree),
+            )
             for name, tree in abstract.items()
         }
         contents = self._read(step, {"contents": ocp.args.JsonRestore()})["contents"]
@@ -165,24 +175,29 @@ class Checkpoints:
         """
         steps = self.steps()
         for step in reversed(steps):
+            found, failure = None, "another host could not read it"
             try:
-                return step, self.restore(step, abstract)
+                found = self.restore(step, abstract)
             except OtherStructureError:
                 raise
             except JaxganError as error:
-                report(f"{error}; falling back to the one before it.")
+                failure = str(error)
+            if hosts.all_can(found is not None) and found is not None:
+                return step, found
+            report(f"{failure}; falling back to the one before it.")
         if steps:
             raise JaxganError(f"none of the checkpoints in {self._directory} can be restored: {steps}.")
         return None
 
     def set_aside(self, after: int) -> None:
         """Moves checkpoints later than `after`, which are damaged, out of the way of those to come; deletes nothing."""
-        for step in self.steps():
+        for step in self.steps() if hosts.primary() else []:
             if step > after:
                 folder = self._directory.parent / "damaged_checkpoints"
                 folder.mkdir(exist_ok=True)
                 earlier = len(list(folder.glob(f"{step}*")))
                 (self._directory / str(step)).rename(folder / (f"{step}.{earlier}" if earlier else str(step)))
+        hosts.all_can(True)  # none looks before they are gone
         self._manager.reload()
 
     def forget(self, after: int) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import jax
 
 from jaxgan.errors import JaxganError
-from jaxgan.training.loop import Call
+from jaxgan.training.program import Call
 
 FIRST, LAST = 2, 3
 """The calls that are traced: the first one has the compilation and the warming up in it."""

@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import jax
 import numpy as np
@@ -217,3 +217,43 @@ class Recorder:
                 names = [figure for figure in figures_of(curve[-1]) if not figure.endswith("_se")]
                 plotting.save_score_curves(self._run.figures / f"{name}.png", curve, names)
         return sorted([*self._run.samples.rglob("*.png"), *self._run.figures.glob("*.png")])
+
+
+class Bystander:
+    """Stands in the place of the recorder on hosts that write nothing."""
+
+    def report(self, message: str) -> None:
+        """Says nothing: the primary host says the same."""
+
+    def begin(self, step: int) -> None:
+        """Nothing to describe."""
+
+    def progress(self, step: int, last: int) -> tqdm:
+        """A bar that is not shown."""
+        return tqdm(disable=True)
+
+    def waiting(self, supply: Callable[[], Result]) -> Result:
+        """Calls `supply`."""
+        return supply()
+
+    def log(self, step: int, means: Mapping[str, np.ndarray]) -> None:
+        """No line."""
+
+    def draw(self, step: int, state: Any) -> None:
+        """No picture."""
+
+    def evaluate(self, step: int, state: Any) -> bool:
+        """No score, so none that is best."""
+        return False
+
+    def begun(self) -> set[str]:
+        """No alarm."""
+        return set()
+
+    def finish(self) -> list[Path]:
+        """No curve."""
+        return []
+
+
+Writer: TypeAlias = Recorder | Bystander
+"""What the loop hands what it finds to: on one host it is written down."""

@@ -7,15 +7,18 @@ from typing import Any, NamedTuple
 
 import jax
 
-from jaxgan.data import DataSpec, open_source
+from jaxgan.data import DataSpec, Source, open_source
+from jaxgan.devices import Devices
 from jaxgan.errors import JaxganError
-from jaxgan.evaluation import make_metrics
+from jaxgan.evaluation import Metric, make_metrics
 from jaxgan.networks.summary import parameter_counts
 from jaxgan.systems import System, build_system
+from jaxgan.training import hosts
 from jaxgan.training.checkpoints import Checkpoints
 from jaxgan.training.loop import Kept, Outcome, steps_per_call, train
 from jaxgan.training.profiling import profiled
-from jaxgan.training.recorder import Recorder
+from jaxgan.training.program import Call, Hook
+from jaxgan.training.recorder import Bystander, Recorder, Writer
 from jaxgan.training.run_directory import RunDirectory
 
 BEST = 2
@@ -37,7 +40,12 @@ class Result(NamedTuple):
 
 
 def run(
-    config: Mapping[str, Any], workdir: Path, command: str, allow_changes: bool = False, profile: bool = False
+    config: Mapping[str, Any],
+    workdir: Path,
+    command: str,
+    allow_changes: bool = False,
+    profile: bool = False,
+    count: int | None = None,
 ) -> Result:
     """Trains the recipe in its run directory, going on where an earlier start left off.
 
@@ -47,36 +55,35 @@ def run(
       command: that the user typed, for `run.json`.
       allow_changes: go on although the directory holds a run with other settings.
       profile: watch two calls of the program, and tell what takes the time.
+      count: of devices that share the work; by default all that JAX sees.
 
     Raises:
       JaxganError: anything the user can put right; what was on disk before is still there.
     """
     directory = RunDirectory(workdir)
-    if not allow_changes:
-        directory.check(config)
-    source = open_source(config["data"], config["seed"])
-    system = build_system(config, source.spec)
-    scorers = make_metrics(config["metrics"], source.spec, system, config["data"])
-    if config["keep_best"] and scorers[config["keep_best"]].aim is None:
-        raise JaxganError(f"config.keep_best: {config['keep_best']} does not rank states; name another metric.")
-    if config["roll_back_on"] and len(system.stages) > 1:
-        raise JaxganError("config.roll_back_on: a system that grows cannot go back; leave it out, or use stop_on.")
-    recorder = Recorder(config, directory, source, system, scorers, command)
-    watching = profiled(directory.profile, recorder.report) if profile else contextlib.nullcontext(lambda call: call)
-    with directory.opened(), watching as watch:
-        recorder.report(_introduction(config, source.spec, system, workdir))
+    with contextlib.ExitStack() as stack:
+        with hosts.all_or_none():
+            if not allow_changes:
+                directory.check(config)
+            source = open_source(config["data"], config["seed"])
+            system = build_system(config, source.spec)
+            devices = Devices.first(count, config["fsdp"])
+            devices.check_batch(config["batch_size"])
+            scorers = make_metrics(config["metrics"], source.spec, system, config["data"]) if hosts.primary() else {}
+            _check(config, system, scorers)
+            recorder: Writer = Bystander()
+            if hosts.primary():
+                recorder = Recorder(config, directory, source, system, scorers, command)
+                stack.enter_context(directory.opened())
+        watch = stack.enter_context(profiled(directory.profile, recorder.report)) if profile else _unwatched
+        recorder.report(_introduction(config, source.spec, system, devices, workdir))
         try:
-            best = _best(directory, config["keep_best"]) if config["keep_best"] else None
-            kept = Kept(Checkpoints(directory.checkpoints, config["keep_checkpoints"]), best)
-            try:
-                with jax.default_matmul_precision(config["matmul_precision"]):
-                    outcome = train(config, source, system, kept, recorder, watch)
-            finally:
-                for checkpoints in filter(None, kept):
-                    checkpoints.close()
+            with hosts.noticing():
+                outcome = _train(config, source, system, devices, directory, recorder, watch)
             pictures = recorder.finish()
             finished = outcome.step == config["steps"]
-            directory.close(outcome.step, "finished" if finished else _reason(outcome))
+            if hosts.primary():
+                directory.close(outcome.step, "finished" if finished else _reason(outcome))
         except BrokenPipeError:  # of the console, not of the run directory
             raise
         except OSError as error:
@@ -85,6 +92,37 @@ def run(
                 "it continues from the last checkpoint."
             ) from error
     return Result(outcome, finished, pictures)
+
+
+def _check(config: Mapping[str, Any], system: System, scorers: Mapping[str, Metric]) -> None:
+    judge = scorers.get(config["keep_best"])
+    if judge is not None and judge.aim is None:
+        raise JaxganError(f"config.keep_best: {config['keep_best']} does not rank states; name another metric.")
+    if config["roll_back_on"] and len(system.stages) > 1:
+        raise JaxganError("config.roll_back_on: a system that grows cannot go back; leave it out, or use stop_on.")
+
+
+def _unwatched(call: Call) -> Call:
+    return call
+
+
+def _train(
+    config: Mapping[str, Any],
+    source: Source,
+    system: System,
+    devices: Devices,
+    directory: RunDirectory,
+    recorder: Writer,
+    watch: Hook,
+) -> Outcome:
+    best = _best(directory, config["keep_best"]) if config["keep_best"] else None
+    kept = Kept(Checkpoints(directory.checkpoints, config["keep_checkpoints"]), best)
+    try:
+        with jax.default_matmul_precision(config["matmul_precision"]):
+            return train(config, source, system, devices, kept, recorder, watch)
+    finally:
+        for checkpoints in filter(None, kept):
+            checkpoints.close()
 
 
 def _best(directory: RunDirectory, metric: str) -> Checkpoints:
@@ -102,17 +140,20 @@ def _classes(names: Sequence[str]) -> str:
     return f"{len(names)} {'class' if len(names) == 1 else 'classes'}: {shown}" if names else "no classes"
 
 
-def _introduction(config: Mapping[str, Any], spec: DataSpec, system: System, workdir: Path) -> str:
+def _introduction(config: Mapping[str, Any], spec: DataSpec, system: System, devices: Devices, workdir: Path) -> str:
     counts = parameter_counts(system.networks())
     device, length = jax.devices()[0], steps_per_call(config, system.stages)
+    several = f", {devices.count} of them" if devices.count > 1 else ""
+    several += f" on {jax.process_count()} hosts" if hosts.several() else ""
+    several += ", which share the parameters" if config["fsdp"] else ""
     seeds = f", {config['seeds']} seeds together" if config["seeds"] > 1 else ""
     short = "" if length > config["steps_per_call"] // 4 else " (all that divides steps and intervals)"
     return (
         f"data      {config['data']['name']}: {spec.size} examples of {spec.shape} {spec.dtype}, "
         f"{_classes(spec.class_names)}\n"
         f"networks  {', '.join(f'{name} {count:,} parameters' for name, count in counts.items())}\n"
-        f"device    {device.device_kind} ({device.platform}), {config['precision']}, {length} steps a call{short}"
-        f"{seeds}\n"
+        f"device    {device.device_kind} ({device.platform}){several}, {config['precision']}, "
+        f"{length} steps a call{short}{seeds}\n"
         f"run       {workdir}\n"
         "compiling ..."
     )

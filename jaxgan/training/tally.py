@@ -20,16 +20,15 @@ class Tally:
     Of m metrics, [m]; of n seeds trained together, [m, n].
     """
 
-    count: jax.Array  # int32 [], steps
-    sums: jax.Array  # float32
-    broke_at: jax.Array  # int32, first step with a non-finite value, NEVER if there was none
+    count: jax.Array | np.ndarray  # int32 [], steps
+    sums: jax.Array | np.ndarray  # float32
+    broke_at: jax.Array | np.ndarray  # int32, first step with a non-finite value, NEVER if there was none
 
 
 def empty(metrics: int, seeds: int = 1) -> Tally:
-    """A tally at a log point."""
+    """A tally at a log point, of NumPy's arrays: a program that fills a few numbers takes longer than to copy them."""
     size = (metrics,) if seeds == 1 else (metrics, seeds)
-    # From the host: a program that fills a few numbers takes longer to compile than to copy them.
-    return Tally(*jax.device_put((np.int32(0), np.zeros(size, np.float32), np.full(size, NEVER, np.int32))))
+    return Tally(np.zeros((), np.int32), np.zeros(size, np.float32), np.full(size, NEVER, np.int32))
 
 
 def add(tally: Tally, metrics: Sequence[jax.Array], step: jax.Array) -> Tally:

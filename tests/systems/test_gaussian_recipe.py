@@ -6,9 +6,11 @@ import numpy as np
 from jaxgan import config
 from jaxgan.data import make_feed, open_source
 from jaxgan.data.toys import GAUSSIAN_A, GAUSSIAN_B
+from jaxgan.devices import Devices
 from jaxgan.systems import build_system
 from jaxgan.training import tally
-from jaxgan.training.loop import keys, make_call
+from jaxgan.training.program import make_call
+from jaxgan.training.seeds import keys
 
 SEEDS = np.arange(5, dtype=np.uint32)
 
@@ -21,7 +23,7 @@ def errors(settings, seed):
     feed = make_feed(source, settings["batch_size"], 1, (int(seed),), 2**20)
     state = system.init(init_key, {})
     names = tally.metric_names(system.update, state, source.spec.zeros(settings["batch_size"]), step_key)
-    call = make_call(system, feed, [0])
+    call = make_call(system, feed, [0], Devices.first(1))
     state, _, _ = call(state, tally.empty(len(names)), seed, feed.constants, next(feed.items(0, settings["steps"])))
     layer = jax.device_get(state.average["params"]["Dense_0"])  # G is z W + b, so its law is known without sampling
     covariance, wanted = layer["kernel"].T @ layer["kernel"], GAUSSIAN_A.T @ GAUSSIAN_A

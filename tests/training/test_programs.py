@@ -7,6 +7,7 @@ import jax
 import pytest
 from small_runs import ROOT, left_behind, train, write_recipe
 
+from jaxgan.devices import Devices
 from jaxgan.training import loop
 from jaxgan.training.checkpoints import Checkpoints
 from jaxgan.training.recorder import Recorder
@@ -83,6 +84,7 @@ def test_between_log_points_the_host_touches_nothing(tmp_path, monkeypatch):
 
     monkeypatch.setattr(loop, "make_call", make_held_call)
     monkeypatch.setattr(loop.tally, "means", opening(loop.tally.means))
+    monkeypatch.setattr(Devices, "one", opening(Devices.one))
     monkeypatch.setattr(Recorder, "draw", opening(Recorder.draw))
     monkeypatch.setattr(Checkpoints, "save", opening(Checkpoints.save))
     train(tmp_path / "held", sample_every=4, steps_per_call=1)
@@ -92,7 +94,7 @@ def test_between_log_points_the_host_touches_nothing(tmp_path, monkeypatch):
 
 def test_only_the_feeds_items_and_the_seed_come_from_the_host(tmp_path, monkeypatch):
     """Each call gets its items and 4 bytes more; everything else that it is given lies on the device already."""
-    from_host, make_call = [], loop.make_call
+    from_host, joined, make_call, join = [], [], loop.make_call, Devices.join
 
     def make_noting_call(*arguments):
         call = make_call(*arguments)
@@ -104,6 +106,12 @@ def test_only_the_feeds_items_and_the_seed_come_from_the_host(tmp_path, monkeypa
 
         return noting_call
 
+    def noting_join(devices, item, axis):
+        joined.append(item.nbytes)
+        return join(devices, item, axis)
+
     monkeypatch.setattr(loop, "make_call", make_noting_call)
+    monkeypatch.setattr(Devices, "join", noting_join)
     train(tmp_path)
-    assert from_host == [[0, 0, 4, 0, 2 * 4 * 4]] * 6  # state, tally, seed, data, indices: 2 steps of 4 examples
+    assert from_host == [[0, 0, 4, 0, 0]] * 6  # state, tally, seed, data, items
+    assert joined == [2 * 4 * 4] * 6  # indices: 2 steps of 4 examples

@@ -1,0 +1,155 @@
+"""Several hosts that train one run: how they find each other, what they agree on, and that none waits for a dead one.
+
+Each host runs the same command and the same loop. One of them, the primary, writes the plain files of the run and takes
+the decisions that depend on them; all write their parts of a checkpoint, into one directory that they share.
+"""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.experimental import multihost_utils
+
+from jaxgan.devices import Devices
+from jaxgan.errors import JaxganError
+
+START_TIMEOUT = 300
+"""Seconds that hosts wait for each other when they start."""
+
+GO_ON = "Start all of them again with the same command; it continues from the last checkpoint."
+
+
+def join(coordinator: str | None = None, count: int | None = None, index: int | None = None) -> None:
+    """Connects this process with those of the other hosts, before anything has been computed.
+
+    Args:
+      coordinator: HOST:PORT at which process 0 can be reached; by default it, and the two numbers, are those of Slurm,
+        Open MPI, mpi4py, Kubernetes or a TPU pod, as `jax.distributed` finds them.
+      count: number of processes.
+      index: of this one, from 0.
+
+    Raises:
+      JaxganError: the others are not found, or there are none. Training alone instead would be another run.
+    """
+    given = (coordinator, count, index)
+    if any(value is None for value in given) and any(value is not None for value in given):
+        raise JaxganError("--coordinator-address, --num-processes and --process-id belong together; give all or none.")
+    try:
+        jax.distributed.initialize(coordinator, count, index, initialization_timeout=START_TIMEOUT)
+    except (ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0][:200]
+        raise JaxganError(
+            f"--distributed: the processes did not find each other ({reason}).\nOutside of Slurm, MPI, Kubernetes and "
+            "TPU pods give --coordinator-address HOST:PORT --num-processes N --process-id I to each."
+        ) from error
+    if jax.process_count() == 1:
+        raise JaxganError(
+            "--distributed: this is the only process. Start one on each host, or leave --distributed out to train on "
+            "this one alone."
+        )
+
+
+def several() -> bool:
+    """Whether there are other hosts."""
+    return jax.process_count() > 1
+
+
+def primary() -> bool:
+    """Whether this process writes the plain files of the run."""
+    return jax.process_index() == 0
+
+
+@contextlib.contextmanager
+def all_or_none() -> Iterator[None]:
+    """What every host has to get through before any goes on; one that cannot stops them all.
+
+    Raises:
+      JaxganError: this host could not, or another one.
+    """
+    failure = None
+    try:
+        yield
+    except JaxganError as error:
+        failure = error
+    failed = [index for index, flag in enumerate(_gathered(failure is not None)) if flag]
+    if failure is not None:
+        raise failure
+    if failed:
+        raise JaxganError(f"host {failed[0]} of {jax.process_count()} stopped; its output says why.")
+
+
+def all_can(this_one: bool) -> bool:
+    """Whether every host can; each says it of itself."""
+    return all(_gathered(this_one))
+
+
+def agreed(flags: Sequence[bool]) -> list[bool]:
+    """What the primary says, on every host."""
+    if not several():
+        return list(flags)
+    return [bool(flag) for flag in multihost_utils.broadcast_one_to_all(np.array(flags, np.int32))]
+
+
+def _gathered(flag: bool) -> list[bool]:
+    if not several():
+        return [flag]
+    return [bool(one) for one in np.ravel(multihost_utils.process_allgather(np.array(flag, np.int32)))]
+
+
+class Heard:
+    """The signal that any host has been sent, which all of them hear of at the same step, one call later.
+
+    Nothing waits for it: the question is put to the devices behind the call that is running, and read behind the next.
+
+    Args:
+      devices: of the run.
+    """
+
+    def __init__(self, devices: Devices):
+        self._devices = devices
+        self._highest = jax.jit(jnp.max, out_shardings=devices.everywhere)
+        self._asked: jax.Array | None = None
+
+    def __call__(self, own: int | None) -> int | None:
+        """The signal, if there is one.
+
+        Args:
+          own: number of the signal that this host has been sent, if any.
+        """
+        if not several():
+            return own
+        count = self._devices.rows(self._devices.count)
+        mine = np.full(count.stop - count.start, own or 0, np.int32)
+        before, self._asked = self._asked, self._highest(self._devices.join(mine, 0))
+        return None if before is None else int(before.addressable_data(0)) or None
+
+
+@contextlib.contextmanager
+def noticing() -> Iterator[None]:
+    """Tells of another host that has gone, whatever this one was waiting for.
+
+    Raises:
+      JaxganError: instead of what the lost connection raised.
+    """
+    try:
+        yield
+    except jax.errors.JaxRuntimeError as error:
+        if not several() or "RESOURCE_EXHAUSTED" in str(error):
+            raise
+        reason = str(error).splitlines()[0][:200]
+        raise JaxganError(f"the connection to another host is gone ({reason}).\n{GO_ON}") from error
+
+
+def leave(code: int) -> None:
+    """Ends this process at once, if it is connected with others, who notice by that.
+
+    An orderly end would wait for all of them first, while they wait for this one.
+    """
+    if jax.distributed.is_initialized():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)

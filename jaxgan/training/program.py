@@ -1,0 +1,82 @@
+"""What is compiled for a run: the program of many steps, and the state that it begins with."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgan.data import Feed, Source
+from jaxgan.devices import Devices
+from jaxgan.systems import System
+from jaxgan.training import tally
+from jaxgan.training.checkpoints import Checkpoints
+from jaxgan.training.seeds import as_array, keys, make_init, over_seeds, run_of, seeds_of
+from jaxgan.training.tally import Tally
+
+Call: TypeAlias = Callable[[Any, Tally, np.ndarray, Any, Any], tuple[Any, Tally, jax.Array]]
+Hook: TypeAlias = Callable[[Call], Call]  # wraps the compiled call, to watch it
+
+
+def make_call(system: System, feed: Feed, seeds: list[int], devices: Devices, stage: int = 0) -> Call:
+    """The program of a stage: (state, tally, seeds, resident data, one item of the feed) -> (state, tally, step).
+
+    State and tally are donated: their memory is reused. The step comes back once more, as something to wait for.
+    """
+
+    def advance(seed: jax.Array, state: Any, batch: Any) -> tuple[Any, list[jax.Array]]:
+        state, metrics = system.update(state, batch, jax.random.fold_in(keys(seed)[1], state.step), stage=stage)
+        return state, list(metrics.values())  # in the system's order; a dict that leaves vmap comes back sorted
+
+    def call(state: Any, sums: Tally, seed: np.ndarray, constants: Any, items: Any) -> tuple[Any, Tally, jax.Array]:
+        def one_step(carry: tuple[Any, Tally], item: Any) -> tuple[tuple[Any, Tally], None]:
+            state, sums = carry
+            state, values = over_seeds(advance, seeds)(seed, state, feed.batch(constants, item))
+            state = jax.lax.with_sharding_constraint(state, devices.of_state(state))
+            return (state, tally.add(sums, values, jnp.max(state.step))), None
+
+        with jax.sharding.use_abstract_mesh(devices.mesh.abstract_mesh):  # for what is drawn inside; see `over_devices`
+            (state, sums), _ = jax.lax.scan(one_step, (state, sums), items)
+        sums = jax.lax.with_sharding_constraint(sums, devices.everywhere)
+        return state, sums, jnp.max(state.step) + 0
+
+    return jax.jit(call, donate_argnums=(0, 1))
+
+
+def begin(
+    config: Mapping[str, Any],
+    source: Source,
+    system: System,
+    devices: Devices,
+    checkpoints: Checkpoints,
+    report: Callable[[str], None],
+) -> tuple[int, Any, Tally, list[str]]:
+    """Step, state and tally of the newest whole checkpoint, or of the start, and the names of the metrics.
+
+    Args:
+      config: resolved settings.
+      source: of the real examples.
+      system: what is trained.
+      devices: on which the state is to lie.
+      checkpoints: of the run.
+      report: told of each checkpoint that had to be stepped over.
+
+    Raises:
+      JaxganError: there are checkpoints, and none can be restored.
+    """
+    seeds, micro = seeds_of(config), system.micro_batches
+    batch = source.spec.zeros(*([micro] if micro > 1 else []), config["batch_size"])
+    make = make_init(system, batch, seeds)
+    abstract, (_, key) = jax.eval_shape(make, as_array(seeds)), jax.eval_shape(keys, np.uint32(0))
+    first = jax.eval_shape(lambda state: run_of(state, seeds, seeds[0]), abstract)
+    names = tally.metric_names(system.update, first, batch, key)
+    sums = tally.empty(len(names), len(seeds))
+    wanted = {"state": devices.placed(abstract), "tally": devices.placed(sums)}
+    step, trees = checkpoints.restore_newest(wanted, report) or (0, {})
+    if trees:
+        return step, trees["state"], trees["tally"], names
+    # It runs once: less optimized it has the same bits, and is compiled in half the time.
+    options = {"xla_backend_optimization_level": 1}
+    init = jax.jit(make, out_shardings=devices.of_state(abstract), compiler_options=options)
+    return 0, init(as_array(seeds)), devices.put(sums, devices.everywhere), names

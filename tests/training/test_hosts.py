@@ -1,0 +1,143 @@
+"""Several processes that train one run, as on several hosts: here all on this machine, connected by Gloo."""
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from small_runs import ROOT, left_behind, metrics, start, train, write_recipe
+
+OFTEN = dict(batch_size=8, steps=40, steps_per_call=2, log_every=4, sample_every=20, save_every=4, keep_checkpoints=2)
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def launch(count, *arguments):
+    """Starts as many processes of one training."""
+    where = ("--distributed", "--coordinator-address", f"127.0.0.1:{free_port()}", "--num-processes", count)
+    return [start(*arguments, *map(str, where), "--process-id", str(index), cached=True) for index in range(count)]
+
+
+def ended(processes, timeout=240):
+    """What they printed, and with which codes they ended."""
+    said = [process.communicate(timeout=timeout) for process in processes]
+    return [process.returncode for process in processes], said
+
+
+def assert_close(folder, other, atol):
+    """Two runs came to the same numbers, but for rounding."""
+    a, b = left_behind(folder), left_behind(other)
+    assert a["step"] == b["step"]
+    assert a["state"].keys() == b["state"].keys()
+    for path, (shape, data) in a["state"].items():
+        dtype = np.int32 if path.endswith((".step", "count")) else np.float32
+        np.testing.assert_allclose(
+            np.frombuffer(data, dtype), np.frombuffer(b["state"][path][1], dtype), rtol=0, atol=atol, err_msg=path
+        )
+        assert shape == b["state"][path][0]
+    for one, two in zip(a["metrics"], b["metrics"], strict=True):
+        assert one.keys() == two.keys()
+        np.testing.assert_allclose([*one.values()], [*two.values()], rtol=0, atol=atol * 10)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        (2, dict(device_limit_mib=0)),
+        pytest.param((4, dict()), marks=pytest.mark.long),
+        pytest.param((2, dict(fsdp=True, generator=dict(width=16))), marks=pytest.mark.long),
+    ],
+    ids=["2 processes, streaming", "4 processes", "2 processes, parameters split"],
+)
+def together(request, tmp_path_factory):
+    """Number of processes, their recipe, and the folder of a run of theirs that nothing disturbed."""
+    count, changes = request.param
+    folder = tmp_path_factory.mktemp("together")
+    recipe = write_recipe(folder / "recipe.py", "images", **OFTEN | changes)
+    codes, said = ended(launch(count, "--config", recipe, "--workdir", folder / "run"))
+    assert codes == [0] * count, said
+    return count, recipe, folder / "run", changes, said
+
+
+def test_they_train_what_one_trains_alone(together, tmp_path):
+    count, _, folder, changes, said = together
+    train(tmp_path / "alone", "images", **OFTEN | changes)
+    assert_close(folder, tmp_path / "alone", atol=1e-5)
+    assert f"{count} of them on {count} hosts" in said[0][0]
+    assert [text for text, _ in said[1:]] == [said[1][0]] * (count - 1)
+    assert "step 40/40" in said[0][0]
+    assert "step 40/40" not in said[1][0]  # one of them tells, and writes
+
+
+def test_where_one_dies_the_others_stop_and_the_same_command_goes_on_to_the_same_bits(together, tmp_path):
+    count, recipe, folder, _, _ = together
+    arguments = "--config", recipe, "--workdir", tmp_path / "run"
+    processes = launch(count, *arguments)
+    while not (tmp_path / "run" / "checkpoints" / "8").exists():
+        assert all(process.poll() is None for process in processes), ended(processes)
+        time.sleep(0.02)
+    processes[1].kill()
+    begun = time.monotonic()
+    codes, said = ended(processes, timeout=60)
+    assert time.monotonic() - begun < 30
+    assert codes[1] == -signal.SIGKILL
+    assert 0 not in codes, said
+    assert "another host" in said[0][1], said
+    codes, said = ended(launch(count, *arguments))
+    assert codes == [0] * count, said
+    assert "continuing at step" in said[0][0]
+    assert left_behind(tmp_path / "run") == left_behind(folder)
+
+
+def test_a_signal_to_one_of_them_stops_and_saves_all_at_one_step(together, tmp_path):
+    count, recipe, folder, _, _ = together
+    arguments = "--config", recipe, "--workdir", tmp_path / "run"
+    processes = launch(count, *arguments)
+    while not (tmp_path / "run" / "metrics.jsonl").exists() or not metrics(tmp_path / "run"):
+        assert all(process.poll() is None for process in processes), ended(processes)
+        time.sleep(0.02)
+    processes[1].send_signal(signal.SIGTERM)
+    codes, said = ended(processes)
+    assert codes == [128 + signal.SIGTERM] * count, said
+    (step,) = {re.search(r"saved at step (\d+)", text)[1] for text, _ in said}
+    assert int(step) < OFTEN["steps"]
+    codes, said = ended(launch(count, *arguments))
+    assert codes == [0] * count, said
+    assert left_behind(tmp_path / "run") == left_behind(folder)
+
+
+def test_a_refusal_on_one_host_stops_all(tmp_path):
+    recipe = write_recipe(tmp_path / "recipe.py", "images", batch_size=9)
+    codes, said = ended(launch(2, "--config", recipe, "--workdir", tmp_path / "run"))
+    assert codes == [1, 1]
+    for _, errors in said:
+        assert "config.batch_size is 9, which 2 devices do not share evenly; set it to 8 or 10." in errors
+    assert not (tmp_path / "run").exists()
+
+
+ALONE = """
+import sys
+from jaxgan.cli import main
+from jaxgan.training import hosts
+hosts.START_TIMEOUT = 3
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_nobody_trains_alone_who_was_to_train_with_others(tmp_path, count):
+    address = f"127.0.0.1:{free_port()}"
+    where = "--coordinator-address", address, "--num-processes", str(count), "--process-id", str(count - 1)
+    command = [sys.executable, "-c", ALONE, "train", "--workdir", str(tmp_path / "run"), "--distributed", *where]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0
+    assert "--distributed: this is the only process" in done.stderr if count == 1 else done.stderr
+    assert not (tmp_path / "run").exists()
