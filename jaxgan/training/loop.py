@@ -149,7 +149,7 @@ def train(
     recorder.begin(step)
 
     length = steps_per_call(config, system.stages, step)
-    program = functools.cache(lambda stage: watch(make_call(system, feed, seeds, devices, stage)))
+    program = functools.cache(lambda stage: watch(make_call(system, feed, seeds, devices, stage, recorder.compiled)))
     constants = devices.put(feed.constants, devices.everywhere)
     items, heard, running, stopped_by = feed.items(step, length), hosts.Heard(devices), None, None
     with Stop() as stop, recorder.progress(step, last) as bar:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import jax
 
 from jaxgan.errors import JaxganError
-from jaxgan.training.program import Call
+from jaxgan.training.program import Call, Program
 
 FIRST, LAST = 2, 3
 """The calls that are traced: the first one has the compilation and the warming up in it."""
@@ -115,13 +115,11 @@ class Profiler:
         self.calls = 0
         self.tracing = False
 
-    def __call__(self, call: Call) -> Call:
-        """The call, compiled ahead of its first use, so that the program that runs is the one whose text is read."""
-        program: Any = None
+    def __call__(self, call: Program) -> Call:
+        """The call, watched."""
 
         def watched(*arguments: Any) -> Any:
-            nonlocal program
-            program = program or call.lower(*arguments).compile()  # type: ignore[attr-defined]
+            program = call.compiled(*arguments)
             self.calls += 1
             if self.calls == FIRST:
                 self._begin(arguments)

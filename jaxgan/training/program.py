@@ -16,13 +16,46 @@ from jaxgan.training.seeds import as_array, keys, make_init, over_seeds, run_of,
 from jaxgan.training.tally import Tally
 
 Call: TypeAlias = Callable[[Any, Tally, np.ndarray, Any, Any], tuple[Any, Tally, jax.Array]]
-Hook: TypeAlias = Callable[[Call], Call]  # wraps the compiled call, to watch it
 
 
-def make_call(system: System, feed: Feed, seeds: list[int], devices: Devices, stage: int = 0) -> Call:
+class Program:
+    """A call that is compiled ahead of its first use, so that what it takes is known before it runs; only once, since
+    what it is given later must be alike.
+
+    Args:
+      call: to be compiled.
+      told: of the compiled program and the arguments of its first use.
+    """
+
+    def __init__(self, call: Any, told: Callable[..., None] | None = None):
+        self._call, self._told = call, told
+        self._compiled: jax.stages.Compiled | None = None
+
+    def compiled(self, *arguments: Any) -> jax.stages.Compiled:
+        """The program for such arguments."""
+        if self._compiled is None:
+            self._compiled = self._call.lower(*arguments).compile()
+            if self._told:
+                self._told(self._compiled, *arguments)
+        return self._compiled
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Runs it."""
+        return self.compiled(*arguments)(*arguments)
+
+
+def make_call(
+    system: System,
+    feed: Feed,
+    seeds: list[int],
+    devices: Devices,
+    stage: int = 0,
+    told: Callable[..., None] | None = None,
+) -> Program:
     """The program of a stage: (state, tally, seeds, resident data, one item of the feed) -> (state, tally, step).
 
     State and tally are donated: their memory is reused. The step comes back once more, as something to wait for.
+    `told` is told of the program when it is compiled.
     """
 
     def advance(seed: jax.Array, state: Any, batch: Any) -> tuple[Any, list[jax.Array]]:
@@ -41,7 +74,11 @@ def make_call(system: System, feed: Feed, seeds: list[int], devices: Devices, st
         sums = jax.lax.with_sharding_constraint(sums, devices.everywhere)
         return state, sums, jnp.max(state.step) + 0
 
-    return jax.jit(call, donate_argnums=(0, 1))
+    return Program(jax.jit(call, donate_argnums=(0, 1)), told)
+
+
+Hook: TypeAlias = Callable[[Program], Call]
+"""Wraps the compiled call, to watch it."""
 
 
 def begin(

@@ -20,7 +20,7 @@ from jaxgan.evaluation import Metric
 from jaxgan.levels import as_written
 from jaxgan.networks.summary import parameter_counts, summarise
 from jaxgan.systems import Generative, Previewing, System
-from jaxgan.training import health
+from jaxgan.training import health, memory
 from jaxgan.training.run_directory import RunDirectory, append_line, read_lines
 from jaxgan.training.scores import (
     describe,
@@ -96,6 +96,12 @@ class Recorder:
             plotting.save_sheet(path, examples, plotting.sheet_columns(len(examples), 0))
         else:
             plotting.save_scatter(path, {"real": examples})
+
+    def compiled(self, program: jax.stages.Compiled, *arguments: Any) -> None:
+        """Tells what the program takes that is about to run, with these arguments."""
+        state, _, _, constants, _ = arguments
+        whose = "this process" if jax.default_backend() == "cpu" else "each device"
+        self.report(f"memory    about {memory.estimate(program, state, constants) / 2**20:,.0f} MiB of {whose}")
 
     def progress(self, step: int, last: int) -> tqdm:
         """A progress bar with steps, time left and speed; silent where the output is not a terminal."""
@@ -227,6 +233,9 @@ class Bystander:
 
     def begin(self, step: int) -> None:
         """Nothing to describe."""
+
+    def compiled(self, program: jax.stages.Compiled, *arguments: Any) -> None:
+        """The primary host says the same."""
 
     def progress(self, step: int, last: int) -> tqdm:
         """A bar that is not shown."""

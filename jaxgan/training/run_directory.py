@@ -161,10 +161,10 @@ class RunDirectory:
         write_text(self.path / "networks.txt", networks)
         write_text(self._run, json.dumps(facts, indent=2) + "\n")
 
-    def close(self, step: int, reason: str) -> None:
-        """Notes when and why training stopped."""
+    def close(self, step: int, reason: str, peak: int) -> None:
+        """Notes when and why training stopped, and the bytes of memory it took at the most."""
         facts = json.loads(self._run.read_text())
-        facts["starts"][-1] |= {"stopped": _now(), "step": step, "reason": reason}
+        facts["starts"][-1] |= {"stopped": _now(), "step": step, "reason": reason, "peak_mib": peak >> 20}
         write_text(self._run, json.dumps(facts, indent=2) + "\n")
 
     def cut(self, step: int) -> None:

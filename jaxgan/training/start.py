@@ -13,11 +13,11 @@ from jaxgan.errors import JaxganError
 from jaxgan.evaluation import Metric, make_metrics
 from jaxgan.networks.summary import parameter_counts
 from jaxgan.systems import System, build_system
-from jaxgan.training import hosts
+from jaxgan.training import hosts, memory
 from jaxgan.training.checkpoints import Checkpoints
 from jaxgan.training.loop import Kept, Outcome, steps_per_call, train
 from jaxgan.training.profiling import profiled
-from jaxgan.training.program import Call, Hook
+from jaxgan.training.program import Call, Hook, Program
 from jaxgan.training.recorder import Bystander, Recorder, Writer
 from jaxgan.training.run_directory import RunDirectory
 
@@ -83,7 +83,7 @@ def run(
             pictures = recorder.finish()
             finished = outcome.step == config["steps"]
             if hosts.primary():
-                directory.close(outcome.step, "finished" if finished else _reason(outcome))
+                directory.close(outcome.step, "finished" if finished else _reason(outcome), memory.peak())
         except BrokenPipeError:  # of the console, not of the run directory
             raise
         except OSError as error:
@@ -102,7 +102,7 @@ def _check(config: Mapping[str, Any], system: System, scorers: Mapping[str, Metr
         raise JaxganError("config.roll_back_on: a system that grows cannot go back; leave it out, or use stop_on.")
 
 
-def _unwatched(call: Call) -> Call:
+def _unwatched(call: Program) -> Call:
     return call
 
 
