@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxgan.arguments import build_parser, long_options
-from jaxgan.errors import JaxganError, unknown
+from jaxgan.errors import JaxganError, shown, unknown
 
 CONFIG = "--config."
 
@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _failed(message: str, options: argparse.Namespace) -> int:
-    print(f"error: {message}", file=sys.stderr)
+    print("\n".join(map(shown, f"error: {message}".split("\n"))), file=sys.stderr)
     if getattr(options, "distributed", False):
         from jaxgan.training import hosts
 

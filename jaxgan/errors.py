@@ -2,6 +2,7 @@
 
 import difflib
 import operator
+import unicodedata
 from collections.abc import Iterable
 
 MANY = 12
@@ -40,6 +41,16 @@ def check_whole(name: str, value: object) -> None:
         operator.index(value)  # type: ignore[arg-type]
     except TypeError as error:
         raise JaxganError(f"the {name} is {value!r}, but must be a whole number.") from error
+
+
+def shown(text: str) -> str:
+    """A name that is not ours, on one line, with what could move a terminal's cursor or has no character escaped."""
+    return "".join(
+        letter
+        if letter.isprintable() or unicodedata.category(letter) == "Zs"  # spaces of other scripts
+        else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
 
 
 def unknown(kind: str, name: object, known: Iterable[str]) -> UnknownName:

@@ -1,23 +1,16 @@
 """The image files of a directory or of a zip archive, read by name."""
 
 import os
-import struct
-import threading
-import zipfile
-import zlib
-from collections.abc import Iterable, Iterator
-from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import BinaryIO, NoReturn, Protocol, cast
+import posixpath
+import stat
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
 
+from jaxgan.data.archive import Archive
+from jaxgan.data.listing import LARGEST, LARGEST_TEXT, SUFFIXES, image_names, is_hidden
 from jaxgan.errors import JaxganError, unknown
-
-SUFFIXES = frozenset(
-    (".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-)
-"""Other files are no images and are passed over."""
-
-# Of the header before a member's bytes: the signature, and the sizes of the name and of the extra field that follow it.
-_LOCAL_HEADER = struct.Struct("<4s22x2H")
 
 
 class Files(Protocol):
@@ -25,12 +18,18 @@ class Files(Protocol):
 
     Attributes:
       names: paths relative to the folder that was opened, with forward slashes, sorted.
+      others: files that are passed over, how many of each kind, as of `listing.kind_of`; a hidden folder counts as one.
     """
 
     names: list[str]
+    others: Counter[str]
 
     def read(self, name: str) -> bytes:
-        """The bytes of one file."""
+        """The bytes of one file.
+
+        Raises:
+          one of `images.UNREADABLE`: it is gone, is no ordinary file, is too large, or an archive is damaged there.
+        """
         ...
 
 
@@ -46,104 +45,79 @@ def open_files(data_dir: str, split: str) -> Files:
     """
     if not data_dir:
         raise JaxganError("config.data.data_dir is empty; set it to a directory or .zip of images.")
-    path = Path(data_dir).expanduser()
-    if path.is_dir():
-        files: Files = _Directory(path, split)
-    elif path.is_file() and path.suffix.lower() == ".zip":
-        files = _Archive(path, split)
+    path, inside = Path(os.path.expanduser(data_dir)), _inside(split)
+    if os.path.isdir(path):
+        files: Files = _Directory(path, inside)
+    elif os.path.isfile(path) and path.suffix.lower() == ".zip":
+        files = Archive(path, inside)
     else:
         raise JaxganError(
             f"there is no directory or .zip at {path.absolute()}; set --config.data.data_dir to one, or --data-dir to "
             "evaluate."
         )
     if not files.names:
-        raise JaxganError(f"no images in {path / split} (looked for {', '.join(sorted(SUFFIXES))}).")
+        raise JaxganError(f"no images in {path / inside} (looked for {', '.join(sorted(SUFFIXES))}).")
     return files
+
+
+def _inside(split: str) -> str:
+    """A sub-folder's path in its plain form; `""` is the folder itself."""
+    plain = posixpath.normpath(split) if split else "."
+    if plain.startswith("/") or plain.split("/")[0] == "..":
+        raise JaxganError(f"config.data.split is {split!r}, but must name a sub-folder of config.data.data_dir.")
+    return "" if plain == "." else plain
 
 
 class _Directory:
     def __init__(self, path: Path, split: str) -> None:
         self._root = path / split
-        if not self._root.is_dir():
+        if not os.path.isdir(self._root):
             raise unknown(f"split in {path}", split, (child.name for child in path.iterdir() if child.is_dir()))
-        self.names = _image_names(path.relative_to(self._root).as_posix() for path in _walk(self._root))
+        self.names, self.others = image_names(_walk(str(self._root)))
 
     def read(self, name: str) -> bytes:
-        return (self._root / name).read_bytes()
+        path = f"{self._root}/{name}"
+        facts = os.stat(path)
+        if not stat.S_ISREG(facts.st_mode):  # to open a pipe would wait for whoever writes it
+            raise OSError("it is no ordinary file")
+        if facts.st_size > LARGEST:
+            raise OSError(f"it has {facts.st_size} bytes, more than {LARGEST_TEXT}")
+        with open(path, "rb") as file:
+            return file.read()
 
 
-class _Archive:
-    def __init__(self, path: Path, split: str) -> None:
-        self._path, self._split = path, split
-        try:
-            self._archive = zipfile.ZipFile(path)
-        except (OSError, zipfile.BadZipFile) as error:
-            raise JaxganError(f"{path} cannot be read as a zip archive: {error}.") from error
-        infos = self._archive.infolist()
-        if any(info.flag_bits & 1 for info in infos):
-            raise JaxganError(f"{path} is encrypted; unpack it and set config.data.data_dir to the directory.")
-        self._prefix = f"{split.strip('/')}/" if split else ""
-        inside = [info.filename for info in infos if info.filename.startswith(self._prefix)]
-        if split and not inside:
-            raise unknown(
-                f"split in {path}", split, {info.filename.split("/")[0] for info in infos if "/" in info.filename}
-            )
-        self.names = _image_names(name.removeprefix(self._prefix) for name in inside)
-        absolute = [name for name in self.names if PureWindowsPath(name).anchor]  # those of Windows are all there are
-        if absolute:  # whoever writes files of these names into a folder would write them elsewhere
-            raise JaxganError(f"{path} is no ordinary archive: it names an image {absolute[0]!r}; make it anew.")
-        self._file = cast(BinaryIO, self._archive.fp)  # open for as long as the archive is
-        self._lock = threading.Lock()
+def _walk(root: str) -> Iterator[str]:
+    """Paths below a folder of every file, and of hidden folders, which are not entered.
 
-    def __reduce__(self) -> tuple[type["_Archive"], tuple[Path, str]]:
-        return _Archive, (self._path, self._split)  # another process opens it anew
-
-    def read(self, name: str) -> bytes:
-        """Does what `ZipFile.read` does, for several threads at a time, where the method is one of the usual two."""
-        info = self._archive.getinfo(self._prefix + name)
-        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            with self._lock:  # ZipFile locks its reads, but not its count of open members: it closes the file at zero
-                return self._archive.read(info)
-        header = self._bytes_at(info.header_offset, _LOCAL_HEADER.size)
-        signature, name_size, extra_size = _LOCAL_HEADER.unpack(header)
-        if signature != b"PK\3\4":
-            raise zipfile.BadZipFile("Bad magic number for file header")
-        packed = self._bytes_at(info.header_offset + len(header) + name_size + extra_size, info.compress_size)
-        data = packed if info.compress_type == zipfile.ZIP_STORED else zlib.decompress(packed, -zlib.MAX_WBITS)
-        if zlib.crc32(data) != info.CRC:
-            raise zipfile.BadZipFile(f"Bad CRC-32 for file {info.filename!r}")
-        return data
-
-    def _bytes_at(self, offset: int, size: int) -> bytes:
-        if hasattr(os, "pread"):
-            data = os.pread(self._file.fileno(), size, offset)
-        else:  # Windows
-            with self._lock:
-                self._file.seek(offset)
-                data = self._file.read(size)
-        if len(data) < size:
-            raise EOFError("the archive ends within it")
-        return data
-
-
-def _walk(root: Path) -> Iterator[Path]:
-    """Every file below a folder. Links are followed, since sets are often put together from linked class folders, but
-    never into a folder that contains them.
+    Links are followed, since sets are often put together from linked class folders, but never into a folder that
+    contains them, nor into one that was left by a link on the way there.
     """
-    for folder, children, names in os.walk(root, onerror=_refuse, followlinks=True):
-        above = {Path(folder).resolve(), *Path(folder).resolve().parents}
-        children[:] = [child for child in children if (Path(folder) / child).resolve() not in above]
-        yield from (Path(folder) / name for name in names)
+    pending: list[tuple[str, tuple[str, ...]]] = [("", ())]  # folders, and real ones that links on the way lie in
+    while pending:
+        folder, left = pending.pop()
+        real = ""  # found out for folders with links only: it takes long
+        try:
+            with os.scandir(f"{root}/{folder}") as entries:
+                for entry in entries:
+                    path = f"{folder}{entry.name}"
+                    if is_hidden(entry.name) or not _is_folder(entry):
+                        yield path
+                    elif not entry.is_symlink():
+                        pending.append((f"{path}/", left))
+                    else:
+                        real = real or os.path.realpath(f"{root}/{folder}")
+                        if not _contains(os.path.realpath(entry.path), (real, *left)):
+                            pending.append((f"{path}/", (real, *left)))
+        except OSError as error:
+            raise JaxganError(f"cannot list {error.filename}: {error.strerror}.") from error
 
 
-def _image_names(names: Iterable[str]) -> list[str]:
-    return sorted(name for name in names if _is_image(PurePosixPath(name)))
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself, or to where we may not look; if it is named as an image, reading it says so
+        return False
 
 
-def _is_image(path: PurePosixPath) -> bool:
-    hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
-    return path.suffix.lower() in SUFFIXES and not hidden
-
-
-def _refuse(error: OSError) -> NoReturn:
-    raise JaxganError(f"cannot list {error.filename}: {error.strerror}.") from error
+def _contains(folder: str, others: tuple[str, ...]) -> bool:
+    return any(other == folder or other.startswith(folder.rstrip("/") + "/") for other in others)

@@ -16,12 +16,13 @@ from jaxgan.data.files import Files, open_files
 from jaxgan.data.memory import ArraySource, empty, stack
 from jaxgan.data.spec import DataSpec, Example, Source
 from jaxgan.data.workers import Workers
-from jaxgan.errors import JaxganError
+from jaxgan.errors import JaxganError, shown
 
 T = TypeVar("T")
 Decode = Callable[[bytes, images.Shape, images.Resize], np.ndarray]
 
 _SHOWN = 10  # names in a message, then a count
+_PIECE = 64  # files that a thread is given at a time: enough that handing them over costs little
 _SPLITS = frozenset(("test", "train", "val", "valid", "validation"))
 
 
@@ -72,7 +73,7 @@ def decoded_files(
 ) -> Source:
     """The source of files that are listed already; as `folder`, but for what makes an image of a file's bytes."""
     class_names, label_of = _classes(files.names)
-    headers, failures = _try_each(lambda name: images.probe(files.read(name)), files.names, "reading headers")
+    headers, failures = try_each(lambda name: images.probe(files.read(name)), files.names, "reading headers")
     if not headers:
         _report(failures, readable=0, broken=broken)  # raises
     shape = _common_shape(headers, image_size, resize, channels)
@@ -85,7 +86,7 @@ def decoded_files(
         if fits:
             pixels[rows[name]] = image
 
-    checked, damaged = _try_each(check, list(headers), "checking images")
+    checked, damaged = try_each(check, list(headers), "checking images")
     _report(failures | damaged, len(checked), broken)
     names = list(checked)
     labels = np.array([label_of[name] for name in names], np.int32) if label_of else None
@@ -140,30 +141,43 @@ class _FolderSource:
         return {"image": image} if self._labels is None else {"image": image, "label": self._labels[index]}
 
 
-def _try_each(work: Callable[[str], T], names: Sequence[str], title: str) -> tuple[dict[str, T], dict[str, str]]:
+def try_each(work: Callable[[str], T], names: Sequence[str], title: str) -> tuple[dict[str, T], dict[str, str]]:
     """Applies `work` to every name, in threads, with a progress bar on a terminal.
+
+    Args:
+      work: raises one of `images.UNREADABLE` for a file that cannot be read.
+      names: of files.
+      title: of the bar.
 
     Returns:
       what it gave, by name, in the order of `names`; and why it could not, for the others.
     """
     from tqdm import tqdm
 
-    def attempt(name: str) -> tuple[bool, T | str]:
-        try:
-            return True, work(name)
-        except images.UNREADABLE as error:
-            return False, images.reason(error)
-
     results: dict[str, T] = {}
     failures: dict[str, str] = {}
+
+    def attempt(some: Sequence[str]) -> list[tuple[bool, T | str]]:
+        return [_attempt(work, name) for name in some]
+
+    pieces = [names[start : start + _PIECE] for start in range(0, len(names), _PIECE)]
     pool = ThreadPoolExecutor(os.cpu_count())
     try:
-        outcomes = tqdm(pool.map(attempt, names), title, len(names), disable=None)
-        for name, (worked, outcome) in zip(names, outcomes, strict=True):
-            (results if worked else failures)[name] = outcome
+        with tqdm(desc=title, total=len(names), disable=None) as bar:
+            for some, outcomes in zip(pieces, pool.map(attempt, pieces), strict=True):
+                for name, (worked, outcome) in zip(some, outcomes, strict=True):
+                    (results if worked else failures)[name] = outcome  # type: ignore[assignment]
+                bar.update(len(some))
     finally:
         pool.shutdown(cancel_futures=True)  # Ctrl-C need not wait for the files that are left
     return results, failures
+
+
+def _attempt(work: Callable[[str], T], name: str) -> tuple[bool, T | str]:
+    try:
+        return True, work(name)
+    except images.UNREADABLE as error:
+        return False, images.reason(error)
 
 
 def _common_shape(
@@ -175,7 +189,7 @@ def _common_shape(
     others = [f"{name} ({_text(other.size)})" for name, other in headers.items() if other.size != size]
     if others and image_size == 0:
         raise JaxganError(
-            f"images differ in size: {first} ({_text(size)}) and {listing(others, shown=1)}.\n"
+            f"images differ in size: {first} ({_text(size)}) and {listing(others, most=1)}.\n"
             "Set config.data.image_size, and config.data.resize to crop, stretch or pad."
         )
     if others and resize == "exact":
@@ -222,14 +236,20 @@ def _classes(names: Sequence[str]) -> tuple[tuple[str, ...], dict[str, int]]:
             f"all images lie in sub-folders of the one folder {class_names[0]!r}, which would be one class.\n"
             f'To make those sub-folders the classes, set config.data.split="{class_names[0]}".'
         )
+    for class_name in class_names:
+        if shown(class_name) != class_name:  # it goes into files, figures and terminals
+            raise JaxganError(
+                f"the class folder {shown(class_name)!r} has a name that is not UTF-8 or has control characters; "
+                "rename it."
+            )
     label = {class_name: index for index, class_name in enumerate(class_names)}
     return class_names, {name: label[class_name] for name, class_name in class_of.items()}
 
 
-def listing(items: Sequence[str], shown: int = _SHOWN) -> str:
+def listing(items: Sequence[str], most: int = _SHOWN) -> str:
     """The first names of a list, then a count of the others."""
-    more = len(items) - shown
-    return ", ".join(items[:shown]) + (f" and {more} more" if more > 0 else "")
+    more = len(items) - most
+    return ", ".join(map(shown, items[:most])) + (f" and {more} more" if more > 0 else "")
 
 
 def _text(size: tuple[int, int]) -> str:

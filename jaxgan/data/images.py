@@ -1,8 +1,10 @@
 """One policy for every picture that comes in: orientation, channels, depth, size. The result is uint8 `[h, w, c]`."""
 
 import io
+import lzma
 import re
 import struct
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -24,6 +26,15 @@ FILTER = Image.Resampling.LANCZOS
 DRAFT_MARGIN = 2
 """How many times the size of the result a JPEG is still decoded at, at the least."""
 
+FORMATS = ("BMP", "DIB", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+"""What a file may be, whatever its suffix. Pillow knows more; of those some run other programs (EPS does)."""
+
+# Pillow refuses a picture of twice `Image.MAX_IMAGE_PIXELS`, about 89 million, and warns from there on: a picture of
+# more would take half a GiB in each thread. It also warns of damage to what is no pixel, which is of no concern here.
+# Both for good: filters cannot be set for a moment where there are threads.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
+
 # What Pillow and zipfile raise for a file that is damaged, truncated, too large to be honest, or no picture at all.
 UNREADABLE = (
     OSError,
@@ -33,8 +44,10 @@ UNREADABLE = (
     NotImplementedError,  # a compression method of a zip
     struct.error,
     zlib.error,
+    lzma.LZMAError,
     zipfile.BadZipFile,
     Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
 )
 
 _GREY_MODES = ("1", "L", "LA", "I", "I;16", "I;16L", "I;16B")
@@ -80,10 +93,14 @@ def probe(data: bytes) -> Header:
     Raises:
       one of UNREADABLE: it is not an image file.
     """
-    with Image.open(io.BytesIO(data)) as image:
+    with _opened(data) as image:
         width, height = image.size
         turned = image.getexif().get(_ORIENTATION) in _TURNED
         return Header((width, height) if turned else (height, width), image.mode not in _GREY_MODES)
+
+
+def _opened(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data), formats=FORMATS)
 
 
 def decode(data: bytes, shape: Shape, resize: Resize) -> np.ndarray:
@@ -105,7 +122,7 @@ def decode(data: bytes, shape: Shape, resize: Resize) -> np.ndarray:
       one of UNREADABLE: it is damaged, or has no defined range of values.
       JaxganError: another size under "exact".
     """
-    with Image.open(io.BytesIO(data)) as image:
+    with _opened(data) as image:
         if isinstance(image, JpegImageFile) and resize != "exact":
             _decode_reduced(image, DRAFT_MARGIN * max(shape[:2]))
         ImageOps.exif_transpose(image, in_place=True)  # where there is nothing to turn, it does not copy either
@@ -127,7 +144,7 @@ def decode_halves(data: bytes, shape: Shape, resize: Resize) -> np.ndarray:
       one of UNREADABLE: as `decode`.
       JaxganError: a width that cannot be halved, or another size under "exact".
     """
-    with Image.open(io.BytesIO(data)) as image:
+    with _opened(data) as image:
         ImageOps.exif_transpose(image, in_place=True)
         if image.width % 2:
             raise JaxganError(
