@@ -41,6 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_translate(verbs)
     _add_stylize(verbs)
     _add_convert_inception(verbs)
+    _add_data(verbs)
     summary = verbs.add_parser(
         "summary",
         allow_abbrev=False,
@@ -281,6 +282,32 @@ def _add_convert_inception(verbs: Any) -> None:
         type=Path,
         help="(default: inception.safetensors where scores look for it, in ~/.cache/jaxgan/weights)",
     )
+
+
+def _add_data(verbs: Any) -> None:
+    data = verbs.add_parser(
+        "data",
+        allow_abbrev=False,
+        help="report what is in a directory or .zip of images: counts, sizes, duplicates, broken files, memory",
+        description="Decodes every image of a directory or .zip once and reports counts, classes, sizes, duplicates, "
+        "broken files, the memory that training takes for them, and the command that trains on them. The exit code is "
+        "1 where there is none.",
+    )
+    data.add_argument("directory", metavar="DIR", help="directory or .zip of images")
+    data.add_argument("--split", default="", help="sub-folder to look at (default: all)")
+    data.add_argument(
+        "--image-size",
+        type=_size,
+        metavar="N|HxW",
+        help="that images are fitted to (default: as they are, if that is one size up to 128, otherwise 64)",
+    )
+    data.add_argument("--resize", choices=("crop", "stretch", "pad", "exact"), default="crop", help="(default: crop)")
+    data.add_argument("--json", action="store_true", help="print one JSON object, with all names")
+
+
+def _size(text: str) -> int | tuple[int, int]:
+    height, by, width = text.partition("x")
+    return (int(height), int(width)) if by else int(height)
 
 
 def _add_recipe(parser: argparse.ArgumentParser) -> None:

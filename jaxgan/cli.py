@@ -323,6 +323,16 @@ def _class(text: str, names: Sequence[str]) -> int:
     raise unknown("class", text, names)
 
 
+def _data(options: argparse.Namespace, overrides: list[str], command: str) -> int:
+    from jaxgan.config import SHARED
+    from jaxgan.data.report import Wish, describe, examine
+
+    wish = Wish(options.split, options.image_size, options.resize)
+    facts = examine(options.directory, wish, SHARED["device_limit_mib"])
+    print(json.dumps(facts) if options.json else describe(facts))
+    return FAILURE if facts["refused"] else 0
+
+
 def _summary(options: argparse.Namespace, overrides: list[str], command: str) -> int:
     from jaxgan import config
     from jaxgan.data import open_source
@@ -352,6 +362,7 @@ VERBS: Mapping[str, Callable[[argparse.Namespace, list[str], str], int]] = {
     "stylize": _stylize,
     "convert-vgg": _convert_vgg,
     "convert-inception": _convert_inception,
+    "data": _data,
     "summary": _summary,
     "list": _list,
 }

@@ -23,7 +23,8 @@ Decode = Callable[[bytes, images.Shape, images.Resize], np.ndarray]
 
 _SHOWN = 10  # names in a message, then a count
 _PIECE = 64  # files that a thread is given at a time: enough that handing them over costs little
-_SPLITS = frozenset(("test", "train", "val", "valid", "validation"))
+SPLITS = frozenset(("test", "train", "val", "valid", "validation"))
+"""Names of top folders that are no classes."""
 
 
 def folder(
@@ -72,11 +73,11 @@ def decoded_files(
     decode: Decode,
 ) -> Source:
     """The source of files that are listed already; as `folder`, but for what makes an image of a file's bytes."""
-    class_names, label_of = _classes(files.names)
+    class_names, label_of = classes_of(files.names)
     headers, failures = try_each(lambda name: images.probe(files.read(name)), files.names, "reading headers")
     if not headers:
         _report(failures, readable=0, broken=broken)  # raises
-    shape = _common_shape(headers, image_size, resize, channels)
+    shape = common_shape(headers, image_size, resize, channels)
     fits = len(headers) * math.prod(shape) <= memory_gib * 2**30
     pixels = empty((len(headers) if fits else 0, *shape), np.uint8)
     rows = {name: row for row, name in enumerate(headers)}
@@ -180,21 +181,25 @@ def _attempt(work: Callable[[str], T], name: str) -> tuple[bool, T | str]:
         return False, images.reason(error)
 
 
-def _common_shape(
+def common_shape(
     headers: Mapping[str, images.Header], image_size: images.ImageSize, resize: images.Resize, channels: int
 ) -> images.Shape:
-    """The shape that all images get; refuses sizes that differ where no setting says what to do about it."""
+    """The shape that all images get.
+
+    Raises:
+      JaxganError: sizes that differ where no setting says what to do about it.
+    """
     first, header = next(iter(headers.items()))
     size = images.target_size(image_size, native=header.size)
-    others = [f"{name} ({_text(other.size)})" for name, other in headers.items() if other.size != size]
+    others = [f"{name} ({size_text(other.size)})" for name, other in headers.items() if other.size != size]
     if others and image_size == 0:
         raise JaxganError(
-            f"images differ in size: {first} ({_text(size)}) and {listing(others, most=1)}.\n"
+            f"images differ in size: {first} ({size_text(size)}) and {listing(others, most=1)}.\n"
             "Set config.data.image_size, and config.data.resize to crop, stretch or pad."
         )
     if others and resize == "exact":
         raise JaxganError(
-            f"{len(others)} of {len(headers)} images are not {_text(size)}: {listing(others)}.\n"
+            f"{len(others)} of {len(headers)} images are not {size_text(size)}: {listing(others)}.\n"
             "Set config.data.resize to crop, stretch or pad, or another config.data.image_size."
         )
     colour = any(header.colour for header in headers.values())
@@ -214,8 +219,12 @@ def _report(failures: Mapping[str, str], readable: int, broken: Literal["refuse"
     print(f"Skipped: {text}", file=sys.stderr)
 
 
-def _classes(names: Sequence[str]) -> tuple[tuple[str, ...], dict[str, int]]:
-    """Class names, sorted, and the label of each image; both empty where no image is in a folder."""
+def classes_of(names: Sequence[str]) -> tuple[tuple[str, ...], dict[str, int]]:
+    """Class names, sorted, and the label of each image; both empty where no image is in a folder.
+
+    Raises:
+      JaxganError: images beside class folders, folders that are no classes, or names that cannot be shown.
+    """
     loose = [name for name in names if "/" not in name]
     if len(loose) == len(names):
         return (), {}
@@ -226,7 +235,7 @@ def _classes(names: Sequence[str]) -> tuple[tuple[str, ...], dict[str, int]]:
         )
     class_of = {name: name.partition("/")[0] for name in names}
     class_names = tuple(sorted(set(class_of.values())))
-    if _SPLITS.issuperset(class_names):
+    if SPLITS.issuperset(class_names):
         raise JaxganError(
             f"the folders {', '.join(class_names)} look like splits, not classes.\n"
             f'Choose one, e.g. config.data.split="{class_names[-1]}".'
@@ -252,5 +261,6 @@ def listing(items: Sequence[str], most: int = _SHOWN) -> str:
     return ", ".join(map(shown, items[:most])) + (f" and {more} more" if more > 0 else "")
 
 
-def _text(size: tuple[int, int]) -> str:
+def size_text(size: tuple[int, int]) -> str:
+    """(height, width) as messages have it: `64x96`."""
     return f"{size[0]}x{size[1]}"

@@ -42,6 +42,7 @@ UNREADABLE = (
     ValueError,
     EOFError,
     NotImplementedError,  # a compression method of a zip
+    TypeError,  # a TIFF whose numbers are of another kind than their tags': an offset that is a fraction
     struct.error,
     zlib.error,
     lzma.LZMAError,
@@ -67,10 +68,14 @@ class Header(NamedTuple):
     Attributes:
       size: (height, width) as seen, after EXIF orientation.
       colour: whether it is stored with colour; a palette counts as colour.
+      mode: how it is stored, in Pillow's words: "RGB", "L", "I;16", ...
+      transparent: whether it has transparency.
     """
 
     size: tuple[int, int]
     colour: bool
+    mode: str
+    transparent: bool
 
 
 def target_size(image_size: ImageSize, native: tuple[int, int]) -> tuple[int, int]:
@@ -96,7 +101,8 @@ def probe(data: bytes) -> Header:
     with _opened(data) as image:
         width, height = image.size
         turned = image.getexif().get(_ORIENTATION) in _TURNED
-        return Header((width, height) if turned else (height, width), image.mode not in _GREY_MODES)
+        size = (width, height) if turned else (height, width)
+        return Header(size, image.mode not in _GREY_MODES, image.mode, _is_transparent(image))
 
 
 def _opened(data: bytes) -> Image.Image:
@@ -224,10 +230,16 @@ def _to_channels(image: Image.Image, channels: int) -> Image.Image:
         image = _to_8_bit(image)
     if image.mode == "F":  # PIL would clip it to 0..255, whatever its range
         raise ValueError("floating-point pixels have no defined range; save it with 8 or 16 bits")
-    if image.has_transparency_data:
+    if _is_transparent(image):
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
     mode = "L" if channels == 1 else "RGB"
     return image if image.mode == mode else image.convert(mode)  # `convert` copies even where there is nothing to do
+
+
+def _is_transparent(image: Image.Image) -> bool:
+    if image.mode == "P" and image.palette is None:  # Pillow asserts that there is one
+        raise ValueError("its pixels are numbers of a palette that it does not have")
+    return image.has_transparency_data
 
 
 def _to_8_bit(image: Image.Image) -> Image.Image:

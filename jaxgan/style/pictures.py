@@ -48,7 +48,7 @@ def read(path: Path, size: int) -> Picture:
     """Reads a picture, turns it upright and scales it.
 
     Args:
-      path: of any format that Pillow reads; transparency is laid on white.
+      path: of one of `images.FORMATS`; transparency is laid on white.
       size: of the shorter side.
 
     Raises:
