@@ -211,12 +211,8 @@ def command(settings: Mapping[str, Any]) -> str:
         del given["resize"]
     if not given["data_dir"][0].isalpha():  # a name as 2024 would be taken for a number
         given["data_dir"] = os.path.join(".", given["data_dir"])
-    return " ".join(
-        [
-            "jaxgan train --config folder",
-            *(f"--config.data.{key}={shown(shlex.quote(str(given[key])))}" for key in given),
-        ]
-    )
+    options = (f"--config.data.{key}={shown(shlex.quote(str(value)))}" for key, value in given.items())
+    return " ".join(["jaxgan train --config folder", *options])
 
 
 def describe(facts: Mapping[str, Any]) -> str:
