@@ -50,6 +50,9 @@ SHARED: Settings = dict(
 ALARMS = ("collapsed", "regressed", "runaway", "saturated", "still")
 """What a run raises while it trains, see docs/evaluation.md."""
 
+MOST = 2**31 - 1
+"""The largest number of anything: steps are counted in int32."""
+
 PRECISIONS = ("float32", "bfloat16")
 MATMUL_PRECISIONS = ("default", "bfloat16", "tensorfloat32", "float32")  # JAX's names
 
@@ -218,16 +221,28 @@ def resolve(config: ConfigDict | Mapping[str, Any]) -> Settings:
         if key not in plain:
             raise JaxganError(f'the system {plain["system"]["name"]!r} needs config.{key} = dict(name="...").')
         plain[key] = complete(plain[key], table, f"config.{key}")
-    for key, default in SHARED.items():
-        plain.setdefault(key, default)
-        names = isinstance(default, tuple)
-        expected = tuple[str, ...] if names else type(default)
-        if not matches(plain[key], expected):
-            example = f", as {(plain[key],)}" if names else ""
-            raise JaxganError(f"config.{key} is {plain[key]!r}, but must be {describe(expected)}{example}.")
-    _check_ranges(plain)
+    plain |= complete_shared(plain)
+    for metric in plain["metrics"]:
+        check_metric(metric)
     images = float(plain["steps"] * images_per_step(plain))
     return {key: _over_the_run(value, images) for key, value in plain.items()}
+
+
+def complete_shared(settings: Mapping[str, Any]) -> Settings:
+    """The settings of `SHARED`, those that are not stated at their defaults, each one checked but for names of metrics.
+
+    Raises:
+      JaxganError: a value of the wrong type, out of range, or that another one excludes.
+    """
+    shared = {key: settings.get(key, default) for key, default in SHARED.items()}
+    for key, default in SHARED.items():
+        names = isinstance(default, tuple)
+        expected = tuple[str, ...] if names else type(default)
+        if not matches(shared[key], expected):
+            example = f", as {(shared[key],)}" if names else ""
+            raise JaxganError(f"config.{key} is {shared[key]!r}, but must be {describe(expected)}{example}.")
+    _check_ranges(shared)
+    return shared
 
 
 def images_per_step(settings: Mapping[str, Any]) -> int:
@@ -254,6 +269,9 @@ def _check_ranges(plain: Mapping[str, Any]) -> None:
             raise JaxganError(f"config.{key} is {plain[key]}, but must be at least 1.")
     if plain["seed"] + plain["seeds"] > 2**32:  # JAX would take the last 32 bits
         raise JaxganError(f"config.seed is {plain['seed']}, but seeds must be in 0..{2**32 - 1}.")
+    for key, value in plain.items():
+        if isinstance(value, int) and value > MOST and key != "seed":
+            raise JaxganError(f"config.{key} is {value}, but must be at most {MOST}.")
     for key in ("seed", "sample_every", "save_every", "evaluate_every", "device_limit_mib"):
         if plain[key] < 0:
             raise JaxganError(f"config.{key} is {plain[key]}, but must not be negative.")
@@ -266,8 +284,6 @@ def _check_ranges(plain: Mapping[str, Any]) -> None:
                 raise unknown(f"config.{key}", alarm, ALARMS)
     if plain["roll_back_on"] and not plain["keep_best"]:
         raise JaxganError("config.roll_back_on brings the best state back; set --config.keep_best=METRIC as well.")
-    for metric in plain["metrics"]:
-        check_metric(metric)
     if plain["keep_best"] and plain["keep_best"] not in plain["metrics"]:
         scored = ", ".join(plain["metrics"]) or "none"
         raise JaxganError(f"config.keep_best is {plain['keep_best']!r}, but must be one of config.metrics: {scored}.")

@@ -43,6 +43,20 @@ def check_whole(name: str, value: object) -> None:
         raise JaxganError(f"the {name} is {value!r}, but must be a whole number.") from error
 
 
+def check_file_name(kind: str, name: str) -> None:
+    """Refuses a name that a file or folder cannot have by itself: it would be written or looked for elsewhere.
+
+    Args:
+      kind: what it is a name of, e.g. `"metric"`.
+      name: as a recipe or a run directory states it.
+
+    Raises:
+      JaxganError: it is empty, leads to another folder, or has letters that cannot be shown.
+    """
+    if not name.strip(".") or set(name) & {"/", "\\", ":"} or shown(name) != name:
+        raise JaxganError(f"the name of the {kind} {shown(name)!r} is none that a file can have; change it.")
+
+
 def shown(text: str) -> str:
     """A name that is not ours, on one line, with what could move a terminal's cursor or has no character escaped."""
     return "".join(

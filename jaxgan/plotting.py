@@ -101,7 +101,7 @@ def save_scatter(path: Path, groups: Mapping[str, np.ndarray]) -> None:
     axes = figure.add_subplot()
     for name, points in groups.items():
         heights = points[:, 1] if points.shape[1] > 1 else np.zeros(len(points))
-        axes.scatter(points[:, 0], heights, s=8, alpha=0.5, label=f"{name} ({len(points)})")
+        axes.scatter(points[:, 0], heights, s=8, alpha=0.5, label=f"{_plain(name)} ({len(points)})")
     axes.set_aspect("equal", adjustable="datalim")
     figure.legend(loc="outside right upper")  # beside the points, which lie anywhere
     figure.savefig(path, dpi=100)
@@ -173,7 +173,7 @@ def save_score_curves(path: Path, lines: Sequence[Mapping[str, Any]], names: Seq
     figure = Figure(figsize=(4 * len(names), 3.2), layout="constrained")
     for axes, name in zip(np.atleast_1d(figure.subplots(1, len(names))), names, strict=True):
         _draw_curves(axes, lines, [name])
-        axes.set_title(name.replace("_", " "), fontsize="medium")
+        axes.set_title(_plain(name.replace("_", " ")), fontsize="medium")
     figure.savefig(path, dpi=100)
 
 
@@ -182,10 +182,15 @@ def _draw_curves(axes: Any, lines: Sequence[Mapping[str, Any]], names: Sequence[
         points = [(line["step"], line[name], line.get(f"{name}_se", 0.0)) for line in lines if name in line]
         if points:
             steps, values, errors = map(np.asarray, zip(*points, strict=True))
-            axes.plot(steps, values, label=name.replace("_", " "), marker="." if len(points) == 1 else "")
+            axes.plot(steps, values, label=_plain(name.replace("_", " ")), marker="." if len(points) == 1 else "")
             axes.fill_between(steps, values - errors, values + errors, alpha=0.2)
     axes.set_xlabel("step")
     axes.grid(alpha=0.3)
+
+
+def _plain(name: str) -> str:
+    """A name as Matplotlib shows it letter by letter; between two dollars it would look for a formula."""
+    return name.replace("$", r"\$")
 
 
 def save_metric_figures(folder: Path, lines: Sequence[dict[str, Any]]) -> list[Path]:
@@ -224,11 +229,12 @@ def save_trials(
             number = settings.index(setting)
             at = np.full(len(values), place + 0.16 * (number - (len(settings) - 1) / 2))  # beside, not over one another
             boxes.scatter(at, values, s=16, color=f"C{number % 10}", zorder=3)
-    boxes.set_xticks(range(len(scores)), list(scores), rotation=30, ha="right")
+    boxes.set_xticks(range(len(scores)), list(map(_plain, scores)), rotation=30, ha="right")
     boxes.set_ylabel(label)
-    boxes.legend(handles=[boxes.scatter([], [], s=16, color=f"C{n % 10}", label=s) for n, s in enumerate(settings)])
+    named = enumerate(map(_plain, settings))
+    boxes.legend(handles=[boxes.scatter([], [], s=16, color=f"C{n % 10}", label=name) for n, name in named])
     for number, (method, values) in enumerate(best.items()):
-        budgets.plot(range(1, len(values) + 1), values, marker=".", label=method, color=f"C{number % 10}")
+        budgets.plot(range(1, len(values) + 1), values, marker=".", label=_plain(method), color=f"C{number % 10}")
     budgets.set_xlabel("settings tried")
     budgets.set_title("expected best", fontsize="medium")
     budgets.xaxis.get_major_locator().set_params(integer=True)

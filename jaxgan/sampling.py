@@ -13,9 +13,9 @@ import numpy as np
 from jaxgan import plotting
 from jaxgan.data.spec import DataSpec
 from jaxgan.drawing import Sampler, Samples, generative, in_chunks, sample_key
-from jaxgan.errors import JaxganError, check_whole, unknown
+from jaxgan.errors import JaxganError, check_file_name, check_whole, unknown
 from jaxgan.levels import as_written, to_uint8
-from jaxgan.outputs import check_output, unwritable
+from jaxgan.outputs import FILES, check_output, unwritable
 from jaxgan.systems import System, Translating
 from jaxgan.systems.inputs import has_styles, scaled
 from jaxgan.training.saved import Checkpoint, open_run
@@ -231,7 +231,7 @@ def check_form(path: Path, trained: Trained, animated: bool = False, given: Sequ
 
     Raises:
       JaxganError: a form of image file that is not written, an animation of samples that do not follow each other,
-        points that are to go where images go, or as of `check_output`.
+        points that are to go where images go, classes that no folder can be called by, or as of `check_output`.
     """
     suffix = path.suffix.lower()
     if suffix == ".gif" and not animated:
@@ -240,6 +240,9 @@ def check_form(path: Path, trained: Trained, animated: bool = False, given: Sequ
         raise JaxganError(f"samples are written as .png or .npz, or into a folder, not as {path.suffix}.")
     if len(trained.spec.shape) == 1 and suffix not in (".png", ".npz"):
         raise JaxganError(f"points are not images: write them to a .npz or a .png instead of {path}.")
+    if suffix not in FILES and trained.system.num_classes:
+        for name in trained.spec.class_names:  # run.json states them, and anyone may have written that
+            check_file_name("class", name)
     check_output(path, given)
 
 

@@ -1,9 +1,11 @@
 """What a system has to know about a data set, and nothing more."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, get_type_hints
 
 import numpy as np
+
+from jaxgan.registry import matches
 
 Example = Mapping[str, np.ndarray]
 
@@ -41,9 +43,20 @@ class DataSpec(NamedTuple):
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "DataSpec":
-        """Undoes `_asdict()` followed by JSON, which turns tuples into lists."""
-        lists = {key: tuple(value) for key, value in fields.items() if isinstance(value, list)}
-        return cls(**{**fields, **lists})
+        """Undoes `_asdict()` followed by JSON, which turns tuples into lists.
+
+        Raises:
+          ValueError: these are not the fields of a description.
+        """
+        hints = get_type_hints(cls)
+        if not isinstance(fields, Mapping) or fields.keys() - hints or hints.keys() - fields.keys() - {"other"}:
+            raise ValueError(f"the data are described by {', '.join(hints)}")
+        wrong = [key for key, value in fields.items() if not matches(value, hints[key])]
+        sizes = [fields["size"], *fields["shape"], *fields.get("other", ())] if not wrong else []
+        if wrong or not all(0 < size < 2**31 for size in sizes) or fields["dtype"] not in ("uint8", "float32"):
+            raise ValueError(f"data: {', '.join(wrong) or 'size, shape or dtype'} cannot be that")
+        tuples: dict[str, Any] = {key: tuple(value) for key, value in fields.items() if isinstance(value, list)}
+        return cls(**{**fields, **tuples})
 
 
 class Source(Protocol):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from jaxgan.data.spec import DataSpec
-from jaxgan.errors import unknown
+from jaxgan.errors import check_file_name, unknown
 from jaxgan.evaluation import comparisons
 from jaxgan.evaluation.accuracy import accuracy_test
 from jaxgan.evaluation.anomalies import anomaly_test_5nn
@@ -53,13 +53,15 @@ METRICS: dict[str, Callable[[DataSpec, System, Mapping[str, Any]], Metric]] = {
 
 
 def check_metric(name: str) -> None:
-    """Refuses a name that is neither in `METRICS` nor one of the comparisons'.
+    """Refuses a name that is neither in `METRICS` nor one of the comparisons', and one that files cannot have.
 
     Raises:
       UnknownName: it is neither.
+      JaxganError: a figure and a folder of checkpoints could not be called by it.
     """
     if name not in METRICS and comparisons.parse(name) is None:
         raise comparisons.misnamed(name) or unknown("metric", name, [*METRICS, *comparisons.EXAMPLES])
+    check_file_name("metric", name)
 
 
 def make_metrics(names: Sequence[str], spec: DataSpec, system: System, data: Mapping[str, Any]) -> dict[str, Metric]:

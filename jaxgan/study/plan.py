@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ml_collections import ConfigDict
 
 from jaxgan import config
-from jaxgan.errors import JaxganError
+from jaxgan.errors import JaxganError, shown
 
 
 class Cell(NamedTuple):
@@ -19,7 +19,7 @@ class Cell(NamedTuple):
     setting: str
 
     def __str__(self) -> str:
-        return f"{self.method}, {self.setting}"
+        return shown(f"{self.method}, {self.setting}")
 
 
 @dataclasses.dataclass(frozen=True)

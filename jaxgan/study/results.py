@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxgan.config import Settings
-from jaxgan.errors import JaxganError
+from jaxgan.errors import JaxganError, shown
 from jaxgan.evaluation.metric import Aim
 from jaxgan.evaluation.statistics.trials import Quartiles, expected_best, quartiles, tuned
 from jaxgan.study.plan import Cell
@@ -145,10 +145,10 @@ def table(found: Sequence[Method], aim: Aim) -> str:
         fair = quartiles(tuned(scores) if scores.shape[1] > 1 else scores[best])
         gone = np.isinf(scores).all(axis=1).sum()
         cells = [
-            method.name,
+            _plain(method.name),
             _spread(fair, sign) if scores.shape[1] > 1 else "one seed",
             _spread(overall, sign),
-            method.settings[best] if np.isfinite(medians[best]) else "none",
+            _plain(method.settings[best]) if np.isfinite(medians[best]) else "none",
             _spread(quartiles(scores[best]), sign),
             f"{gone} of {len(scores)}",
             f"{method.seconds / 60:.1f}",
@@ -157,6 +157,11 @@ def table(found: Sequence[Method], aim: Aim) -> str:
     head = ["method", "tuned", "all settings", "best setting", "with it", "diverged", "minutes"]
     lines = [head, ["---"] * len(head), *(cells for *_, cells in sorted(rows, key=lambda row: row[:2]))]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _plain(name: str) -> str:
+    """A name of the user's in a cell of Markdown: it neither ends the cell nor begins HTML."""
+    return shown(name).replace("|", "\\|").replace("<", "&lt;")
 
 
 def _spread(found: Quartiles, sign: int) -> str:

@@ -7,6 +7,7 @@ import flax.linen as nn
 import jax
 
 from jaxgan.data.spec import DataSpec
+from jaxgan.registry import lookup
 from jaxgan.systems.autoencoder import Autoencoder
 from jaxgan.systems.began import Began
 from jaxgan.systems.cyclegan import CycleGan
@@ -136,9 +137,9 @@ def build_system(config: Mapping[str, Any], spec: DataSpec) -> System:
     """The system of a resolved recipe, for data of this kind.
 
     Raises:
-      JaxganError: the recipe asks for what this data does not allow.
+      JaxganError: there is no such system, or the recipe asks for what this data does not allow.
     """
-    return SYSTEMS[config["system"]["name"]].from_config(config, spec)
+    return lookup(config["system"], SYSTEMS, "config.system").from_config(config, spec)  # type: ignore[attr-defined]
 
 
 __all__ = [

@@ -20,7 +20,7 @@ import jax
 
 from jaxgan.config import differences, plain_settings, resolve, to_json
 from jaxgan.data.spec import DataSpec
-from jaxgan.errors import MANY, JaxganError
+from jaxgan.errors import MANY, JaxganError, check_file_name
 
 GO_ON = "add --allow-changes to continue that run with the new settings"
 
@@ -54,7 +54,12 @@ class RunDirectory:
         return read_lines(self.evaluations, "metric", "protocol")
 
     def best_by(self, metric: str) -> Path:
-        """Where the states are that scored best by a metric."""
+        """Where the states are that scored best by a metric.
+
+        Raises:
+          JaxganError: a name that leads elsewhere.
+        """
+        check_file_name("metric", metric)
         return self.path / "best" / metric
 
     def best_steps(self, metric: str) -> set[int]:
@@ -78,7 +83,7 @@ class RunDirectory:
             )
         changed = differences(resolve(self.config()), config) if self._config.exists() else []
         if len(changed) > MANY:
-            command = self._read(self._run, "data", "starts")["starts"][-1]["command"]
+            command = self._starts()[-1]["command"]
             raise JaxganError(
                 f"{self.path} holds a run with other settings, {len(changed)} of them. It was made by: {command}\n"
                 "Repeat that to continue it, or choose another --workdir."
@@ -125,7 +130,17 @@ class RunDirectory:
         Raises:
           JaxganError: as `config`.
         """
-        return DataSpec.from_json(self._read(self._run, "data", "starts")["data"])
+        try:
+            return DataSpec.from_json(self._read(self._run, "data", "starts")["data"])
+        except ValueError as error:
+            raise JaxganError(f"{self._run} is damaged: {error}.") from error
+
+    def _starts(self) -> list[dict[str, Any]]:
+        """The run's history, at least one entry."""
+        starts = self._read(self._run, "data", "starts")["starts"]
+        if not isinstance(starts, list) or not all(isinstance(start, dict) and "command" in start for start in starts):
+            raise JaxganError(f"{self._run} is damaged: its starts are not a list of objects with a command.")
+        return starts
 
     def _read(self, path: Path, *needed: str) -> dict[str, Any]:
         try:
@@ -145,7 +160,7 @@ class RunDirectory:
 
         Each start of the run is an entry of its history in run.json.
         """
-        history = self._read(self._run, "data", "starts")["starts"] if self._run.exists() else []
+        history = self._starts() if self._run.exists() else []
         device = jax.devices()[0]
         start = {
             "command": command,

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 import jax
 
-from jaxgan.config import SHARED
+from jaxgan.config import complete_shared
 from jaxgan.data.spec import DataSpec
 from jaxgan.drawing import Sampler
 from jaxgan.errors import JaxganError, UnknownName
@@ -112,10 +112,11 @@ def open_run(directory: str | Path) -> Saved:
     """The run in a directory.
 
     Raises:
-      JaxganError: there is none, or it has something that is in no table now.
+      JaxganError: there is none, its files are damaged, or it has something that is in no table now.
     """
     run = RunDirectory(directory)
-    config, spec = SHARED | dict(run.config()), run.spec()
+    written, spec = run.config(), run.spec()
+    config = {**written, **complete_shared(written)}
     try:
         system = build_system(config, spec)
     except UnknownName as error:
