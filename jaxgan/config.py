@@ -17,7 +17,7 @@ from ml_collections import ConfigDict
 from jaxgan.data import SOURCES
 from jaxgan.errors import JaxganError, unknown
 from jaxgan.evaluation import check_metric
-from jaxgan.registry import Several, Table, complete, describe, lookup, matches
+from jaxgan.registry import Several, Table, complete, expected, lookup, matches
 from jaxgan.schedules import SHAPES
 from jaxgan.systems import SYSTEMS
 
@@ -237,10 +237,10 @@ def complete_shared(settings: Mapping[str, Any]) -> Settings:
     shared = {key: settings.get(key, default) for key, default in SHARED.items()}
     for key, default in SHARED.items():
         names = isinstance(default, tuple)
-        expected = tuple[str, ...] if names else type(default)
-        if not matches(shared[key], expected):
+        kind = tuple[str, ...] if names else type(default)
+        if not matches(shared[key], kind):
             example = f", as {(shared[key],)}" if names else ""
-            raise JaxganError(f"config.{key} is {shared[key]!r}, but must be {describe(expected)}{example}.")
+            raise JaxganError(f"config.{key} is {shared[key]!r}, but must be {expected(shared[key], kind)}{example}.")
     _check_ranges(shared)
     return shared
 

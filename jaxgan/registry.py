@@ -12,9 +12,18 @@ from collections import ChainMap
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from jaxgan.errors import JaxganError, unknown
 
 Table = Mapping[str, Callable[..., Any]]
+
+
+MOST_INT = 2**32
+"""The largest whole number of a setting, and its largest negative one; seeds come near."""
+
+MOST_FLOAT = float(np.finfo(np.float32).max)
+"""The same of others: programs compute in float32."""
 
 
 def options_of(factory: Callable[..., Any]) -> dict[str, inspect.Parameter]:
@@ -29,7 +38,7 @@ def options_of(factory: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 
 
 def matches(value: Any, annotation: Any) -> bool:
-    """Whether a setting's value fits the annotation of the parameter that takes it."""
+    """Whether a setting's value fits the annotation of the parameter that takes it; its numbers must be finite."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in (typing.Union, types.UnionType):
         return any(matches(value, choice) for choice in arguments)
@@ -42,10 +51,22 @@ def matches(value: Any, annotation: Any) -> bool:
             return all(matches(item, arguments[0]) for item in value)
         return len(value) == len(arguments) and all(map(matches, value, arguments))
     if annotation is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
+        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MOST_FLOAT
     if annotation is int:
-        return isinstance(value, int) and not isinstance(value, bool)
+        return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MOST_INT
     return isinstance(value, annotation)
+
+
+def expected(value: Any, annotation: Any) -> str:
+    """What a message says that a value must be which does not match."""
+    return describe(annotation) + (", finite and of no more than 32 bits" if _has_extremes(value) else "")
+
+
+def _has_extremes(value: Any) -> bool:
+    if isinstance(value, tuple | list):
+        return any(map(_has_extremes, value))
+    most = MOST_INT if isinstance(value, int) else MOST_FLOAT
+    return isinstance(value, int | float) and not abs(value) <= most
 
 
 def describe(annotation: Any) -> str:
@@ -126,7 +147,7 @@ def _complete_one(thing: Mapping[str, Any], table: Table, path: str) -> dict[str
         if key not in hints:
             raise JaxganError(f"{path}={thing['name']}: its parameter {key} has no annotation to check values by.")
         if not matches(value, hints[key]):
-            raise JaxganError(f"{path}.{key} is {value!r}, but must be {describe(hints[key])}.")
+            raise JaxganError(f"{path}.{key} is {value!r}, but must be {expected(value, hints[key])}.")
         completed[key] = value
     return completed
 

@@ -9,6 +9,17 @@ from jaxgan.data.spec import Example, Source
 from jaxgan.errors import JaxganError, unknown
 
 
+def check_classes(without: Sequence[str], names: Sequence[str]) -> None:
+    """Refuses classes to leave out that a set does not have.
+
+    Raises:
+      UnknownName: there is no such class.
+    """
+    for name in without:
+        if name not in names:
+            raise unknown("class of config.data.without", name, names)
+
+
 def leaving_out(source: Source, without: Sequence[str], labels: Callable[[], np.ndarray]) -> Source:
     """The source without the examples of some classes; the others keep their labels, and the set its class names.
 
@@ -23,9 +34,7 @@ def leaving_out(source: Source, without: Sequence[str], labels: Callable[[], np.
     if not without:
         return source
     names = source.spec.class_names
-    for name in without:
-        if name not in names:
-            raise unknown("class of config.data.without", name, names)
+    check_classes(without, names)
     kept = np.flatnonzero(~np.isin(labels(), [names.index(name) for name in without]))
     if not len(kept):
         raise JaxganError("config.data.without leaves no example; leave fewer classes out.")

@@ -11,12 +11,12 @@ from typing import Literal, TypeVar
 import numpy as np
 
 from jaxgan.data import images
-from jaxgan.data.classes import leaving_out
+from jaxgan.data.classes import check_classes, leaving_out
 from jaxgan.data.files import Files, open_files
 from jaxgan.data.memory import ArraySource, empty, stack
 from jaxgan.data.spec import DataSpec, Example, Source
 from jaxgan.data.workers import Workers
-from jaxgan.errors import JaxganError, shown
+from jaxgan.errors import JaxganError, check_range, shown
 
 T = TypeVar("T")
 Decode = Callable[[bytes, images.Shape, images.Resize], np.ndarray]
@@ -73,7 +73,10 @@ def decoded_files(
     decode: Decode,
 ) -> Source:
     """The source of files that are listed already; as `folder`, but for what makes an image of a file's bytes."""
+    images.target_size(image_size, native=(1, 1))  # what is wrong is refused now, not when all have been read
+    check_range("config.data.memory_gib", memory_gib, 0, 2**20)
     class_names, label_of = classes_of(files.names)
+    check_classes(without, class_names)
     headers, failures = try_each(lambda name: images.probe(files.read(name)), files.names, "reading headers")
     if not headers:
         _report(failures, readable=0, broken=broken)  # raises

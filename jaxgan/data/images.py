@@ -23,6 +23,9 @@ Shape = tuple[int, ...]  # height, width, channels
 # Windowed sinc; PIL widens its support when it reduces, so it does not alias.
 FILTER = Image.Resampling.LANCZOS
 
+MOST_SIDE = 2**15
+"""Pixels of the longest side that images are fitted to."""
+
 DRAFT_MARGIN = 2
 """How many times the size of the result a JPEG is still decoded at, at the least."""
 
@@ -82,13 +85,15 @@ def target_size(image_size: ImageSize, native: tuple[int, int]) -> tuple[int, in
     """The (height, width) that the setting `image_size` asks for: 0 = `native`, n = n x n, or a pair.
 
     Raises:
-      JaxganError: a negative size, or a zero in a pair.
+      JaxganError: a negative size, a zero in a pair, or one that no picture has.
     """
     if image_size == 0:
         return native
     height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
-    if height < 1 or width < 1:
-        raise JaxganError(f"config.data.image_size is {image_size}, but must be 0, a size, or (height, width).")
+    if not (1 <= height <= MOST_SIDE and 1 <= width <= MOST_SIDE):
+        raise JaxganError(
+            f"config.data.image_size is {image_size}, but must be 0, a size, or (height, width), of {MOST_SIDE} at most."
+        )
     return height, width
 
 

@@ -217,7 +217,7 @@ def _sides(data_dir: str, first: str, second: str, options: dict[str, Any], memo
     """Two sub-folders whose images are of one shape."""
     a = folder(0, data_dir=data_dir, split=first, memory_gib=memory_gib, **options)
     taken = decoded_bytes(a.spec) / 2**30 if isinstance(a, ArraySource) else 0
-    b = folder(0, data_dir=data_dir, split=second, memory_gib=memory_gib - taken, **options)
+    b = folder(0, data_dir=data_dir, split=second, memory_gib=max(memory_gib - taken, 0), **options)
     if a.spec.shape[2] != b.spec.shape[2]:
         raise JaxganError(
             f"the images in {first} have {a.spec.shape[2]} channels, those in {second} {b.spec.shape[2]}; set "

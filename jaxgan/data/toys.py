@@ -6,6 +6,9 @@ from jaxgan.data.memory import ArraySource
 from jaxgan.data.spec import Source
 from jaxgan.errors import check_range
 
+FARTHEST = 1e6
+"""Of anything: what is farther apart is not told apart in float32."""
+
 GAUSSIAN_A = np.array([[1.0, 2.0], [-0.1, 0.5]])
 GAUSSIAN_B = np.array([1.0, 2.0])
 
@@ -35,6 +38,8 @@ def ring(seed: int, *, num: int = 100_000, modes: int = 8, radius: float = 1.0, 
 
     Source: Z. Lin et al., PacGAN, 2018, section 4.1 (after VEEGAN).
     """
+    check_range("config.data.modes", modes, 1, 2**20)
+    check_range("config.data.radius", radius, -FARTHEST, FARTHEST)
     return _mixture(seed, num, ring_centres(modes, radius), sigma)
 
 
@@ -56,6 +61,8 @@ def grid(seed: int, *, num: int = 100_000, side: int = 5, step: float = 2.0, sig
 
     Source: Z. Lin et al., PacGAN, 2018, section 4.1 (after VEEGAN).
     """
+    check_range("config.data.side", side, 1, 2**10)
+    check_range("config.data.step", step, -FARTHEST, FARTHEST)
     return _mixture(seed, num, grid_centres(side, step), sigma)
 
 
@@ -66,10 +73,10 @@ def grid_centres(side: int = 5, step: float = 2.0) -> np.ndarray:
 
 
 def _mixture(seed: int, num: int, centres: np.ndarray, sigma: float) -> Source:
-    check_range("config.data: number of Gaussians", len(centres), 1, 2**20)
-    check_range("config.data.sigma", sigma, 0, 1e6)
+    check_range("config.data.sigma", sigma, 0, FARTHEST)
+    noise = sigma * _normal(seed, num)
     mode = np.arange(num) % len(centres)
-    return ArraySource((centres[mode] + sigma * _normal(seed, num)).astype(np.float32))
+    return ArraySource((centres[mode] + noise).astype(np.float32))
 
 
 def _normal(seed: int, num: int) -> np.ndarray:

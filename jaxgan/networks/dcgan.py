@@ -41,12 +41,18 @@ def default_multipliers(height: int, width: int) -> tuple[int, ...]:
     return tuple(2**i for i in range(max(halvings, 1)))
 
 
+MOST_KERNEL = 64
+"""Side of the largest kernel: convolutions are laid out in Python, an entry of the kernel at a time."""
+
+
 def _per_layer(value: int | tuple[int, ...], layers: int, name: str) -> tuple[int, ...]:
     values = (value,) * layers if isinstance(value, int) else tuple(value)
     if len(values) != layers:
         raise JaxganError(f"dcgan: {name} has {len(values)} entries for {layers} layers; give one number or {layers}.")
     if min(values) < 1:
         raise JaxganError(f"dcgan: {name} is {value}, but must be at least 1.")
+    if name == "kernel" and max(values) > MOST_KERNEL:
+        raise JaxganError(f"dcgan: kernel is {value}, but must be at most {MOST_KERNEL}.")
     return values
 
 

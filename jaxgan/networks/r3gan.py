@@ -122,7 +122,7 @@ def grouped_conv(x: jax.Array, kernel: jax.Array) -> jax.Array:
       [b, h, w, groups * o].
     """
     (kh, kw, c, features), groups = kernel.shape, x.shape[-1] // kernel.shape[2]
-    merged = max(m for m in range(1, groups + 1) if groups % m == 0 and (m == 1 or m * c <= _MERGED))
+    merged = max(m for m in range(1, max(1, min(groups, _MERGED // c)) + 1) if groups % m == 0)
     o, parts = features // groups, groups // merged
     by_group = kernel.reshape(kh, kw, c, parts, merged, o)
     diagonal = jnp.einsum("ijcpmo,mn->pijmcno", by_group, jnp.eye(merged, dtype=kernel.dtype))
