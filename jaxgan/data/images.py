@@ -92,7 +92,7 @@ def target_size(image_size: ImageSize, native: tuple[int, int]) -> tuple[int, in
     height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
     if not (1 <= height <= MOST_SIDE and 1 <= width <= MOST_SIDE):
         raise JaxganError(
-            f"config.data.image_size is {image_size}, but must be 0, a size, or (height, width), of {MOST_SIDE} at most."
+            f"config.data.image_size is {image_size}, but must be 0, a size, or (height, width), up to {MOST_SIDE}."
         )
     return height, width
 

@@ -11,7 +11,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxgan.errors import JaxganError
+from jaxgan.errors import JaxganError, check_range
 from jaxgan.networks.layers import (
     INITIALISERS,
     Conv,
@@ -52,6 +52,7 @@ class ResNetTranslator(nn.Module):
             raise JaxganError(
                 f"resnet: width is {self.width} and blocks is {self.blocks}, but must be at least 1 and at least 0."
             )
+        check_range("resnet: blocks", self.blocks, 0, 2**8)
         check_halvings("resnet: halvings", self.halvings, 0, self.shape)
 
     @nn.compact

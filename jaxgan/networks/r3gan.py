@@ -21,6 +21,9 @@ SLOPE = 0.2
 TAPS = (1, 3, 3, 1)
 """The authors' filter (1, 2, 1), which their code convolves with the box (1, 1) of a nearest neighbour."""
 
+MOST = {"width": 2**14, "expansion": 2**6, "group_size": 2**16, "blocks": 2**8}
+"""The most that a network is laid out for; each block is a layer of the program."""
+
 _MERGED = 32  # channels of the convolutions that a grouped one is made of
 
 Size = tuple[int, int]
@@ -69,6 +72,9 @@ def _stages(net: "R3GANGenerator | R3GANDiscriminator", order: int) -> list[tupl
     for name, least in (numbers | dict(multipliers=min(multipliers), blocks=min(blocks))).items():
         if least < 1:
             raise JaxganError(f"r3gan: {name} is {getattr(net, name)}, but must be at least 1.")
+    for name, largest in (numbers | dict(blocks=max(blocks))).items():
+        if largest > MOST[name]:
+            raise JaxganError(f"r3gan: {name} is {getattr(net, name)}, but must be at most {MOST[name]}.")
     common = net.expansion * net.width * math.gcd(*multipliers)
     if common % net.group_size:
         legal = [size for size in range(1, common + 1) if common % size == 0]

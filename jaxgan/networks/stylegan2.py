@@ -48,6 +48,7 @@ def _levels(net: "StyleGAN2Generator | StyleGAN2Discriminator") -> tuple[Level, 
     for name in ("channel_base", "channel_max", "mapping_layers"):
         if getattr(net, name) < 1:
             raise JaxganError(f"stylegan2: {name} is {getattr(net, name)}, but must be at least 1.")
+    check_range("stylegan2: mapping_layers", net.mapping_layers, 1, 2**8)
     height, width, _ = net.shape
     sizes = [(height, width)]
     while min(sizes[0]) >= 8:
