@@ -105,11 +105,12 @@ def test_the_advice_can_be_followed(pets, tmp_path, wish, zipped, monkeypatch):
 
 
 def test_where_a_set_will_be_kept_follows_the_limits(tmp_path):
-    save(tmp_path / "a.png", noise(0))
-    for size, limit, where in ((64, 1, "on the device"), (1024, 2, "host's memory"), (40_000, 2, "decoded anew")):
+    for number in range(2):
+        save(tmp_path / f"{number}.png", noise(number))
+    for size, limit, where in ((64, 1, "on the device"), (1024, 2, "host's memory"), (30_000, 2, "decoded anew")):
         facts = examine(str(tmp_path), Wish(image_size=size), limit)
         assert where in facts["training"]["where"]
-        assert facts["enlarged"] == 1
+        assert facts["enlarged"] == 2
 
 
 @pytest.mark.parametrize(
