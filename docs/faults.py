@@ -1,0 +1,282 @@
+"""Kills, damages and starves runs of every system, and compares them with runs that were left alone: `docs/faults.md`.
+
+Command: `python docs/faults.py --out DIR [--systems gan,vae] [--faults kills,damage] [--kills 25] [--toy]`. It prints a
+table; what it found of each part is `DIR/found/PART.json`, and the same command again goes on with the parts that lack.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import fault_runs as runs
+from fault_runs import MOMENTS, SUBJECTS, Training, Whole
+
+MOST_STATEFUL = ("gan_best", "gan_adaptive", "progressive")
+"""Killed `--kills` times; the others a fifth as often."""
+
+Found = dict[str, Any]
+
+
+class Bench:
+    """A place for runs of one subject: its undisturbed run, and directories for others.
+
+    Args:
+      name: of the subject.
+      folder: made if it is not there.
+      more: settings besides.
+    """
+
+    def __init__(self, name: str, folder: Path, more: Sequence[str] = ()):
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.recipe = runs.write_recipe(name, folder, more)
+        self._whole: Whole | None = None
+
+    @property
+    def whole(self) -> Whole:
+        """The undisturbed run, made when it is first asked for."""
+        if self._whole is None:
+            self._whole = runs.undisturbed(self.recipe, self.folder / "whole", self.folder / "log")
+        return self._whole
+
+    def start(self, workdir: Path, log: str = "log", *options: str) -> Training:
+        """Starts a run, or goes on with it."""
+        return Training(self.recipe, workdir, self.folder / log, *options)
+
+    def end(self, workdir: Path) -> Found:
+        """Starts a run once more without any fault: whether it was lost, how much differs, where it went on."""
+        training = self.start(workdir)
+        if training.wait():
+            return {"lost": 1, "differing": 0, "said": training.said()[-500:]}
+        different = runs.differing(self.whole.left, runs.left_behind(workdir))
+        said = training.said()
+        return {
+            "lost": 0,
+            "differing": sum(different.values()),
+            "where": sorted(different)[:9],
+            "continued_at": runs.continued_at(said),
+        }
+
+
+def kills(bench: Bench, count: int, seed: int) -> Found:
+    """Kills a run at moments of every kind, as often as asked, and lets it finish."""
+    workdir, chance, whole = bench.folder / "killed", random.Random(seed), bench.whole
+    hits: list[Found] = []
+    pace = 2 * whole.duration / count
+    for number in range(4 * count):
+        moment = MOMENTS[number % len(MOMENTS)]
+        training = bench.start(workdir)
+        reached = runs.reach(training, workdir, moment, chance, 1.2 * whole.first if moment == "start" else pace)
+        trained = training.trains()
+        training.send(signal.SIGKILL)
+        if training.wait() != -signal.SIGKILL:
+            break  # it was finished
+        hits.append({"moment": moment, "reached": reached, **_at_a_kill(workdir, training, trained, whole)})
+        if len(hits) == count:
+            break
+    again = bench.start(workdir)
+    began = time.time()
+    again.until(again.trains)
+    back = time.time() - began
+    again.wait()
+    return {**bench.end(workdir), "hits": hits, "seconds_to_train_again": back}
+
+
+def _at_a_kill(workdir: Path, training: Training, trained: bool, whole: Whole) -> Found:
+    """What a kill met, and what it costs: steps and seconds since the checkpoint that the next start goes on from."""
+    lines = workdir / "metrics.jsonl"
+    raw = lines.read_bytes() if lines.exists() else b""
+    steps = [json.loads(line)["step"] for line in raw.split(b"\n")[:-1]]
+    folder = workdir / "checkpoints"
+    saved = [int(path.name) for path in folder.iterdir() if path.name.isdecimal()] if folder.is_dir() else []
+    reached, kept = max(steps, default=0), max(saved, default=0)
+    lost = max(reached - kept, 0) if trained else 0
+    clock = whole.clock | {0: 0.0}
+    before = max(step for step in clock if step <= kept)
+    return {
+        "in_checkpoint": bool(runs.unfinished(workdir)),
+        "line_cut_short": bool(raw) and not raw.endswith(b"\n"),
+        "steps_lost": lost,
+        "seconds_lost": round(max(clock[reached] - clock[before], 0.0), 3) if lost else 0.0,
+    }
+
+
+def _half_way(bench: Bench) -> Path:
+    """A run that was stopped after at least two checkpoints; each caller gets a copy."""
+    model = bench.folder / "half"
+    if not model.exists():
+        training = bench.start(model)
+        training.until(lambda: "\nstep 20/" in training.said())
+        training.send(signal.SIGTERM)
+        training.wait()
+    copy = bench.folder / "damaged"
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(model, copy)
+    return copy
+
+
+def _flip(path: Path, chance: random.Random) -> None:
+    content = bytearray(path.read_bytes())
+    content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
+    path.write_bytes(content)
+
+
+DAMAGES: Mapping[str, Callable[[Path, random.Random], None]] = {
+    "flip": _flip,
+    "truncate": lambda path, chance: os.truncate(path, chance.randrange(path.stat().st_size)),
+    "remove": lambda path, chance: path.unlink(),
+}
+
+
+def damage(bench: Bench, kind: str, most: int, seed: int) -> Found:
+    """Damages each file of the newest checkpoint in turn, and lets the run finish each time."""
+    chance, each = random.Random(seed), []
+    newest = _newest(_half_way(bench))
+    files = [path.relative_to(newest) for path in sorted(newest.rglob("*")) if path.is_file()]
+    for name in files if len(files) <= most else chance.sample(files, most):
+        workdir = _half_way(bench)
+        DAMAGES[kind](_newest(workdir) / name, chance)
+        found = bench.end(workdir)
+        each.append({"file": str(name), "stepped_over": found.get("continued_at", 0) < int(newest.name), **found})
+    return {"each": each, **_sums(each), "stepped_over": sum(one["stepped_over"] for one in each)}
+
+
+def _newest(workdir: Path) -> Path:
+    return max((path for path in (workdir / "checkpoints").iterdir() if path.name.isdecimal()), key=lambda p: int(p.name))
+
+
+def _sums(each: Sequence[Found]) -> Found:
+    return {key: sum(one[key] for one in each) for key in ("lost", "differing")}
+
+
+def signals(bench: Bench, numbers: Sequence[signal.Signals], seed: int) -> Found:
+    """Sends a signal while a run trains: the exit code, and how long the process is still there."""
+    chance, each = random.Random(seed), []
+    for number in numbers:
+        workdir = bench.folder / f"signal_{number.name}"
+        training = bench.start(workdir)
+        runs.reach(training, workdir, "training", chance, bench.whole.duration / 2)
+        sent = time.time()
+        training.send(number)
+        code, took = training.wait(), time.time() - sent
+        kept = "stopped and saved at step" in training.said()
+        each.append({"signal": number.name, "code": code, "seconds": round(took, 3), "saved": kept, **bench.end(workdir)})
+    return {"each": each, **_sums(each), "slowest": max(one["seconds"] for one in each)}
+
+
+def twice(bench: Bench, seed: int) -> Found:
+    """Sends a second signal after the first, the sooner the nearer to the save."""
+    chance, each = random.Random(seed), []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        workdir = bench.folder / f"twice_{number.name}"
+        training = bench.start(workdir)
+        runs.reach(training, workdir, "training", chance, bench.whole.duration / 2)
+        training.send(number)
+        training.until(lambda training=training: "stopping after" in training.said(), 0)  # type: ignore[misc]
+        sent = time.time()
+        training.send(number)
+        code, took = training.wait(), time.time() - sent
+        each.append({"signal": number.name, "code": code, "seconds": round(took, 3), **bench.end(workdir)})
+    return {"each": each, **_sums(each), "slowest": max(one["seconds"] for one in each)}
+
+
+def second_process(bench: Bench) -> Found:
+    """Starts a run twice at a time: the second is refused, the first goes on."""
+    workdir = bench.folder / "shared"
+    first = bench.start(workdir, "first")
+    first.until(first.trains)
+    second = bench.start(workdir, "second")
+    refused = second.wait() == 1 and "another process is training in" in second.said()
+    alive = first.process.is_alive()
+    first.wait()
+    return {**bench.end(workdir), "refused": refused, "while_the_first_ran": alive}
+
+
+@contextlib.contextmanager
+def mounted(*options: str) -> Iterator[Path | None]:
+    """A folder that something is mounted on; None where that is not permitted."""
+    place = Path(tempfile.mkdtemp(prefix="faults-"))
+    done = subprocess.run(["mount", *options, place], capture_output=True).returncode == 0
+    try:
+        yield place if done else None
+    finally:
+        if done:
+            subprocess.run(["umount", "-l", place], check=True)
+        place.rmdir()
+
+
+def _failed(training: Training) -> Found:
+    """How a run ended whose directory failed: its code, and what it said last."""
+    code = training.wait()
+    error = training.said().partition("\nerror: ")[2].strip()
+    return {"code": code, "message": error, "lines": len(error.splitlines()), "traceback": "Traceback" in training.said()}
+
+
+def full_disk(bench: Bench, room: int) -> Found:
+    """Fills the disk while a run trains, but for so many bytes; then makes room and goes on."""
+    with mounted("-t", "tmpfs", "-o", "size=64m", "none") as disk:
+        if disk is None:
+            return {"skipped": "no right to mount"}
+        training = bench.start(disk / "run")
+        training.until(lambda: "\nstep 20/" in training.said())
+        with contextlib.suppress(OSError), (disk / "filler").open("wb", buffering=0) as filler:
+            filler.write(bytes(max(shutil.disk_usage(disk).free - room, 0)))
+        failed = _failed(training)
+        (disk / "filler").unlink()
+        return {**bench.end(disk / "run"), **failed}
+
+
+def read_only(bench: Bench) -> Found:
+    """Makes the file system of a run read-only while it trains; then writable again, and goes on."""
+    with mounted("-t", "tmpfs", "-o", "size=64m", "none") as disk:
+        if disk is None:
+            return {"skipped": "no right to mount"}
+        (disk / "here").mkdir()
+        with mounted("--bind", str(disk / "here")) as view:
+            assert view is not None
+            training = bench.start(view / "run")
+            training.until(lambda: "\nstep 20/" in training.said())
+            while training.process.is_alive():  # refused while a file is open for writing
+                if subprocess.run(["mount", "-o", "remount,bind,ro", view], capture_output=True).returncode == 0:
+                    break
+            failed = _failed(training)
+            subprocess.run(["mount", "-o", "remount,bind,rw", view], check=True)
+            return {**bench.end(view / "run"), **failed}
+
+
+def vanished(bench: Bench) -> Found:
+    """Moves the directory of a run away while it trains; then back, and goes on."""
+    workdir, away = bench.folder / "vanishing", bench.folder / "away"
+    training = bench.start(workdir)
+    training.until(lambda: "\nstep 20/" in training.said())
+    workdir.rename(away)
+    failed = _failed(training)
+    in_its_place = sorted(str(path.relative_to(workdir)) for path in workdir.rglob("*")) if workdir.exists() else []
+    shutil.rmtree(workdir, ignore_errors=True)
+    away.rename(workdir)
+    return {**bench.end(workdir), **failed, "made_in_its_place": in_its_place[:9]}
+
+
+def faults(toy: bool) -> dict[str, Callable[[Bench], Found]]:
+    """The faults besides kills, by name; a toy run has fewer of each."""
+    most, numbers = (2, [signal.SIGTERM]) if toy else (99, [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
+    return {
+        **{f"damage_{kind}": lambda bench, kind=kind: damage(bench, kind, most, 7) for kind in DAMAGES},
+        "signals": lambda bench: signals(bench, numbers, 8),
+        "twice": lambda bench: twice(bench, 9),
+        "second_process": second_process,
+        "full_at_a_save": lambda bench: full_disk(bench, 2**16),
+        "full_at_a_line": lambda bench: full_disk(bench, 0),
+        "read_only": read_only,
+        "vanished": vanished,
+    }
