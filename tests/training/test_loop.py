@@ -1,11 +1,15 @@
 """The loop: what is due when, one compilation, every interval, and a stop at the first number that is not finite."""
 
+import os
+import pty
 import re
 import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
-from small_runs import checkpoint_steps, left_behind, metrics, start, train, write_recipe
+from small_runs import ROOT, checkpoint_steps, left_behind, metrics, start, train, write_recipe
 
 from jaxgan.errors import JaxganError
 from jaxgan.evaluation import METRICS, View
@@ -14,11 +18,20 @@ from jaxgan.sampling import load
 from jaxgan.training import loop
 from jaxgan.training.checkpoints import Checkpoints
 from jaxgan.training.recorder import Recorder
+from jaxgan.training.stopping import ASKING, INSISTING, Stop
 
 TERMS = {
     "discriminator_loss", "real_logit", "fake_logit", "real_accuracy", "fake_accuracy",
     "real_called_real", "real_called_fake", "fake_called_real", "fake_called_fake", "generator_loss",
 }  # fmt: skip
+
+TERMINAL = """
+import fcntl, os, sys, termios
+os.setsid()
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+"""Carries out the rest of the command line with its standard input as the terminal that it belongs to."""
 
 
 @pytest.mark.parametrize(
@@ -189,16 +202,52 @@ def test_a_continued_run_with_other_intervals_ends_where_it_should(tmp_path, mon
     assert metrics(tmp_path)[-1]["step"] == 12
 
 
-def test_a_second_signal_acts_at_once(tmp_path, monkeypatch):
-    def insist(self, step, means):
-        signal.raise_signal(signal.SIGINT)
-        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        signal.raise_signal(signal.SIGINT)
+def test_after_a_first_signal_those_that_insist_act_at_once_and_the_others_not_at_all(tmp_path, monkeypatch):
+    """By the system's own handlers: Python's would wait until a compiled call returns."""
+    handlers = {}
 
-    monkeypatch.setattr(Recorder, "log", insist)
-    with pytest.raises(KeyboardInterrupt):
-        train(tmp_path, save_every=2)
-    assert checkpoint_steps(tmp_path) == [2]  # the save that was under way is finished
+    def ask(self, step, means):
+        signal.raise_signal(signal.SIGUSR1)
+        signal.raise_signal(signal.SIGHUP)  # a batch system may send several
+        handlers.update({number: signal.getsignal(number) for number in ASKING})
+
+    before = {number: signal.getsignal(number) for number in ASKING}
+    monkeypatch.setattr(Recorder, "log", ask)
+    assert train(tmp_path, save_every=2).outcome.stopped_by == signal.SIGUSR1
+    assert {number: handler for number, handler in handlers.items() if handler is signal.SIG_DFL}.keys() == {*INSISTING}
+    assert {handlers[number] for number in set(ASKING) - set(INSISTING)} == {signal.SIG_IGN}
+    assert {number: signal.getsignal(number) for number in ASKING} == before
+
+
+def test_what_nohup_has_ignored_stays_ignored(monkeypatch):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Stop() as stop:
+            signal.raise_signal(signal.SIGHUP)
+            assert stop.signal is None
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_terminal_that_is_closed_costs_nothing(tmp_path):
+    """The process that is left writes to a terminal that is gone, saves, and ends as one that was asked to stop."""
+    recipe = write_recipe(tmp_path / "long.py", "points", steps=10**6, log_every=2, save_every=10**6)
+    command = [sys.executable, ROOT / "train.py", "--config", recipe, "--workdir", tmp_path / "run"]
+    ours, theirs = pty.openpty()
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", TERMINAL, *command], env=environment, stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    lines = tmp_path / "run" / "metrics.jsonl"
+    while not (lines.exists() and lines.stat().st_size):
+        assert process.poll() is None
+        os.read(ours, 4096)  # or it would wait for somebody to read
+    os.close(ours)
+    assert process.wait(timeout=60) == 129
+    (step,) = checkpoint_steps(tmp_path / "run")
+    assert metrics(tmp_path / "run")[-1]["step"] in (step, step - 2)
 
 
 def test_a_last_save_that_fails_behind_the_loop_fails_the_run(tmp_path, monkeypatch):
