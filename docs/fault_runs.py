@@ -42,13 +42,17 @@ DCGAN = ("generator=dict(name='dcgan', width=2, multipliers=(1,))",
 PERCEPTRONS = ("generator.hidden=(4,)", "discriminator.hidden=(4,)", "system.latent_size=4")
 CODERS = (*DIGITS, "encoder.hidden=(4,)", "decoder.hidden=(4,)", "system.latent_size=2")
 
+# fmt: off
 SUBJECTS: Mapping[str, tuple[str, Sequence[str]]] = {
     "autoencoder": ("mnist_autoencoder", CODERS),
     "began": (
         "mnist_began",
-        (*DIGITS, "system.latent_size=4", *(f"{n}.{o}" for n in ("generator", "encoder", "decoder")
-                                            for o in ("width=2", "multipliers=(1, 1)"))),
-    ),  # fmt: skip
+        (
+            *DIGITS,
+            "system.latent_size=4",
+            *(f"{n}.{o}" for n in ("generator", "encoder", "decoder") for o in ("width=2", "multipliers=(1, 1)")),
+        ),
+    ),
     "cyclegan": (
         "mnist_cyclegan",
         (*PAIRS, "generator.width=2", "generator.blocks=1", "discriminator.width=2", "discriminator.layers=1"),
@@ -57,9 +61,14 @@ SUBJECTS: Mapping[str, tuple[str, Sequence[str]]] = {
     "gan_adaptive": ("digits_cgan", (*DIGITS, *DCGAN, "augmentation=dict(name='ada', speed_images=500)")),
     "gan_best": (
         "ring_gan",
-        (*PERCEPTRONS, "metrics=('modes2500_ring',)", "evaluate_every=6", "keep_best='modes2500_ring'",
-         "roll_back_on=('regressed', 'saturated', 'runaway', 'still')"),
-    ),  # fmt: skip
+        (
+            *PERCEPTRONS,
+            "metrics=('modes2500_ring',)",
+            "evaluate_every=6",
+            "keep_best='modes2500_ring'",
+            "roll_back_on=('regressed', 'saturated', 'runaway', 'still')",
+        ),
+    ),
     "gan_seeds": ("ring_gan", (*PERCEPTRONS, "seeds=3")),
     "gan_spectral": (
         "mnist_sngan",
@@ -73,22 +82,37 @@ SUBJECTS: Mapping[str, tuple[str, Sequence[str]]] = {
     ),
     "pix2pix": (
         "mnist_pix2pix",
-        ("data=dict(name='paired', data_dir='{pairs}', first='trainA', second='trainB')", "generator.width=2",
-         "generator.multipliers=(1, 2)", "discriminator.width=2", "discriminator.layers=1"),
-    ),  # fmt: skip
+        (
+            "data=dict(name='paired', data_dir='{pairs}', first='trainA', second='trainB')",
+            "generator.width=2",
+            "generator.multipliers=(1, 2)",
+            "discriminator.width=2",
+            "discriminator.layers=1",
+        ),
+    ),
     "progressive": (
         "mnist_progressive",
-        (*DIGITS, "system.latent_size=4", "system.fade_steps=20", "system.stable_steps=10",
-         "generator.channel_max=4", "discriminator.channel_max=4"),
-    ),  # fmt: skip
+        (
+            *DIGITS,
+            "system.latent_size=4",
+            "system.fade_steps=20",
+            "system.stable_steps=10",
+            "generator.channel_max=4",
+            "discriminator.channel_max=4",
+        ),
+    ),
     "semisupervised": (
         "digits_semisupervised",
-        ("data.image_size=8", "system.latent_size=2", *(f"{n}.{o}" for n in ("generator", "discriminator")
-                                                        for o in ("width=2", "multipliers=(1,)"))),
-    ),  # fmt: skip
+        (
+            "data.image_size=8",
+            "system.latent_size=2",
+            *(f"{n}.{o}" for n in ("generator", "discriminator") for o in ("width=2", "multipliers=(1,)")),
+        ),
+    ),
     "unrolled": ("ring_unrolled", PERCEPTRONS),
     "vae": ("mnist_vae", CODERS),
 }
+# fmt: on
 """Name -> a recipe, and what is changed of it besides `BASE`: smaller networks, data that is at hand."""
 
 MOMENTS = ("start", "training", "checkpoint", "line", "sheet")

@@ -58,8 +58,8 @@ class Bench:
         training = self.start(workdir)
         if training.wait():
             return {"lost": 1, "differing": 0, "said": training.said()[-500:]}
+        said = training.said()  # the undisturbed run may be made now, and write there
         different = runs.differing(self.whole.left, runs.left_behind(workdir))
-        said = training.said()
         return {
             "lost": 0,
             "differing": sum(different.values()),
@@ -152,7 +152,9 @@ def damage(bench: Bench, kind: str, most: int, seed: int) -> Found:
 
 
 def _newest(workdir: Path) -> Path:
-    return max((path for path in (workdir / "checkpoints").iterdir() if path.name.isdecimal()), key=lambda p: int(p.name))
+    return max(
+        (path for path in (workdir / "checkpoints").iterdir() if path.name.isdecimal()), key=lambda p: int(p.name)
+    )
 
 
 def _sums(each: Sequence[Found]) -> Found:
@@ -170,7 +172,9 @@ def signals(bench: Bench, numbers: Sequence[signal.Signals], seed: int) -> Found
         training.send(number)
         code, took = training.wait(), time.time() - sent
         kept = "stopped and saved at step" in training.said()
-        each.append({"signal": number.name, "code": code, "seconds": round(took, 3), "saved": kept, **bench.end(workdir)})
+        each.append(
+            {"signal": number.name, "code": code, "seconds": round(took, 3), "saved": kept, **bench.end(workdir)}
+        )
     return {"each": each, **_sums(each), "slowest": max(one["seconds"] for one in each)}
 
 
@@ -219,7 +223,12 @@ def _failed(training: Training) -> Found:
     """How a run ended whose directory failed: its code, and what it said last."""
     code = training.wait()
     error = training.said().partition("\nerror: ")[2].strip()
-    return {"code": code, "message": error, "lines": len(error.splitlines()), "traceback": "Traceback" in training.said()}
+    return {
+        "code": code,
+        "message": error,
+        "lines": len(error.splitlines()),
+        "traceback": "Traceback" in training.said(),
+    }
 
 
 def full_disk(bench: Bench, room: int) -> Found:
@@ -237,21 +246,20 @@ def full_disk(bench: Bench, room: int) -> Found:
 
 
 def read_only(bench: Bench) -> Found:
-    """Makes the file system of a run read-only while it trains; then writable again, and goes on."""
-    with mounted("-t", "tmpfs", "-o", "size=64m", "none") as disk:
-        if disk is None:
-            return {"skipped": "no right to mount"}
-        (disk / "here").mkdir()
-        with mounted("--bind", str(disk / "here")) as view:
-            assert view is not None
-            training = bench.start(view / "run")
-            training.until(lambda: "\nstep 20/" in training.said())
-            while training.process.is_alive():  # refused while a file is open for writing
-                if subprocess.run(["mount", "-o", "remount,bind,ro", view], capture_output=True).returncode == 0:
-                    break
-            failed = _failed(training)
-            subprocess.run(["mount", "-o", "remount,bind,rw", view], check=True)
-            return {**bench.end(view / "run"), **failed}
+    """Makes the directory of a run read-only while it trains; then writable again, and goes on."""
+    workdir = bench.folder / "read_only"
+    training = bench.start(workdir)
+    training.until(lambda: "\nstep 20/" in training.said())
+    bind = ["mount", "--bind", workdir, workdir]  # over itself: a file system with open files would refuse
+    if subprocess.run(bind, capture_output=True).returncode:
+        training.send(signal.SIGKILL)
+        return {"skipped": "no right to mount"}
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", workdir], check=True)
+        failed = _failed(training)
+    finally:
+        subprocess.run(["umount", "-l", workdir], check=True)
+    return {**bench.end(workdir), **failed}
 
 
 def vanished(bench: Bench) -> Found:
@@ -269,7 +277,9 @@ def vanished(bench: Bench) -> Found:
 
 def faults(toy: bool) -> dict[str, Callable[[Bench], Found]]:
     """The faults besides kills, by name; a toy run has fewer of each."""
-    most, numbers = (2, [signal.SIGTERM]) if toy else (99, [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
+    most, numbers = (
+        (2, [signal.SIGTERM]) if toy else (99, [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
+    )
     return {
         **{f"damage_{kind}": lambda bench, kind=kind: damage(bench, kind, most, 7) for kind in DAMAGES},
         "signals": lambda bench: signals(bench, numbers, 8),

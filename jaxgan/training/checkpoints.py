@@ -1,7 +1,11 @@
 """Checkpoints: orbax's atomic directories, with a digest of the arrays, so that damage is noticed and stepped over."""
 
 import contextlib
+import errno
 import hashlib
+import json
+import math
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,6 +21,9 @@ from jaxgan.errors import Diverged, JaxganError
 from jaxgan.training import hosts
 
 Trees = dict[str, Any]
+
+OF_TABLE = "table_sha256"
+"""In a checkpoint's table of contents, beside the names of the trees: the digest of the rest of it."""
 
 
 def digest(arrays: Any) -> str:
@@ -37,6 +44,10 @@ def _path(path: Any) -> str:
     return jax.tree_util.keystr(path, simple=True, separator="/")
 
 
+def _sum(table: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()
+
+
 class OtherStructureError(JaxganError):
     """A checkpoint is whole, but holds the arrays of other settings."""
 
@@ -52,6 +63,7 @@ class Checkpoints:
 
     def __init__(self, directory: Path, keep: int | None = None):
         self._directory = directory.absolute()
+        self._unsettled: int | None = None  # the checkpoint that may still be written
         self._manager = ocp.CheckpointManager(
             self._directory,
             options=ocp.CheckpointManagerOptions(max_to_keep=keep, create=keep is not None),
@@ -72,6 +84,9 @@ class Checkpoints:
           Diverged: a number is not finite; earlier checkpoints are untouched.
           JaxganError: the disk is full or fails; likewise.
         """
+        if not self._directory.is_dir():
+            raise self._failure(step, "")
+        self.wait()  # so that the one before is on disk when this one's success removes an older one
         # Copies, because the next call of the training program overwrites these buffers while orbax still writes.
         arrays = {
             name: jax.tree.map(
@@ -87,36 +102,46 @@ class Checkpoints:
                     "Lower the learning rate of the player it belongs to, or clip or smooth its objective."
                 )
         size = sum(leaf.nbytes for leaf in jax.tree.leaves(arrays))
-        free = shutil.disk_usage(self._directory).free
-        if free < size + 2**20:
-            raise self._failure(step, f"the disk is full: {free / 2**20:.1f} MiB free, {size / 2**20:.1f} needed")
+        free, needed = shutil.disk_usage(self._directory).free, size + 2**20
+        if free < needed:
+            raise self._failure(
+                step, f"the disk is full: {free / 2**20:.1f} MiB free, {math.ceil(needed / 2**20)} MiB needed"
+            )
+        table = {name: {"sha256": digest(tree), "layout": layout(tree)} for name, tree in arrays.items()}
         try:
             saved = self._manager.save(
                 step,
                 args=ocp.args.Composite(
                     **{name: ocp.args.StandardSave(tree) for name, tree in arrays.items()},
-                    contents=ocp.args.JsonSave(
-                        {name: {"sha256": digest(tree), "layout": layout(tree)} for name, tree in arrays.items()}
-                    ),
+                    contents=ocp.args.JsonSave({**table, OF_TABLE: _sum(table)}),
                 ),
             )
         except (OSError, ValueError) as error:  # tensorstore reports a failing disk as ValueError
             raise self._failure(step, str(error).splitlines()[0][:200]) from error
         if not saved:
             raise self._failure(step, f"step {step} is not later than the newest checkpoint")
+        self._unsettled = step
 
     def wait(self) -> None:
-        """Returns when what was saved is on disk.
+        """Returns when what was saved is on disk, where a loss of power leaves it too.
 
         Raises:
           JaxganError: as `save`.
         """
         try:
             self._manager.wait_until_finished()
+            if self._unsettled is not None:
+                _settle(self._directory / str(self._unsettled))
+                self._unsettled = None
         except (OSError, ValueError) as error:
             raise self._failure(None, str(error).splitlines()[0][:200]) from error
 
     def _failure(self, step: int | None, reason: str) -> JaxganError:
+        if not self._directory.is_dir():
+            return JaxganError(
+                f"could not save a checkpoint: {self._directory} is gone.\n"
+                "Bring it back, and run the same command again; it continues from the last checkpoint in it."
+            )
         # Orbax's own list already leaves out those that a successful save would have removed.
         good = sorted(int(path.name) for path in self._directory.iterdir() if path.name.isdecimal())
         good = [known for known in good if known != step]
@@ -145,6 +170,9 @@ class Checkpoints:
         }
         contents = self._read(step, {"contents": ocp.args.JsonRestore()})["contents"]
         try:
+            # Or a layout that is damaged would be taken for one of other settings. Older checkpoints do without.
+            if contents.pop(OF_TABLE, None) not in (None, _sum(contents)):
+                raise ValueError("its SHA-256 is another")
             facts = {name: (dict(contents[name]["layout"]), str(contents[name]["sha256"])) for name in targets}
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise JaxganError(f"checkpoint {step} is damaged (its table of contents is not one)") from error
@@ -210,6 +238,22 @@ class Checkpoints:
         """Ends the background writer; a failure to write has been raised by `save` or `wait`."""
         with contextlib.suppress(OSError, ValueError):
             self._manager.close()
+
+
+def _settle(folder: Path) -> None:
+    """Brings files that have been written, and their names, from memory to the disk.
+
+    Tensorstore has done so for the arrays. Orbax writes the small files around them and renames folders without.
+    """
+    for path in [*folder.rglob("*"), folder, folder.parent]:
+        file = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(file)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # a file system that has nothing to bring there
+                raise
+        finally:
+            os.close(file)
 
 
 def _compare(step: int, name: str, saved: Mapping[str, str], wanted: Mapping[str, str]) -> None:

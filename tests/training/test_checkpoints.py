@@ -105,6 +105,12 @@ empty = on_data_files(lambda path: os.truncate(path, 0))
 flip = on_data_files(flip_bit)
 
 
+def in_table(folder, text, other):
+    path = folder / "contents" / "metadata"
+    assert text in path.read_text()
+    path.write_text(path.read_text().replace(text, other))
+
+
 def remove(pattern):
     def damage(folder):
         for path in list(folder.rglob(pattern)):
@@ -122,6 +128,8 @@ DAMAGES = {
     "no_commit": remove("commit_success.txt"),
     "no_top_commit": lambda folder: (folder / "commit_success.txt").unlink(),
     "no_digest": lambda folder: shutil.rmtree(folder / "contents"),
+    "a_flipped_layout": lambda folder: in_table(folder, "float32 (1000,)", "float32 (1001,)"),
+    "a_flipped_name": lambda folder: in_table(folder, '"w"', '"v"'),
     "another_table_of_contents": lambda folder: (folder / "contents" / "metadata").write_text('{"state": {}}'),
     "no_state": lambda folder: shutil.rmtree(folder / "state"),
     "no_manifest": remove("manifest.ocdbt"),
@@ -192,7 +200,7 @@ def test_a_full_disk_is_noticed_before_writing(tmp_path, monkeypatch):
     saved(tmp_path, 2, 4)
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10, 10, 1000))
-    with pytest.raises(JaxganError, match="disk is full") as error:
+    with pytest.raises(JaxganError, match=r"disk is full: 0\.0 MiB free, 2 MiB needed") as error:
         saved(tmp_path, 6)
     message = str(error.value).splitlines()
     assert len(message) == 2
@@ -201,6 +209,39 @@ def test_a_full_disk_is_noticed_before_writing(tmp_path, monkeypatch):
     assert value(restored(tmp_path)[0]) == 4
     saved(tmp_path, 6)
     assert value(restored(tmp_path)[0]) == 6
+
+
+def test_a_directory_that_has_vanished_is_not_made_anew(tmp_path):
+    folder, away = tmp_path / "checkpoints", tmp_path / "away"
+    folder.mkdir()
+    saved(folder, 2)
+    checkpoints = Checkpoints(folder, 9)
+    folder.rename(away)
+    with pytest.raises(JaxganError, match=r"could not save a checkpoint: .*checkpoints is gone\.\nBring it back"):
+        checkpoints.save(4, tree(4))
+    checkpoints.close()
+    assert not folder.exists()
+    away.rename(folder)
+    saved(folder, 4)
+    assert value(restored(folder)[0]) == 4
+
+
+def test_what_is_saved_is_on_disk_before_anything_older_is_removed(tmp_path, monkeypatch):
+    """Every file and every name of a checkpoint, once it has been waited for, and at the latest by the next save."""
+    written, original = set(), os.fsync
+
+    def fsync(file):
+        written.add(os.readlink(f"/proc/self/fd/{file}"))
+        original(file)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    checkpoints = Checkpoints(tmp_path, 2)
+    for step in (2, 4):
+        checkpoints.save(step, tree(step))
+    assert {str(path) for path in (tmp_path / "2").rglob("*")} | {str(tmp_path / "2"), str(tmp_path)} <= written
+    checkpoints.wait()
+    assert {str(path) for path in (tmp_path / "4").rglob("*")} <= written
+    checkpoints.close()
 
 
 @pytest.fixture
