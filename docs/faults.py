@@ -1,7 +1,7 @@
 """Kills, damages and starves runs of every system, and compares them with runs that were left alone: `docs/faults.md`.
 
-Command: `python docs/faults.py --out DIR [--systems gan,vae] [--faults kills,damage] [--kills 25] [--toy]`. It prints a
-table; what it found of each part is `DIR/found/PART.json`, and the same command again goes on with the parts that lack.
+Command: `python docs/faults.py --out DIR [--only kills_gan,damage_flip,...] [--kills 25] [--toy]`. It prints a table; what
+it found of each part is `DIR/found/PART.json`, and the same command again goes on with the parts that lack.
 """
 
 import argparse
@@ -21,8 +21,15 @@ from typing import Any
 import fault_runs as runs
 from fault_runs import MOMENTS, SUBJECTS, Training, Whole
 
+from jaxgan.training.stopping import ASKING
+
 MOST_STATEFUL = ("gan_best", "gan_adaptive", "progressive")
 """Killed `--kills` times; the others a fifth as often."""
+
+OTHER_FAULTS = "gan"
+"""What all other faults are done to."""
+
+TOY = ("steps=24",)
 
 Found = dict[str, Any]
 
@@ -114,7 +121,7 @@ def _at_a_kill(workdir: Path, training: Training, trained: bool, whole: Whole) -
 def _half_way(bench: Bench) -> Path:
     """A run that was stopped after at least two checkpoints; each caller gets a copy."""
     model = bench.folder / "half"
-    if not model.exists():
+    if not (model / "run.json").exists():
         training = bench.start(model)
         training.until(lambda: "\nstep 20/" in training.said())
         training.send(signal.SIGTERM)
@@ -277,9 +284,7 @@ def vanished(bench: Bench) -> Found:
 
 def faults(toy: bool) -> dict[str, Callable[[Bench], Found]]:
     """The faults besides kills, by name; a toy run has fewer of each."""
-    most, numbers = (
-        (2, [signal.SIGTERM]) if toy else (99, [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
-    )
+    most, numbers = (1, [signal.SIGTERM]) if toy else (12, ASKING)
     return {
         **{f"damage_{kind}": lambda bench, kind=kind: damage(bench, kind, most, 7) for kind in DAMAGES},
         "signals": lambda bench: signals(bench, numbers, 8),
@@ -290,3 +295,82 @@ def faults(toy: bool) -> dict[str, Callable[[Bench], Found]]:
         "read_only": read_only,
         "vanished": vanished,
     }
+
+
+def parts(names: Sequence[str], count: int, toy: bool) -> dict[str, Callable[[Path], Found]]:
+    """Name of a part -> what it does in a folder: kills of every system, and of one of them all other faults."""
+    more = TOY if toy else ()
+
+    def killed(name: str) -> Callable[[Path], Found]:
+        often = count if name in MOST_STATEFUL or toy else max(count // 5, 1)
+        return lambda folder: kills(Bench(name, folder / name, more), often, 1 + sorted(SUBJECTS).index(name))
+
+    other: Bench | None = None
+
+    def faulted(fault: Callable[[Bench], Found]) -> Callable[[Path], Found]:
+        def carry_out(folder: Path) -> Found:
+            nonlocal other
+            other = other or Bench(OTHER_FAULTS, folder / "faults", more)
+            return fault(other)
+
+        return carry_out
+
+    return {f"kills_{name}": killed(name) for name in names} | {
+        name: faulted(fault) for name, fault in faults(toy).items()
+    }
+
+
+def table(found: Mapping[str, Found]) -> str:
+    """What was found, as a table of Markdown: a row a part."""
+    rows = [
+        "| fault | times | of them in a write of a checkpoint | runs lost | bytes differing | steps lost a kill: mean, most "
+        "| seconds lost a kill: mean, most |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, one in found.items():
+        if "skipped" in one:
+            rows.append(f"| {name} | skipped: {one['skipped']} | | | | | |")
+            continue
+        hits = one.get("hits", [])
+        times = len(hits) or len(one.get("each", [])) or 1
+        cells = ["", "", ""]
+        if hits:
+            cells[0] = str(sum(hit["in_checkpoint"] for hit in hits))
+            for place, key in ((1, "steps_lost"), (2, "seconds_lost")):
+                values = [hit[key] for hit in hits]
+                cells[place] = f"{sum(values) / len(values):.2g}, {max(values):.2g}"
+        rows.append(f"| {name} | {times} | {cells[0]} | {one['lost']} | {one['differing']} | {cells[1]} | {cells[2]} |")
+    return "\n".join(rows)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Does what is asked for and prints the table; 1 if a run was lost, or differs from the undisturbed one."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the runs and of what was found")
+    parser.add_argument("--only", help="parts, with commas: kills_SYSTEM, damage_flip, signals, ...; by default all")
+    parser.add_argument("--kills", type=int, default=25, help="of the systems with most state; a fifth of the others")
+    parser.add_argument("--toy", action="store_true", help="few kills and short runs, to see that everything runs")
+    options = parser.parse_args(arguments)
+    everything = parts(list(SUBJECTS), options.kills, options.toy)
+    names = options.only.split(",") if options.only else list(everything)
+    if unknown := [name for name in names if name not in everything]:
+        parser.error(f"unknown parts {', '.join(unknown)}; there are {', '.join(everything)}")
+    out, found = options.out.absolute(), {}
+    (out / "found").mkdir(parents=True, exist_ok=True)
+    with runs.compiled_once(out):
+        for name in names:
+            path = out / "found" / f"{name}.json"
+            if not path.exists():
+                began = time.time()
+                if name.startswith("kills_"):
+                    shutil.rmtree(out / name.removeprefix("kills_"), ignore_errors=True)  # of a part that was cut short
+                result = everything[name](out)
+                path.write_text(json.dumps(result | {"took": round(time.time() - began, 1)}, indent=1) + "\n")
+            found[name] = json.loads(path.read_text())
+            print(f"{name}: lost {found[name].get('lost')}, bytes differing {found[name].get('differing')}", flush=True)
+    print(table(found))
+    return int(any(one.get("lost") or one.get("differing") for one in found.values()))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -264,9 +264,14 @@ def _over_the_run(setting: Any, images: float) -> Any:
 
 
 def _check_ranges(plain: Mapping[str, Any]) -> None:
-    for key in ("seeds", "steps", "batch_size", "steps_per_call", "log_every", "samples", "keep_checkpoints"):
+    for key in ("seeds", "steps", "batch_size", "steps_per_call", "log_every", "samples"):
         if plain[key] < 1:
             raise JaxganError(f"config.{key} is {plain[key]}, but must be at least 1.")
+    if plain["keep_checkpoints"] < 2:
+        raise JaxganError(
+            f"config.keep_checkpoints is {plain['keep_checkpoints']}, but must be at least 2: a run whose newest one is "
+            "damaged goes on from the one before."
+        )
     if plain["seed"] + plain["seeds"] > 2**32:  # JAX would take the last 32 bits
         raise JaxganError(f"config.seed is {plain['seed']}, but seeds must be in 0..{2**32 - 1}.")
     for key, value in plain.items():

@@ -66,7 +66,10 @@ class Checkpoints:
         self._unsettled: int | None = None  # the checkpoint that may still be written
         self._manager = ocp.CheckpointManager(
             self._directory,
-            options=ocp.CheckpointManagerOptions(max_to_keep=keep, create=keep is not None),
+            # What a kill left of a save is removed: a writer is alone here.
+            options=ocp.CheckpointManagerOptions(
+                max_to_keep=keep, create=keep is not None, cleanup_tmp_directories=keep is not None
+            ),
         )
 
     def steps(self) -> list[int]:

@@ -71,7 +71,12 @@ class Recorder:
     def begin(self, step: int) -> None:
         """Describes the run, drops what a killed one wrote after its last checkpoint, so that no line is ever doubled,
         draws real examples as the model sees them, and starts the clock.
+
+        Raises:
+          JaxganError: there is nothing left to train, and the settings are others than those it was trained by.
         """
+        if step >= self._config["steps"]:
+            self._run.check(self._config, f"set config.steps to more than {step}, to train with the new settings")
         networks = self._system.networks()
         self._run.describe(
             self._source.spec, self._config, self._command, summarise(networks), parameter_counts(networks)

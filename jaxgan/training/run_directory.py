@@ -12,6 +12,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -34,10 +35,18 @@ class RunDirectory:
     """Reads and writes the files of one run.
 
     Args:
-      path: the directory; nothing is created before `create`.
+      path: the directory; nothing is created before it is `opened`.
+
+    Raises:
+      JaxganError: the path is an address in an object store.
     """
 
     def __init__(self, path: str | Path):
+        if re.match(r"[a-z][a-z0-9]+:/", str(path)):  # of "gs://bucket" a Path has left "gs:/bucket"
+            raise JaxganError(
+                f"{path}: a run directory is files and locks, and no object store has them.\n"
+                "Mount the bucket and name the folder, or train in a local directory and copy it."
+            )
         self.path = Path(path)
         self.checkpoints = self.path / "checkpoints"
         self.samples = self.path / "samples"
@@ -94,6 +103,36 @@ class RunDirectory:
                 f"Choose another --workdir, or {way_out}."
             )
 
+    def check_free(self) -> None:
+        """Refuses a directory that another process is training in, before anything is read for it.
+
+        Raises:
+          JaxganError: one is.
+        """
+        if (self.path / ".lock").exists():
+            with self._locked():
+                pass
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        try:
+            lock = (self.path / ".lock").open("w")
+        except OSError as error:
+            raise self._unwritable(error) from error
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # gone with the process, however it ends
+            except BlockingIOError as error:
+                raise JaxganError(
+                    f"another process is training in {self.path}; wait for it, or choose another --workdir."
+                ) from error
+            except OSError as error:  # a file system without locks
+                raise self._unwritable(error) from error
+            yield
+
+    def _unwritable(self, error: OSError) -> JaxganError:
+        return JaxganError(f"cannot write the run directory {self.path}: {error.strerror or error}.")
+
     @contextlib.contextmanager
     def opened(self) -> Iterator[None]:
         """Makes the directory if it is not there, and keeps other processes from writing it.
@@ -104,17 +143,17 @@ class RunDirectory:
         try:
             for folder in (self.path, self.checkpoints, self.samples, self.figures):
                 folder.mkdir(parents=True, exist_ok=True)
-            lock = (self.path / ".lock").open("w")
         except OSError as error:
-            raise JaxganError(f"cannot write the run directory {self.path}: {error.strerror or error}.") from error
-        with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # gone with the process, however it ends
-            except BlockingIOError as error:
-                raise JaxganError(
-                    f"another process is training in {self.path}; wait for it, or choose another --workdir."
-                ) from error
+            raise self._unwritable(error) from error
+        with self._locked():
             yield
+
+    def goes_on_from(self) -> str:
+        """What a run that failed will go on from, to tell the user."""
+        if not self.checkpoints.is_dir():
+            return "its last checkpoint, once the directory is back"
+        steps = [int(path.name) for path in self.checkpoints.iterdir() if path.name.isdecimal()]
+        return f"the checkpoint of step {max(steps)}" if steps else "the start, as nothing has been saved yet"
 
     def config(self) -> Mapping[str, Any]:
         """The settings of the run as they were written.
@@ -193,7 +232,10 @@ class RunDirectory:
 def write_text(path: Path, text: str) -> None:
     """Replaces a file as a whole: a kill leaves the old one or the new one, never a part."""
     temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text)
+    with temporary.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())  # or a loss of power may leave the new name and nothing in it
     temporary.replace(path)
 
 
@@ -211,6 +253,8 @@ def append_line(path: Path, values: Mapping[str, Any]) -> None:
         else:
             file.truncate(end)
         file.write(f"{json.dumps(values)}\n".encode())
+        file.flush()
+        os.fsync(file.fileno())  # a checkpoint that outlives a loss of power goes on with all lines before it
 
 
 def check_lines(path: Path) -> None:

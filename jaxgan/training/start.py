@@ -22,7 +22,7 @@ from jaxgan.training.recorder import Bystander, Recorder, Writer
 from jaxgan.training.run_directory import RunDirectory
 
 BEST = 2
-"""Of the states that scored better than all before them, how many are kept."""
+"""Of the states that scored better than all before them, how many are kept where nothing rolls back to them."""
 
 
 class Result(NamedTuple):
@@ -63,6 +63,8 @@ def run(
     directory = RunDirectory(workdir)
     with contextlib.ExitStack() as stack:
         with hosts.all_or_none():
+            if hosts.primary():
+                directory.check_free()
             if not allow_changes:
                 directory.check(config)
             source = open_source(config["data"], config["seed"])
@@ -75,6 +77,8 @@ def run(
             if hosts.primary():
                 recorder = Recorder(config, directory, source, system, scorers, command)
                 stack.enter_context(directory.opened())
+                if not allow_changes:
+                    directory.check(config)  # once more: another process may have trained in it meanwhile
         watch = stack.enter_context(profiled(directory.profile, recorder.report)) if profile else _unwatched
         recorder.report(_introduction(config, source.spec, system, devices, workdir))
         try:
@@ -88,8 +92,8 @@ def run(
             raise
         except OSError as error:
             raise JaxganError(
-                f"cannot write to {workdir}: {error.strerror or error}. Put that right and run the same command again; "
-                "it continues from the last checkpoint."
+                f"cannot write to {workdir}: {error.strerror or error}. Put that right and run the same command again;\n"
+                f"it continues from {directory.goes_on_from()}."
             ) from error
     return Result(outcome, finished, pictures)
 
@@ -115,7 +119,7 @@ def _train(
     recorder: Writer,
     watch: Hook,
 ) -> Outcome:
-    best = _best(directory, config["keep_best"]) if config["keep_best"] else None
+    best = _best(directory, config) if config["keep_best"] else None
     kept = Kept(Checkpoints(directory.checkpoints, config["keep_checkpoints"]), best)
     try:
         with jax.default_matmul_precision(config["matmul_precision"]):
@@ -125,10 +129,11 @@ def _train(
             checkpoints.close()
 
 
-def _best(directory: RunDirectory, metric: str) -> Checkpoints:
-    folder = directory.best_by(metric)
+def _best(directory: RunDirectory, config: Mapping[str, Any]) -> Checkpoints:
+    folder = directory.best_by(config["keep_best"])
     folder.mkdir(parents=True, exist_ok=True)
-    return Checkpoints(folder, BEST)
+    # To roll back as before, a run that goes on from its oldest checkpoint needs the best state from before that.
+    return Checkpoints(folder, config["keep_checkpoints"] + 1 if config["roll_back_on"] else BEST)
 
 
 def _reason(outcome: Outcome) -> str:

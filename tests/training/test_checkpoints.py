@@ -170,13 +170,17 @@ def test_when_all_are_damaged_nothing_is_restored_and_nothing_removed(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["2", "4"]
 
 
-def test_what_a_kill_left_of_a_save_does_not_block_the_next(tmp_path):
+@pytest.mark.parametrize("step", [5, 6])
+def test_what_a_kill_left_of_a_save_does_not_block_the_next_and_goes(tmp_path, step):
+    """Of the step that is saved next, or of one that never comes again; who only reads leaves it alone."""
     saved(tmp_path, 2, 4)
-    unfinished = tmp_path / "6.orbax-checkpoint-tmp-0"
+    unfinished = tmp_path / f"{step}.orbax-checkpoint-tmp"
     shutil.copytree(tmp_path / "4", unfinished)
     assert value(restored(tmp_path)[0]) == 4
+    assert unfinished.is_dir()
     saved(tmp_path, 6)
     assert value(restored(tmp_path)[0]) == 6
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["2", "4", "6"]
 
 
 @pytest.mark.parametrize(

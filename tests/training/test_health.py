@@ -7,7 +7,7 @@ import signal
 import jax
 import numpy as np
 import pytest
-from small_runs import left_behind, train, write_recipe
+from small_runs import DAMAGE_NOISE, left_behind, train, write_recipe
 
 from jaxgan.cli import main
 from jaxgan.config import ALARMS
@@ -239,8 +239,12 @@ def hill(monkeypatch):
     return dict(metrics=("hill",), keep_best="hill")
 
 
-def test_a_run_that_is_killed_after_better_states_rolls_back_to_the_same_ones(tmp_path, monkeypatch, hill):
-    """Best are the states of steps 1 to 4, then, behind the alarm of step 6, those of 7 and 8, which push 4 out."""
+@DAMAGE_NOISE
+@pytest.mark.parametrize("damaged", [(), (7, 8)])
+def test_a_run_that_is_killed_after_better_states_rolls_back_to_the_same_ones(tmp_path, monkeypatch, hill, damaged):
+    """Best are the states of steps 1 to 4, then, behind the alarm of step 6, those of 7 and 8: where only two were
+    kept they would push 4 out, to which a run that goes on from 5 rolls back.
+    """
     rolling = FROZEN | hill | dict(evaluate_every=1, roll_back_on=("collapsed",))
     rolling |= dict(steps_per_call=1, log_every=1, sample_every=3, save_every=5)
     train(tmp_path / "whole", **rolling)
@@ -255,6 +259,8 @@ def test_a_run_that_is_killed_after_better_states_rolls_back_to_the_same_ones(tm
         patch.setattr(Recorder, "log", killed)
         with pytest.raises(RuntimeError, match="killed"):
             train(tmp_path / "parts", **rolling)
+    for step in damaged:
+        (tmp_path / "parts" / "checkpoints" / str(step) / "state" / "manifest.ocdbt").unlink()
     train(tmp_path / "parts", **rolling)
     assert left_behind(tmp_path / "parts") == left_behind(tmp_path / "whole")
     assert open_run(tmp_path / "parts").restore("best")[0] == 12

@@ -1,9 +1,12 @@
 """The run directory: whose it is, what is written whole, and what a kill may have left."""
 
 import errno
+import fcntl
 import json
+import re
 import subprocess
 import threading
+from pathlib import Path
 
 import pytest
 from small_runs import checkpoint_steps, left_behind, metrics, settings, train
@@ -12,6 +15,7 @@ from jaxgan import plotting
 from jaxgan.errors import JaxganError
 from jaxgan.sampling import load
 from jaxgan.training import recorder, run_directory
+from jaxgan.training import start as training_start
 from jaxgan.training.run_directory import RunDirectory, append_line, read_lines, write_text
 
 
@@ -131,7 +135,9 @@ def test_a_write_that_fails_is_one_message_and_harms_nothing(tmp_path, monkeypat
     full(plotting, "save_curves")
     with pytest.raises(JaxganError, match=r"cannot write .*No space left on device") as error:
         train(tmp_path, allow_changes=True, sample_every=4)
-    assert len(str(error.value).splitlines()) == 1
+    first, second = str(error.value).splitlines()
+    assert first.endswith("Put that right and run the same command again;")
+    assert re.fullmatch(r"it continues from the checkpoint of step (4|8|12)\.", second)
     monkeypatch.undo()
     train(tmp_path, allow_changes=True, sample_every=4)
     assert [line["step"] for line in metrics(tmp_path)] == [4, 8, 12]
@@ -251,6 +257,55 @@ def test_each_start_is_a_line_of_the_history(tmp_path):
     assert facts["parameters"] == {"generator": 22, "discriminator": 17}  # 2*4+4 + 4*2+2, 2*4+4 + 4+1
     assert facts["starts"][0]["versions"].keys() >= {"jax", "flax", "optax", "numpy", "jaxgan"}
     assert facts["seed"] == settings("points")["seed"]
+
+
+def test_a_directory_in_use_is_refused_before_anything_is_read_for_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(training_start, "open_source", lambda *_: pytest.fail("data was read"))
+    with RunDirectory(tmp_path).opened(), pytest.raises(JaxganError, match="another process is training in"):
+        train(tmp_path)
+
+
+def test_a_run_that_another_process_has_made_meanwhile_is_not_continued_by_other_settings(tmp_path, monkeypatch):
+    """While the data of this one were read, which may take minutes."""
+    open_source = training_start.open_source
+
+    def slow(*arguments):
+        monkeypatch.undo()
+        train(tmp_path)
+        return open_source(*arguments)
+
+    monkeypatch.setattr(training_start, "open_source", slow)
+    with pytest.raises(JaxganError, match="holds a run with other settings: config.batch_size: 4 -> 2"):
+        train(tmp_path, batch_size=2)
+
+
+def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch):
+    def none(file, how):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    with pytest.raises(JaxganError, match=r"cannot write the run directory .*: No locks available\."):
+        train(tmp_path)
+
+
+@pytest.mark.parametrize("changes", [dict(batch_size=2), dict(steps=8)], ids=["other settings", "fewer steps"])
+def test_where_nothing_is_left_to_train_other_settings_are_refused_although_changes_are_allowed(tmp_path, changes):
+    """Or config.json would tell of settings that nothing was trained by."""
+    train(tmp_path)
+    before = contents(tmp_path)
+    with pytest.raises(JaxganError, match=r"other settings: .*\nChoose another .* config.steps to more than 12"):
+        train(tmp_path, allow_changes=True, **changes)
+    assert contents(tmp_path) == before
+    assert train(tmp_path, allow_changes=True).outcome.step == 12
+
+
+@pytest.mark.parametrize("address", ["gs://bucket/run", "s3://bucket/run"])
+def test_an_object_store_is_refused_and_no_folder_of_its_name_is_made(tmp_path, monkeypatch, address):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(JaxganError, match="no object store has them") as error:
+        train(Path(address))
+    assert len(str(error.value).splitlines()) == 2
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_directory_in_use_is_refused(tmp_path):
