@@ -340,8 +340,11 @@ def compiled_once(folder: Path) -> Iterator[None]:
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
         "JAX_PLATFORMS": "cpu",
     }
-    before = {name: os.environ.get(name) for name in given}
-    os.environ.update({name: os.environ.get(name) or value for name, value in given.items()})
+    before = {name: os.environ.get(name) for name in (*given, "PYTHONPATH")}
+    os.environ.update({name: before[name] or value for name, value in given.items()})
+    # For the process that is copied: it imports before it is told this one's path.
+    here = [str(folder) for folder in (Path(__file__).parent, Path(__file__).parents[1])]
+    os.environ["PYTHONPATH"] = os.pathsep.join([*here, *filter(None, [before["PYTHONPATH"]])])
     yield
     for name, value in before.items():
         if value is None:

@@ -1,11 +1,12 @@
 """Kills, damages and starves runs of every system, and compares them with runs that were left alone: `docs/faults.md`.
 
-Command: `python docs/faults.py --out DIR [--only kills_gan,damage_flip,...] [--kills 25] [--toy]`. It prints a table; what
-it found of each part is `DIR/found/PART.json`, and the same command again goes on with the parts that lack.
+Command: `python docs/faults.py --out DIR [--only kills_gan,damage_flip,...] [--kills 25] [--toy]`. It prints a table;
+what it found of each part is `DIR/found/PART.json`, and the same command again goes on with the parts that lack.
 """
 
 import argparse
 import contextlib
+import functools
 import json
 import os
 import random
@@ -193,7 +194,7 @@ def twice(bench: Bench, seed: int) -> Found:
         training = bench.start(workdir)
         runs.reach(training, workdir, "training", chance, bench.whole.duration / 2)
         training.send(number)
-        training.until(lambda training=training: "stopping after" in training.said(), 0)  # type: ignore[misc]
+        training.until(lambda training=training: "stopping after" in training.said(), 0)
         sent = time.time()
         training.send(number)
         code, took = training.wait(), time.time() - sent
@@ -257,7 +258,7 @@ def read_only(bench: Bench) -> Found:
     workdir = bench.folder / "read_only"
     training = bench.start(workdir)
     training.until(lambda: "\nstep 20/" in training.said())
-    bind = ["mount", "--bind", workdir, workdir]  # over itself: a file system with open files would refuse
+    bind = ["mount", "--bind", str(workdir), str(workdir)]  # over itself: a file system with open files would refuse
     if subprocess.run(bind, capture_output=True).returncode:
         training.send(signal.SIGKILL)
         return {"skipped": "no right to mount"}
@@ -286,7 +287,7 @@ def faults(toy: bool) -> dict[str, Callable[[Bench], Found]]:
     """The faults besides kills, by name; a toy run has fewer of each."""
     most, numbers = (1, [signal.SIGTERM]) if toy else (12, ASKING)
     return {
-        **{f"damage_{kind}": lambda bench, kind=kind: damage(bench, kind, most, 7) for kind in DAMAGES},
+        **{f"damage_{kind}": functools.partial(damage, kind=kind, most=most, seed=7) for kind in DAMAGES},
         "signals": lambda bench: signals(bench, numbers, 8),
         "twice": lambda bench: twice(bench, 9),
         "second_process": second_process,
@@ -323,8 +324,8 @@ def parts(names: Sequence[str], count: int, toy: bool) -> dict[str, Callable[[Pa
 def table(found: Mapping[str, Found]) -> str:
     """What was found, as a table of Markdown: a row a part."""
     rows = [
-        "| fault | times | of them in a write of a checkpoint | runs lost | bytes differing | steps lost a kill: mean, most "
-        "| seconds lost a kill: mean, most |",
+        "| fault | times | of them while a checkpoint is written | runs lost | bytes differing "
+        "| steps lost a kill: mean, most | seconds lost a kill: mean, most |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, one in found.items():

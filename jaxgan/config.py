@@ -269,8 +269,8 @@ def _check_ranges(plain: Mapping[str, Any]) -> None:
             raise JaxganError(f"config.{key} is {plain[key]}, but must be at least 1.")
     if plain["keep_checkpoints"] < 2:
         raise JaxganError(
-            f"config.keep_checkpoints is {plain['keep_checkpoints']}, but must be at least 2: a run whose newest one is "
-            "damaged goes on from the one before."
+            f"config.keep_checkpoints is {plain['keep_checkpoints']}, but must be at least 2: a run whose newest one "
+            "is damaged goes on from the one before."
         )
     if plain["seed"] + plain["seeds"] > 2**32:  # JAX would take the last 32 bits
         raise JaxganError(f"config.seed is {plain['seed']}, but seeds must be in 0..{2**32 - 1}.")

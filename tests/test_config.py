@@ -323,7 +323,7 @@ def test_a_stated_value_is_kept_and_the_shared_ones_are_filled_in():
         ({"steps": "many"}, "config.steps is 'many', but must be int."),
         ({"steps": True}, "config.steps is True, but must be int."),
         ({"steps": 0}, "config.steps is 0, but must be at least 1."),
-        ({"keep_checkpoints": 1}, "config.keep_checkpoints is 1, but must be at least 2: a run whose newest one is"),
+        ({"keep_checkpoints": 1}, "config.keep_checkpoints is 1, but must be at least 2: a run whose newest one"),
         ({"batch_size": -8}, "config.batch_size is -8, but must be at least 1."),
         ({"save_every": -1}, "config.save_every is -1, but must not be negative."),
         ({"seed": -1}, "config.seed is -1, but must not be negative."),

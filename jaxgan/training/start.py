@@ -92,8 +92,8 @@ def run(
             raise
         except OSError as error:
             raise JaxganError(
-                f"cannot write to {workdir}: {error.strerror or error}. Put that right and run the same command again;\n"
-                f"it continues from {directory.goes_on_from()}."
+                f"cannot write to {workdir}: {error.strerror or error}.\n"
+                f"Put that right and run the same command again; it continues from {directory.goes_on_from()}."
             ) from error
     return Result(outcome, finished, pictures)
 

@@ -1,0 +1,100 @@
+"""What a checkpoint costs: for how long `save` holds the loop, until when it is on disk, and the share of training.
+
+Command: `python docs/fault_cost.py --out DIR`.
+"""
+
+import argparse
+import shutil
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+
+from jaxgan import config
+from jaxgan.data import make_feed, open_source
+from jaxgan.networks import PRESETS
+from jaxgan.systems import build_system
+from jaxgan.training import tally
+from jaxgan.training.checkpoints import Checkpoints
+from jaxgan.training.loop import make_call
+from jaxgan.training.seeds import as_array, make_init
+
+RECIPES: Mapping[str, Mapping[str, Any]] = {
+    "digits_cgan": {},
+    # The networks of `mnist_dcgan`, on digits that need no download.
+    "mnist_dcgan": dict(data=dict(name="digits", image_size=28), **PRESETS["gans_in_action_dcgan"]),
+}
+
+
+class Cost(NamedTuple):
+    """Of a recipe: size in MiB; seconds of one step, of `save`, and until it is on disk; steps between saves."""
+
+    mib: float
+    step: float
+    save: float
+    done: float
+    save_every: int
+
+    def share(self) -> float:
+        """Of the time of training."""
+        return self.save / (self.save + self.save_every * self.step)
+
+
+def cost(recipe: str, folder: Path, saves: int = 5) -> Cost:
+    """Trains a recipe for some calls, saves after each, and takes medians."""
+    settings = config.load(recipe)
+    for key, value in RECIPES[recipe].items():
+        settings[key] = value
+    settings = config.resolve(settings)
+    source = open_source(settings["data"], 0)
+    system = build_system(settings, source.spec)
+    batch = source.spec.zeros(settings["batch_size"])
+    state = jax.jit(make_init(system, batch, [0]))(as_array([0]))
+    names = tally.metric_names(system.update, state, batch, jax.random.key(0))
+    feed = make_feed(source, settings["batch_size"], system.micro_batches, [0], 2**31)
+    call, length = make_call(system, feed, [0]), 10
+    items, sums = feed.items(0, length), tally.empty(len(names), 1)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    checkpoints = Checkpoints(folder, settings["keep_checkpoints"])
+    times: dict[str, list[float]] = {"step": [], "save": [], "done": []}
+    for number in range(saves + 1):
+        before = time.perf_counter()
+        state, sums, latest = call(state, sums, as_array([0]), feed.constants, next(items))
+        jax.block_until_ready(latest)
+        trained = time.perf_counter()
+        checkpoints.save(int(latest), {"state": state, "tally": sums})
+        saved = time.perf_counter()
+        checkpoints.wait()
+        if number:  # the first call compiles
+            times["step"].append((trained - before) / length)
+            times["save"].append(saved - trained)
+            times["done"].append(time.perf_counter() - trained)
+    checkpoints.close()
+    size = sum(leaf.nbytes for leaf in jax.tree.leaves(state)) / 2**20
+    return Cost(
+        size, **{key: statistics.median(values) for key, values in times.items()}, save_every=settings["save_every"]
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Prints a row a recipe."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoints")
+    options = parser.parse_args(arguments)
+    print("| recipe | state | a step | `save` holds the loop | on disk after | share of training |")
+    print("|---|---|---|---|---|---|")
+    for recipe in RECIPES:
+        one = cost(recipe, options.out / recipe)
+        print(
+            f"| {recipe} | {one.mib:.1f} MiB | {one.step:.3f} s | {one.save:.3f} s | {one.done:.2f} s "
+            f"| {one.share():.2%} of {one.save_every} steps |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
