@@ -15,6 +15,7 @@ import jax
 
 from jaxgan import config
 from jaxgan.data import make_feed, open_source
+from jaxgan.devices import Devices
 from jaxgan.networks import PRESETS
 from jaxgan.systems import build_system
 from jaxgan.training import tally
@@ -52,18 +53,20 @@ def cost(recipe: str, folder: Path, saves: int = 5) -> Cost:
     source = open_source(settings["data"], 0)
     system = build_system(settings, source.spec)
     batch = source.spec.zeros(settings["batch_size"])
-    state = jax.jit(make_init(system, batch, [0]))(as_array([0]))
+    devices = Devices.first(1)
+    state = jax.jit(make_init(system, batch, [0]), out_shardings=devices.everywhere)(as_array([0]))
     names = tally.metric_names(system.update, state, batch, jax.random.key(0))
     feed = make_feed(source, settings["batch_size"], system.micro_batches, [0], 2**31)
-    call, length = make_call(system, feed, [0]), 10
-    items, sums = feed.items(0, length), tally.empty(len(names), 1)
+    call, length = make_call(system, feed, [0], devices), 10
+    items, sums = feed.items(0, length), devices.put(tally.empty(len(names), 1), devices.everywhere)
+    constants = devices.put(feed.constants, devices.everywhere)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     checkpoints = Checkpoints(folder, settings["keep_checkpoints"])
     times: dict[str, list[float]] = {"step": [], "save": [], "done": []}
     for number in range(saves + 1):
         before = time.perf_counter()
-        state, sums, latest = call(state, sums, as_array([0]), feed.constants, next(items))
+        state, sums, latest = call(state, sums, as_array([0]), constants, devices.join(next(items), feed.batch_axis))
         jax.block_until_ready(latest)
         trained = time.perf_counter()
         checkpoints.save(int(latest), {"state": state, "tally": sums})

@@ -93,7 +93,8 @@ class Checkpoints:
         # Copies, because the next call of the training program overwrites these buffers while orbax still writes.
         arrays = {
             name: jax.tree.map(
-                lambda x: jax.device_put(x, x.sharding, may_alias=False), serialization.to_state_dict(tree)
+                lambda x: jax.device_put(x, getattr(x, "sharding", None), may_alias=False),
+                serialization.to_state_dict(tree),
             )
             for name, tree in trees.items()
         }
@@ -133,7 +134,7 @@ class Checkpoints:
         """
         try:
             self._manager.wait_until_finished()
-            if self._unsettled is not None:
+            if self._unsettled is not None and hosts.primary():
                 _settle(self._directory / str(self._unsettled))
                 self._unsettled = None
         except (OSError, ValueError) as error:

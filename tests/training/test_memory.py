@@ -41,10 +41,10 @@ def test_a_program_is_compiled_once_and_told_of_before_it_runs():
 
 
 def test_what_is_told_before_the_start_is_what_was_taken(tmp_path):
-    """In a process of its own, whose peak is its own; wide enough that the program takes more than all else."""
-    wide = dict(batch_size=1024, steps=2, log_every=2, sample_every=2, save_every=2)
-    players = {player: dict(width=16) for player in ("generator", "discriminator")}
-    recipe = write_recipe(tmp_path / "wide.py", "images", **wide, **players)
+    """In a process of its own, whose peak is its own; wide enough that the program takes as much as all else."""
+    wide = dict(batch_size=8192, steps=2, log_every=2, sample_every=2, save_every=2)
+    players = {player: dict(hidden=(4096,)) for player in ("generator", "discriminator")}
+    recipe = write_recipe(tmp_path / "wide.py", "points", **wide, **players)
     process = start("--config", recipe, "--workdir", tmp_path / "run", cached=True)
     said, errors = process.communicate(timeout=240)
     assert process.returncode == 0, errors
