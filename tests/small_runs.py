@@ -62,7 +62,7 @@ def settings(kind: str, **changes: Any) -> config.Settings:
     )
     plain = players | SETTINGS[kind]
     for key, value in changes.items():
-        plain[key] = plain[key] | value if isinstance(value, dict) and "name" not in value else value
+        plain[key] = plain.get(key, {}) | value if isinstance(value, dict) and "name" not in value else value
     return config.resolve(config.recipe(**plain))
 
 

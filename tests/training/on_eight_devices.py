@@ -1,10 +1,11 @@
-"""What `test_devices.py` runs in a process of its own, which has eight devices: `python on_eight_devices.py FOLDER`.
+"""What `test_devices.py` runs in a process of its own, with eight devices: `python on_eight_devices.py FOLDER RUN...`.
 
-Trains small runs on one device, on eight, and with their parameters split, into FOLDER/RUN.
+Trains small runs on one device and on eight, into FOLDER/RUN_1 and FOLDER/RUN_8.
 """
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import jax
 
@@ -15,41 +16,45 @@ from small_runs import settings  # noqa: E402
 from jaxgan.errors import JaxganError  # noqa: E402
 from jaxgan.training.start import run  # noqa: E402
 
-BATCH = dict(batch_size=16, steps=4, steps_per_call=2, log_every=2, sample_every=4, save_every=2, evaluate_every=4)
-RUNS = {
-    # Conditional, batch normalisation in both players, a metric.
+BATCH = dict(batch_size=16, steps=4, steps_per_call=2, log_every=2, sample_every=4, save_every=2)
+LARGE = dict(generator=dict(hidden=(64, 64)), discriminator=dict(hidden=(64, 64)))  # arrays that are worth splitting
+RUNS: dict[str, tuple[str, dict[str, Any]]] = {
+    # Conditional, with batch normalisation in both players, and a metric.
     "images": ("images", dict(metrics=("svm1k_digits",))),
-    # D judges pairs; five critic steps of a gradient penalty.
+    # D judges pairs; two critic steps, a gradient penalty.
     "packed": (
         "points",
-        dict(system=dict(packing=2, critic_steps=2), objective=dict(name="wasserstein"), penalties={"wgan_gp": {}}),
+        dict(
+            system=dict(packing=2, critic_steps=2),
+            objective=dict(name="wasserstein"),
+            penalties=dict(wgan_gp=dict(weight=1.0)),
+        ),
     ),
+    "split": ("points", LARGE),
     # Minibatch deviation, two stages, equalised learning rates.
     "growing": ("growing", dict()),
     "streaming": ("images", dict(device_limit_mib=0)),
     "seeds": ("points", dict(seeds=3)),
 }
-LARGE = dict(width=16)  # arrays that are worth splitting
 
 
-def main(folder: Path) -> None:
-    """Trains all of them."""
+def main(folder: Path, *names: str) -> None:
+    """Trains some of them, and lets one move between numbers of devices."""
     assert jax.device_count() == 8
-    for name, (kind, changes) in RUNS.items():
-        for count in (1, 8):
-            run(settings(kind, **BATCH | changes), folder / f"{name}_{count}", "a test", count=count)
-    for count, fsdp in ((1, False), (8, True)):
-        large = settings("images", **BATCH, fsdp=fsdp, generator=LARGE, discriminator=LARGE)
-        run(large, folder / f"large_{count}", "a test", count=count)
-    moved = settings("images", **BATCH | dict(steps=2), generator=LARGE, discriminator=LARGE)
-    for count in (8, 2, 1):  # the checkpoint of one number of devices is the start of the next
-        moved = moved | dict(steps=moved["steps"] + 2) if (folder / "moved").exists() else moved
+    for name in names:
+        kind, changes = RUNS[name]
+        run(settings(kind, **BATCH | changes), folder / f"{name}_1", "a test", count=1)
+        eight = settings(kind, **BATCH | changes, fsdp=name == "split")
+        run(eight, folder / f"{name}_8", "a test", count=8)
+    for steps, count, fsdp in ((2, 8, True), (4, 2, True), (6, 8, False), (8, 1, False)):
+        moved = settings("points", **BATCH | LARGE | dict(steps=steps), fsdp=fsdp)
         run(moved, folder / "moved", "a test", allow_changes=True, count=count)
+    run(settings("points", **BATCH | LARGE | dict(steps=8)), folder / "stayed", "a test", count=1)
     try:
-        run(settings("images", batch_size=12), folder / "uneven", "a test", count=8)
+        run(settings("points", batch_size=12), folder / "uneven", "a test", count=8)
     except JaxganError as error:
         (folder / "uneven.txt").write_text(str(error))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *sys.argv[2:])

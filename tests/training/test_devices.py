@@ -1,0 +1,135 @@
+"""The same recipe on one device and on several, faked by the CPU: the same numbers, but for rounding."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from small_runs import left_behind
+
+from jaxgan.devices import Devices, over_devices
+from jaxgan.errors import JaxganError
+
+
+def eight(folder, *names):
+    """Trains runs of `on_eight_devices.py`; returns what it printed."""
+    script = Path(__file__).with_name("on_eight_devices.py")
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=8"
+    command = [sys.executable, str(script), str(folder), *names]
+    done = subprocess.run(
+        command, env=os.environ | {"XLA_FLAGS": flags}, capture_output=True, text=True, timeout=550, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def assert_close(one, other, atol=1e-5):
+    """Two runs came to the same losses and states, but for rounding; their sheets are alike."""
+    a, b = left_behind(one), left_behind(other)
+    assert a["step"] == b["step"]
+    assert a["state"].keys() == b["state"].keys()
+    for path, (shape, data) in a["state"].items():
+        assert shape == b["state"][path][0]
+        kind = np.float32 if len(data) == 4 * np.prod(shape, dtype=int) else np.uint8
+        x, y = (np.frombuffer(each, kind) for each in (data, b["state"][path][1]))
+        if x.size and np.abs(x).max() < 1e-30:  # integers, read as numbers
+            np.testing.assert_array_equal(x, y, path)
+        np.testing.assert_allclose(x, y, rtol=0, atol=atol, err_msg=path)
+    for first, second in zip(a["metrics"], b["metrics"], strict=True):
+        flat = [
+            np.concatenate([np.ravel(v) for v in line.values() if not isinstance(v, dict)]) for line in (first, second)
+        ]
+        np.testing.assert_allclose(*flat, rtol=1e-4, atol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("devices")
+    return folder, eight(folder, "images", "packed", "split")
+
+
+@pytest.mark.parametrize("name", ["images", "packed", "split"])
+def test_eight_devices_come_to_what_one_comes_to(trained, name):
+    folder, said = trained
+    assert_close(folder / f"{name}_1", folder / f"{name}_8")
+    assert "8 of them, which share the parameters" in said
+
+
+@pytest.mark.long
+def test_growing_streaming_and_several_seeds_too(tmp_path):
+    names = ("growing", "streaming", "seeds")
+    eight(tmp_path, *names)
+    for name in names:
+        assert_close(tmp_path / f"{name}_1", tmp_path / f"{name}_8")
+
+
+def test_a_metric_is_the_same(trained):
+    folder, _ = trained
+    one, other = ((folder / f"images_{count}" / "evaluations.jsonl").read_text() for count in (1, 8))
+    assert one == other != ""
+
+
+def test_checkpoints_move_between_eight_two_and_one(trained):
+    """Split and whole: every two steps of a run on another number of devices."""
+    folder, said = trained
+    assert_close(folder / "stayed", folder / "moved")
+    assert [f"continuing at step {step}" in said for step in (2, 4, 6)] == [True] * 3
+
+
+def test_an_uneven_batch_is_refused_before_anything_is_written(trained):
+    folder, _ = trained
+    assert (folder / "uneven.txt").read_text() == (
+        "config.batch_size is 12, which 8 devices do not share evenly; set it to 8 or 16, or use --devices 6."
+    )
+    assert not (folder / "uneven").exists()
+
+
+def test_more_devices_than_there_are_are_refused():
+    for count in (0, -1, jax.device_count() + 1):
+        with pytest.raises(JaxganError, match=f"--devices {count}: JAX sees {jax.device_count()} here"):
+            Devices.first(count)
+
+
+SHARES = """
+import jax, jax.numpy as jnp, numpy as np
+from jaxgan.devices import Devices, on_host, over_devices
+devices, split = Devices.first(), Devices.first(fsdp=True)
+
+def program(x, drawn):
+    with jax.sharding.use_abstract_mesh(devices.mesh.abstract_mesh):
+        return drawn(over_devices(x))
+
+def text(x):
+    return jax.jit(lambda x: program(x, jnp.sin)).lower(x).compile().as_text()
+
+x = devices.put(np.zeros((16, 3), np.float32), devices.everywhere)
+assert "f32[2,3]" in text(x), text(x)  # an eighth each
+assert "f32[12,3]" in text(x[:12])  # not to be shared: whole
+
+state = {"kernel": np.arange(64 * 96.0).reshape(64, 96), "odd": np.zeros((63, 97)), "small": np.zeros(64)}
+lie = split.of_state(state)
+assert lie["kernel"].spec == jax.sharding.PartitionSpec(None, "data")  # the longest axis
+assert lie["odd"] == lie["small"] == split.everywhere
+placed = {key: jax.device_put(value, lie[key]) for key, value in state.items()}
+assert placed["kernel"].addressable_shards[3].data.shape == (64, 12)
+one = split.one(placed)
+assert all(len(value.devices()) == 1 for value in one.values())
+for key, value in state.items():
+    np.testing.assert_array_equal(one[key], value)
+    np.testing.assert_array_equal(on_host(placed[key]), value)
+assert devices.rows(16) == slice(0, 16)
+"""
+
+
+def test_what_is_split_and_what_is_whole():
+    flags = "--xla_force_host_platform_device_count=8"
+    subprocess.run([sys.executable, "-c", SHARES], env=os.environ | {"XLA_FLAGS": flags}, check=True, timeout=120)
+
+
+def test_without_a_mesh_nothing_is_split():
+    x = jnp.zeros((8, 2))
+    assert over_devices(x) is x
