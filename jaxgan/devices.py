@@ -24,18 +24,24 @@ SPLIT_FROM = 4096
 """Numbers from which on an array of a state is worth splitting: a message costs more than the memory of fewer."""
 
 
+def sharing() -> int:
+    """Number of devices that share the batches of the program that is being compiled."""
+    mesh = jax.sharding.get_abstract_mesh()
+    return 1 if mesh.empty else mesh.size
+
+
 def over_devices(batch: Any) -> Any:
     """Splits the first axis of every array of a batch over the devices of the program that is being compiled.
 
     What is drawn inside a program, such as latents, would otherwise be computed on every device. Axes that the number
     of devices does not divide are left alone, and so is everything where there is no mesh.
     """
-    mesh = jax.sharding.get_abstract_mesh()
-    if mesh.empty or mesh.size == 1:
+    count = sharing()
+    if count == 1:
         return batch
 
     def split(x: jax.Array) -> jax.Array:
-        fits = x.ndim > 0 and x.shape[0] > 0 and x.shape[0] % mesh.size == 0
+        fits = x.ndim > 0 and x.shape[0] > 0 and x.shape[0] % count == 0
         return jax.lax.with_sharding_constraint(x, PartitionSpec(AXIS)) if fits else x
 
     return jax.tree.map(split, batch)

@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "outputs": {"errors"},
     "arguments": set(),
     "compilation": {"errors"},
-    "ops": {"errors"},
+    "ops": {"devices", "errors"},
     "networks": {"ops", "errors"},
     "data": {"devices", "registry", "errors"},
     "systems": {

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxgan.devices import sharing
 from jaxgan.ops import winograd
 from jaxgan.ops.geometry import Geometry, Pair
 
@@ -249,8 +250,11 @@ def _summed_blocks(
 
 
 def _blocking(images: int, image_bytes: int, budget: int) -> Pair:
-    """Images in a block, and the number of whole blocks: 1 if one more loop would not pay."""
-    if images * image_bytes <= 2 * budget:
+    """Images in a block, and the number of whole blocks: 1 if one more loop would not pay.
+
+    Where devices share a batch each has a block of its own already, and one across them would have to be sent.
+    """
+    if sharing() > 1 or images * image_bytes <= 2 * budget:
         return images, 1
     most = max(1, min(images, budget // image_bytes))
     size = next(n for n in range(most, 0, -1) if images % n == 0)

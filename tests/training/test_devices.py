@@ -97,6 +97,7 @@ def test_more_devices_than_there_are_are_refused():
 SHARES = """
 import jax, jax.numpy as jnp, numpy as np
 from jaxgan.devices import Devices, on_host, over_devices
+from jaxgan.ops.conv import conv_transpose
 devices, split = Devices.first(), Devices.first(fsdp=True)
 
 def program(x, drawn):
@@ -122,6 +123,18 @@ for key, value in state.items():
     np.testing.assert_array_equal(one[key], value)
     np.testing.assert_array_equal(on_host(placed[key]), value)
 assert devices.rows(16) == slice(0, 16)
+
+def upwards(x, kernel):  # of so many images that one device would compute them in blocks
+    return (conv_transpose(x, kernel, strides=(2, 2), padding="SAME") ** 2).sum()
+
+def step(kernel, x):
+    with jax.sharding.use_abstract_mesh(devices.mesh.abstract_mesh):
+        return jax.grad(upwards, (0, 1))(over_devices(x), kernel)
+
+shapes = jnp.zeros((4, 4, 64, 256)), jnp.zeros((512, 14, 14, 256))
+kernel, x = (jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=devices.everywhere) for a in shapes)
+told = jax.jit(step).lower(kernel, x).compile().as_text()
+assert "all-reduce" in told and "all-gather" not in told, "images are sent between devices"
 """
 
 
