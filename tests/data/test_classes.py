@@ -1,5 +1,6 @@
 """Sets without some of their classes."""
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -41,7 +42,7 @@ def test_both_feeds_give_what_is_left(folder):
     batches = []
     for limit in (2**20, 0):  # on the device, streamed
         feed = make_feed(source, 3, 1, [0], limit)
-        batches.append(feed.batch(feed.constants, next(feed.items(0, 1))))
+        batches.append(feed.batch(jax.device_put(feed.constants), next(feed.items(0, 1))))
     streamed = np.asarray(batches[1]["label"])
     assert (np.asarray(batches[0]["label"]) == 1).all()
     assert (streamed == 1).all()

@@ -4,6 +4,7 @@ import colorsys
 import json
 import shutil
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -172,7 +173,7 @@ def test_a_feed_brings_pairs(domains):
     known, seen = set(values(source)), []
     for limit in (0, 2**20):
         feed = make_feed(source, 2, 1, (0,), limit)
-        batch = feed.batch(feed.constants, next(feed.items(0, 1)))
+        batch = feed.batch(jax.device_put(feed.constants), next(feed.items(0, 1)))
         pairs = list(
             zip(*(np.asarray(batch[key]).reshape(2, -1)[:, 0].tolist() for key in ("image", "other")), strict=True)
         )
