@@ -47,6 +47,16 @@ def over_devices(batch: Any) -> Any:
     return jax.tree.map(split, batch)
 
 
+def on_every_device(params: Any) -> Any:
+    """Has a network's parameters whole on each device while it is applied, wherever they are kept.
+
+    Or a compiler that finds them split would split the images along their channels too, and send those.
+    """
+    if sharing() == 1:
+        return params
+    return jax.lax.with_sharding_constraint(params, PartitionSpec())
+
+
 @dataclasses.dataclass(frozen=True)
 class Devices:
     """Some devices, of this host or of several, and where on them things lie.

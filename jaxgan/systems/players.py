@@ -8,7 +8,7 @@ import flax.linen as nn
 import jax
 import optax
 
-from jaxgan.devices import over_devices
+from jaxgan.devices import on_every_device, over_devices
 
 Variables = Mapping[str, Any]
 
@@ -88,7 +88,7 @@ def train_pass(
       key: of what it draws (noise, dropout).
       advance: also the vectors of spectral normalisation; the running statistics move in every pass.
     """
-    inputs = over_devices(inputs)
+    params, inputs = on_every_device(params), over_devices(inputs)
     moving = [name for name in statistics if advance or name != SPECTRAL]
     output, moved = module.apply(
         {"params": params, **statistics}, *inputs, train=True, mutable=[*moving, *REVEALED], rngs={"noise": key}
