@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import time
 from collections import namedtuple
 
 import jax.numpy as jnp
@@ -245,6 +246,17 @@ def test_what_is_saved_is_on_disk_before_anything_older_is_removed(tmp_path, mon
     assert {str(path) for path in (tmp_path / "2").rglob("*")} | {str(tmp_path / "2"), str(tmp_path)} <= written
     checkpoints.wait()
     assert {str(path) for path in (tmp_path / "4").rglob("*")} <= written
+    checkpoints.close()
+
+
+def test_a_slow_disk_holds_the_next_save_up_so_that_writes_do_not_pile_up(tmp_path, monkeypatch):
+    original = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda file: time.sleep(0.02) or original(file))
+    checkpoints, steps = Checkpoints(tmp_path, 9), [2, 4, 6, 8]
+    for number, step in enumerate(steps):
+        checkpoints.save(step, tree(step))
+        whole = {int(path.name) for path in tmp_path.iterdir() if path.name.isdecimal()}
+        assert whole >= set(steps[:number])  # at most this one is still written
     checkpoints.close()
 
 
