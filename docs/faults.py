@@ -254,12 +254,14 @@ def read_only(bench: Bench) -> Found:
     workdir = bench.folder / "read_only"
     training = bench.start(workdir)
     training.until(lambda: "\nstep 20/" in training.said())
-    bind = ["mount", "--bind", str(workdir), str(workdir)]  # over itself: a file system with open files would refuse
+    training.send(signal.SIGSTOP)  # or it may open a file between the two, and the second is refused
+    bind = ["mount", "--bind", str(workdir), str(workdir)]  # over itself, as its files are open in what is below
     if subprocess.run(bind, capture_output=True).returncode:
         training.send(signal.SIGKILL)
         return {"skipped": "no right to mount"}
     try:
         subprocess.run(["mount", "-o", "remount,bind,ro", workdir], check=True)
+        training.send(signal.SIGCONT)
         failed = _failed(training)
     finally:
         subprocess.run(["umount", "-l", workdir], check=True)
@@ -300,14 +302,18 @@ def parts(names: Sequence[str], count: int, toy: bool) -> dict[str, Callable[[Pa
 
     def killed(name: str) -> Callable[[Path], Found]:
         often = count if name in MOST_STATEFUL or toy else max(count // 5, 1)
-        return lambda folder: kills(Bench(name, folder / name, more), often, 1 + sorted(SUBJECTS).index(name))
+        return lambda folder: kills(
+            Bench(name, folder / f"kills_{name}", more), often, 1 + sorted(SUBJECTS).index(name)
+        )
 
     other: Bench | None = None
 
     def faulted(fault: Callable[[Bench], Found]) -> Callable[[Path], Found]:
         def carry_out(folder: Path) -> Found:
             nonlocal other
-            other = other or Bench(OTHER_FAULTS, folder / "faults", more)
+            if other is None:
+                shutil.rmtree(folder / "faults", ignore_errors=True)  # of an earlier start that was cut short
+                other = Bench(OTHER_FAULTS, folder / "faults", more)
             return fault(other)
 
         return carry_out
@@ -359,8 +365,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             path = out / "found" / f"{name}.json"
             if not path.exists():
                 began = time.time()
-                if name.startswith("kills_"):
-                    shutil.rmtree(out / name.removeprefix("kills_"), ignore_errors=True)  # of a part that was cut short
+                shutil.rmtree(out / name, ignore_errors=True)  # of a part that was cut short
                 result = everything[name](out)
                 path.write_text(json.dumps(result | {"took": round(time.time() - began, 1)}, indent=1) + "\n")
             found[name] = json.loads(path.read_text())

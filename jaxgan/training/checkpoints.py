@@ -64,6 +64,7 @@ class Checkpoints:
     def __init__(self, directory: Path, keep: int | None = None):
         self._directory = directory.absolute()
         self._unsettled: int | None = None  # the checkpoint that may still be written
+        self._before: int | None = None  # the newest one before it
         self._manager = ocp.CheckpointManager(
             self._directory,
             # What a kill left of a save is removed: a writer is alone here.
@@ -90,6 +91,7 @@ class Checkpoints:
         if not self._directory.is_dir():
             raise self._failure(step, "")
         self.wait()  # so that the one before is on disk when this one's success removes an older one
+        self._before = max(self._names(), default=None)
         # Copies, because the next call of the training program overwrites these buffers while orbax still writes.
         arrays = {
             name: jax.tree.map(
@@ -140,15 +142,19 @@ class Checkpoints:
         except (OSError, ValueError) as error:
             raise self._failure(None, str(error).splitlines()[0][:200]) from error
 
+    def _names(self) -> list[int]:
+        """Steps that have a folder of their own, which a checkpoint has once it is complete."""
+        return [int(path.name) for path in self._directory.iterdir() if path.name.isdecimal()]
+
     def _failure(self, step: int | None, reason: str) -> JaxganError:
-        if not self._directory.is_dir():
+        # The folder itself may be there again: Tensorstore makes those that it writes to.
+        if not (self._directory if self._before is None else self._directory / str(self._before)).is_dir():
             return JaxganError(
                 f"could not save a checkpoint: {self._directory} is gone.\n"
                 "Bring it back, and run the same command again; it continues from the last checkpoint in it."
             )
         # Orbax's own list already leaves out those that a successful save would have removed.
-        good = sorted(int(path.name) for path in self._directory.iterdir() if path.name.isdecimal())
-        good = [known for known in good if known != step]
+        good = sorted(known for known in self._names() if known != step)
         left = f"the checkpoint of step {good[-1]} is intact" if good else "there is no earlier checkpoint"
         return JaxganError(f"could not save a checkpoint: {reason}.\n{left}; make room and run the same command again.")
 

@@ -149,8 +149,8 @@ class RunDirectory:
             yield
 
     def goes_on_from(self) -> str:
-        """What a run that failed will go on from, to tell the user."""
-        if not self.checkpoints.is_dir():
+        """What a run that failed will go on from, to tell the user; only where it is `opened`."""
+        if not (self.path / ".lock").exists():  # folders may be there again: Tensorstore makes those that it writes to
             return "its last checkpoint, once the directory is back"
         steps = [int(path.name) for path in self.checkpoints.iterdir() if path.name.isdecimal()]
         return f"the checkpoint of step {max(steps)}" if steps else "the start, as nothing has been saved yet"

@@ -216,6 +216,27 @@ def test_a_full_disk_is_noticed_before_writing(tmp_path, monkeypatch):
     assert value(restored(tmp_path)[0]) == 6
 
 
+def test_a_directory_that_vanishes_while_a_checkpoint_is_written_is_gone_although_parts_of_it_are_made_anew(
+    tmp_path, monkeypatch
+):
+    folder, away = tmp_path / "checkpoints", tmp_path / "away"
+    folder.mkdir()
+    checkpoints = Checkpoints(folder, 9)
+    for step in (2, 4):
+        checkpoints.save(step, tree(step))
+    checkpoints.wait()
+    monkeypatch.setattr(checkpoints._manager, "wait_until_finished", lambda: folder.rename(away) and fail(folder))
+
+    def fail(folder):
+        (folder / "4.orbax-checkpoint-tmp").mkdir(parents=True)
+        raise ValueError("NOT_FOUND")
+
+    with pytest.raises(JaxganError, match=r"could not save a checkpoint: .*checkpoints is gone\.\nBring it back"):
+        checkpoints.wait()
+    monkeypatch.undo()
+    checkpoints.close()
+
+
 def test_a_directory_that_has_vanished_is_not_made_anew(tmp_path):
     folder, away = tmp_path / "checkpoints", tmp_path / "away"
     folder.mkdir()
