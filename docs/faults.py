@@ -332,7 +332,7 @@ def table(found: Mapping[str, Found]) -> str:
     ]
     for name, one in found.items():
         if "skipped" in one:
-            rows.append(f"| {name} | skipped: {one['skipped']} | | | | | |")
+            rows.append(f"| `{name}` | skipped: {one['skipped']} | | | | | |")
             continue
         hits = one.get("hits", [])
         times = len(hits) or len(one.get("each", [])) or 1
@@ -342,7 +342,9 @@ def table(found: Mapping[str, Found]) -> str:
             for place, key in ((1, "steps_lost"), (2, "seconds_lost")):
                 values = [hit[key] for hit in hits]
                 cells[place] = f"{sum(values) / len(values):.2g}, {max(values):.2g}"
-        rows.append(f"| {name} | {times} | {cells[0]} | {one['lost']} | {one['differing']} | {cells[1]} | {cells[2]} |")
+        rows.append(
+            f"| `{name}` | {times} | {cells[0]} | {one['lost']} | {one['differing']} | {cells[1]} | {cells[2]} |"
+        )
     return "\n".join(rows)
 
 

@@ -83,7 +83,7 @@ def test_no_other_fault_loses_a_run(bench, fault):
 
 
 def test_the_page_names_every_fault_every_subject_and_every_signal():
-    assert [name for name in (*fault_runs.SUBJECTS, *faults.faults(toy=True)) if f"`{name}`" not in PAGE] == []
+    assert [name for name in faults.parts(list(fault_runs.SUBJECTS), 1, toy=True) if f"`{name}`" not in PAGE] == []
     assert [number.name for number in ASKING if f"`{number.name}`" not in PAGE] == []
     codes = set(re.findall(r"\| (\d+) \|", PAGE))
     assert {str(128 + number) for number in ASKING} | {"0", "1", "2"} <= codes
@@ -94,3 +94,15 @@ def test_what_a_checkpoint_costs_is_measured(tmp_path):
     cost = fault_cost.Cost(mib=7.0, step=0.01, save=0.1, done=0.5, save_every=10)
     assert cost.share() == pytest.approx(0.5)
     assert all(f"| {recipe} |" in PAGE for recipe in fault_cost.RECIPES)
+
+
+def test_a_table_has_a_row_for_every_part_and_says_what_kills_met():
+    hits = [{"in_checkpoint": True, "steps_lost": 1, "seconds_lost": 0.5},
+            {"in_checkpoint": False, "steps_lost": 3, "seconds_lost": 1.5}]  # fmt: skip
+    found = {"kills_gan": {"lost": 0, "differing": 0, "hits": hits}, "read_only": {"skipped": "no right to mount"},
+             "signals": {"lost": 1, "differing": 7, "each": [{}, {}, {}]}}  # fmt: skip
+    assert faults.table(found).splitlines()[2:] == [
+        "| `kills_gan` | 2 | 1 | 0 | 0 | 2, 3 | 1, 1.5 |",
+        "| `read_only` | skipped: no right to mount | | | | | |",
+        "| `signals` | 3 |  | 1 | 7 |  |  |",
+    ]
