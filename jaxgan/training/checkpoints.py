@@ -63,6 +63,7 @@ class Checkpoints:
 
     def __init__(self, directory: Path, keep: int | None = None):
         self._directory = directory.absolute()
+        self._keep = keep
         self._unsettled: int | None = None  # the checkpoint that may still be written
         self._before: int | None = None  # the newest one before it
         self._manager = ocp.CheckpointManager(
@@ -237,6 +238,11 @@ class Checkpoints:
                 (self._directory / str(step)).rename(folder / (f"{step}.{earlier}" if earlier else str(step)))
         hosts.all_can(True)  # none looks before they are gone
         self._manager.reload()
+
+    def thin(self) -> None:
+        """Removes all but the newest that are to stay, as a save does: a kill may have come while it did."""
+        for step in self.steps()[: -self._keep] if self._keep else []:
+            self._manager.delete(step)
 
     def forget(self, after: int) -> None:
         """Deletes checkpoints later than `after`."""

@@ -35,8 +35,10 @@ class Kept(NamedTuple):
     def go_on(self, step: int) -> None:
         """Makes way for the states after a step: of the last ones those there are damaged, the best are made again."""
         self.last.set_aside(after=step)
+        self.last.thin()
         if self.best:
             self.best.forget(after=step)
+            self.best.thin()
 
 
 class Outcome(NamedTuple):

@@ -79,6 +79,17 @@ def test_the_newest_are_kept(tmp_path):
     assert sorted(int(path.name) for path in tmp_path.iterdir()) == [6, 8, 10]
 
 
+def test_what_a_kill_left_of_one_that_was_being_removed_goes(tmp_path):
+    saved(tmp_path, 2, 4, 6, 8)
+    shutil.rmtree(tmp_path / "2" / "state")  # as far as the removal came
+    checkpoints = Checkpoints(tmp_path, 3)
+    checkpoints.thin()
+    checkpoints.close()
+    assert sorted(int(path.name) for path in tmp_path.iterdir()) == [4, 6, 8]
+    Checkpoints(tmp_path).thin()  # opened to be read
+    assert value(restored(tmp_path)[0]) == 8
+
+
 def test_an_empty_folder_has_none(tmp_path):
     assert restored(tmp_path) == (None, [])
 
