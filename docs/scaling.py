@@ -81,8 +81,7 @@ def build(recipe: str, count: int, batch_size: int | None, fsdp: bool, toy: bool
 def collectives(text: str) -> Iterator[tuple[str, int]]:
     """Kind and bytes of the result of every collective operation in a compiled program.
 
-    Each stands once in the body of the loop over steps. One inside a loop over critic steps would be counted once too:
-    the recipes here have none.
+    Each stands once in the body of the loop over steps. What is in a loop over critic steps is counted once too.
     """
     for result, kind in COLLECTIVE.findall(text):
         sizes = [

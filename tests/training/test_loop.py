@@ -130,7 +130,7 @@ def test_streaming_trains_to_the_same_bits_as_resident_data(tmp_path, monkeypatc
         recipe = write_recipe(tmp_path / f"{name}.py", "images", **changes)
         processes.append(start("--config", recipe, "--workdir", tmp_path / name))
     for process in processes:
-        _, errors = process.communicate(timeout=120)
+        _, errors = process.communicate(timeout=300)
         assert process.returncode == 0, errors
     assert left_behind(tmp_path / "streaming") == left_behind(tmp_path / "resident")
 
