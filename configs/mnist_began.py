@@ -1,6 +1,6 @@
 """BEGAN on MNIST: D is a shallow autoencoder with codes of 32, balanced against G.
 
-Source: Berthelot et al. 2017 (arXiv:1703.10717): 64 latents, uniform in [-1, 1], lambda_k = 0.001, L1. From Lucic et al.
+Source: Berthelot et al. 2017 (arXiv:1703.10717): 64 latents, uniform in [-1, 1], lambda_k = 0.001, L1. Of Lucic et al.
 2018 (arXiv:1711.10337) and its code: batches of 64, gamma = 0.75, Adam at 2e-4 with b1 = 0.5, and a D of one strided
 convolution down to a code of 32 and one up again, with batch normalisation. Their best Inception FID on MNIST is
 13.1 ± 1.0, against 6.8 ± 0.5 of the non-saturating GAN.
@@ -11,8 +11,8 @@ black, which is most of a digit; 3,000 steps; samples of the parameter average.
 Command: `jaxgan train --config mnist_began --config.data.data_dir=DIR`.
 
 Result, seed 0, 7 min of one CPU core (Intel Xeon): all ten digits, of 10,000 samples the rarest digit 1.2 %, KL
-divergence of the digits from uniform 0.49 nats; the classifier is sure of 45 % of them (of MNIST 98 %). Many are between
-two digits. D's error on real digits falls from 0.34 to 0.10.
+divergence of the digits from uniform 0.49 nats; the classifier is sure of 45 % of them (of MNIST 98 %): many are
+between two digits. D's error on real digits falls from 0.34 to 0.10.
 
 With a deep D (three levels, codes of 64, no normalisation, as in the paper) G collapses to one and the same 1, which D
 reconstructs best, within 3,000 steps; with lambda_k = 0.02 too, and with batch normalisation in G alone.
