@@ -13,6 +13,7 @@ from jaxgan.data import feed as feeds
 from jaxgan.data.feed import decoded_bytes
 from jaxgan.data.memory import ArraySource, empty
 from jaxgan.data.order import indices
+from jaxgan.devices import Devices
 
 SIZE = 11
 
@@ -143,10 +144,11 @@ def test_a_resident_set_stands_in_memory_once():
     images = empty((100, 8, 8, 3), np.uint8)
     images[:] = 7
     feed = make_feed(ArraySource(images), 4, 1, (0,), device_limit=2**20)
-    device = feed.constants["image"].devices().pop()
-    if device.platform != "cpu":
+    devices = Devices.first(1)
+    placed = devices.put(feed.constants, devices.everywhere)["image"]
+    if placed.devices().pop().platform != "cpu":
         pytest.skip("the device has a memory of its own")
-    assert feed.constants["image"].unsafe_buffer_pointer() == images.ctypes.data
+    assert placed.unsafe_buffer_pointer() == images.ctypes.data
 
 
 def test_an_example_that_cannot_be_read_stops_the_consumer():
