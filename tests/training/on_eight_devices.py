@@ -32,7 +32,7 @@ RUNS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "split": ("points", LARGE),
     # Minibatch deviation, two stages, equalised learning rates.
-    "growing": ("growing", dict()),
+    "growing": ("growing", dict(steps=8)),
     "streaming": ("images", dict(device_limit_mib=0)),
     "seeds": ("points", dict(seeds=3)),
 }
