@@ -83,7 +83,7 @@ class Checkpoints:
 
         Args:
           step: names the checkpoint.
-          trees: name -> tree of arrays; `restore` can ask for some of them.
+          trees: name -> tree of arrays on devices; `restore` can ask for some of them.
 
         Raises:
           Diverged: a number is not finite; earlier checkpoints are untouched.
@@ -96,7 +96,7 @@ class Checkpoints:
         # Copies, because the next call of the training program overwrites these buffers while orbax still writes.
         arrays = {
             name: jax.tree.map(
-                lambda x: jax.device_put(x, getattr(x, "sharding", None), may_alias=False),
+                lambda x: jax.device_put(x, x.sharding, may_alias=False),
                 serialization.to_state_dict(tree),
             )
             for name, tree in trees.items()
