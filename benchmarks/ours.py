@@ -20,9 +20,8 @@ from jaxgan.optim import OPTIMIZERS
 from jaxgan.penalties import Recent, wgan_gp
 from jaxgan.registry import build
 from jaxgan.systems import System, build_system
-from jaxgan.training import tally
-from jaxgan.training.program import make_call
-from jaxgan.training.seeds import as_array, make_init, run_of, seeds_of
+from jaxgan.training.program import Untrained, make_call
+from jaxgan.training.seeds import as_array, seeds_of
 
 
 class Ours(NamedTuple):
@@ -50,20 +49,20 @@ def training(settings: Settings, source: Source, steps: int, calls: int = 1) -> 
     """
     system = build_system(settings, source.spec)
     seeds, batch = seeds_of(settings), source.spec.zeros(settings["batch_size"])
-    seed = as_array(seeds)
+    seed, devices = as_array(seeds), Devices.first(1)
     limit = settings["device_limit_mib"] * 2**20
     feed = make_feed(source, settings["batch_size"], system.micro_batches, seeds, limit)
-    state = jax.jit(make_init(system, batch, seeds))(seed)
-    names = tally.metric_names(system.update, run_of(state, seeds, seeds[0]), batch, jax.random.key(0))
+    carry = state, _ = Untrained(system, source.spec, settings["batch_size"], seeds).on(devices)
     params = {player: jax.device_get(getattr(state, player).params) for player in ("generator", "discriminator")}
-    call, items = make_call(system, feed, seeds, Devices.first(1)), feed.items(0, steps)
-    carry = (state, tally.empty(len(names), len(seeds)))
+    call, items = make_call(system, feed, seeds, devices), feed.items(0, steps)
+    constants = devices.put(feed.constants, devices.everywhere)
 
     def run() -> None:
         nonlocal carry
         running = None
         for _ in range(calls):
-            state, sums, latest = call(*carry, seed, feed.constants, next(items))
+            item = devices.join(next(items), feed.batch_axis)
+            state, sums, latest = call(*carry, seed, constants, item)
             carry = (state, sums)
             jax.block_until_ready(running)
             running = latest

@@ -18,10 +18,9 @@ from jaxgan.data import make_feed, open_source
 from jaxgan.devices import Devices
 from jaxgan.networks import PRESETS
 from jaxgan.systems import build_system
-from jaxgan.training import tally
 from jaxgan.training.checkpoints import Checkpoints
-from jaxgan.training.loop import make_call
-from jaxgan.training.seeds import as_array, make_init
+from jaxgan.training.program import Untrained, make_call
+from jaxgan.training.seeds import as_array
 
 RECIPES: Mapping[str, Mapping[str, Any]] = {
     "digits_cgan": {},
@@ -52,14 +51,11 @@ def cost(recipe: str, folder: Path, saves: int = 5) -> Cost:
     settings = config.resolve(settings)
     source = open_source(settings["data"], 0)
     system = build_system(settings, source.spec)
-    batch = source.spec.zeros(settings["batch_size"])
     devices = Devices.first(1)
-    state = jax.jit(make_init(system, batch, [0]), out_shardings=devices.everywhere)(as_array([0]))
-    names = tally.metric_names(system.update, state, batch, jax.random.key(0))
+    state, sums = Untrained(system, source.spec, settings["batch_size"], [0]).on(devices)
     feed = make_feed(source, settings["batch_size"], system.micro_batches, [0], 2**31)
     call, length = make_call(system, feed, [0], devices), 10
-    items, sums = feed.items(0, length), devices.put(tally.empty(len(names), 1), devices.everywhere)
-    constants = devices.put(feed.constants, devices.everywhere)
+    items, constants = feed.items(0, length), devices.put(feed.constants, devices.everywhere)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     checkpoints = Checkpoints(folder, settings["keep_checkpoints"])

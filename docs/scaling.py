@@ -21,9 +21,8 @@ from jaxgan.data.memory import ArraySource
 from jaxgan.devices import Devices
 from jaxgan.networks.summary import parameter_counts
 from jaxgan.systems import build_system
-from jaxgan.training import tally
-from jaxgan.training.program import Program, make_call
-from jaxgan.training.seeds import as_array, keys, make_init
+from jaxgan.training.program import Program, Untrained, make_call
+from jaxgan.training.seeds import as_array
 
 SPECS = {
     "mnist_dcgan": DataSpec((28, 28, 1), "uint8", (), 4096),
@@ -60,17 +59,10 @@ def build(recipe: str, count: int, batch_size: int | None, fsdp: bool, toy: bool
     if toy:
         loaded.batch_size = batch_size or 16
     settings, spec = config.resolve(loaded), SPECS[recipe]
-    system, devices = build_system(settings, spec), Devices(Devices.first(count).mesh, fsdp)
+    system, devices = build_system(settings, spec), Devices.first(count, fsdp)
     source = ArraySource(np.zeros((64, *spec.shape), np.uint8))
     feed = make_feed(source, settings["batch_size"], system.micro_batches, [0], 2**30)
-    batch = spec.zeros(*([system.micro_batches] if system.micro_batches > 1 else []), settings["batch_size"])
-    make = make_init(system, batch, [0])
-    abstract = jax.eval_shape(make, as_array([0]))
-    state = jax.tree.map(
-        lambda leaf, where: devices.put(np.zeros(leaf.shape, leaf.dtype), where), abstract, devices.of_state(abstract)
-    )
-    names = tally.metric_names(system.update, abstract, batch, jax.eval_shape(keys, np.uint32(0))[1])
-    sums = devices.put(tally.empty(len(names)), devices.everywhere)
+    state, sums = Untrained(system, spec, settings["batch_size"], [0]).on(devices)
     constants = devices.put(feed.constants, devices.everywhere)
     item = devices.join(next(feed.items(0, STEPS)), feed.batch_axis)
     program = make_call(system, feed, [0], devices)

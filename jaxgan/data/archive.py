@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path, PureWindowsPath
 from typing import BinaryIO, cast
 
-from jaxgan.data.listing import LARGEST, LARGEST_TEXT, image_names, kind_of
+from jaxgan.data.image_names import LARGEST, LARGEST_TEXT, image_names, kind_of
 from jaxgan.errors import JaxganError, unknown
 
 # Of the header before a member's bytes: the signature, and the sizes of the name and of the extra field that follow it.

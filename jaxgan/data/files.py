@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from jaxgan.data.archive import Archive
-from jaxgan.data.listing import LARGEST, LARGEST_TEXT, SUFFIXES, image_names, is_hidden
+from jaxgan.data.image_names import LARGEST, LARGEST_TEXT, SUFFIXES, image_names, is_hidden
 from jaxgan.errors import JaxganError, unknown
 
 
@@ -18,7 +18,7 @@ class Files(Protocol):
 
     Attributes:
       names: paths relative to the folder that was opened, with forward slashes, sorted.
-      others: files that are passed over, how many of each kind, as of `listing.kind_of`; a hidden folder counts as one.
+      others: files that are passed over, how many of each kind, as of `image_names.kind_of`; a hidden folder is one.
     """
 
     names: list[str]

@@ -47,10 +47,8 @@ def kept_or_made(path: Path, what: str, make: Callable[[], Arrays]) -> Arrays:
 def _read(path: Path, what: str) -> Arrays | None:
     """The arrays in a file, or None if it is not what `_write` wrote."""
     try:
-        with (
-            path.open("rb") as raw,
-            np.load(raw, allow_pickle=False) as file,
-        ):  # given a path, NumPy leaves a damaged file open
+        # Opened here: given a path, NumPy leaves a damaged file open.
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = dict(file)
         if str(arrays.pop("sha256")) == fingerprint(arrays):
             return arrays

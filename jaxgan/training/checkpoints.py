@@ -236,7 +236,7 @@ class Checkpoints:
                 folder.mkdir(exist_ok=True)
                 earlier = len(list(folder.glob(f"{step}*")))
                 (self._directory / str(step)).rename(folder / (f"{step}.{earlier}" if earlier else str(step)))
-        hosts.all_can(True)  # none looks before they are gone
+        hosts.wait_for_all()  # none looks before they are gone
         self._manager.reload()
 
     def thin(self) -> None:

@@ -87,6 +87,11 @@ def all_can(this_one: bool) -> bool:
     return all(_gathered(this_one))
 
 
+def wait_for_all() -> None:
+    """Returns once every host has come here."""
+    _gathered(True)
+
+
 def agreed(flags: Sequence[bool]) -> list[bool]:
     """What the primary says, on every host."""
     if not several():

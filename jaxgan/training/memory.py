@@ -6,8 +6,6 @@ from typing import Any
 
 import jax
 
-MIB = 2**20
-
 
 def needed(program: jax.stages.Compiled, state: Any) -> int:
     """Bytes that one device is to hold at the most: what the program is given, makes and works with, and of the state

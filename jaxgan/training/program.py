@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.data import Feed, Source
+from jaxgan.data import DataSpec, Feed, Source
 from jaxgan.devices import Devices
 from jaxgan.systems import System
 from jaxgan.training import tally
@@ -81,6 +81,39 @@ Hook: TypeAlias = Callable[[Program], Call]
 """Wraps the compiled call, to watch it."""
 
 
+class Untrained:
+    """A run at step 0: what its state and tally are like, which is known without computing them, and they themselves.
+
+    Args:
+      system: what is to be trained.
+      spec: of the real examples.
+      batch_size: of one batch.
+      seeds: of the runs that are trained together.
+
+    Attributes:
+      state: shapes and dtypes.
+      tally: empty, of NumPy's arrays.
+      names: of the metrics, in the system's order.
+    """
+
+    def __init__(self, system: System, spec: DataSpec, batch_size: int, seeds: list[int]):
+        micro, self._seed = system.micro_batches, as_array(seeds)
+        batch = spec.zeros(*([micro] if micro > 1 else []), batch_size)
+        self._make = make_init(system, batch, seeds)
+        self.state = jax.eval_shape(self._make, self._seed)
+        one = jax.eval_shape(lambda state: run_of(state, seeds, seeds[0]), self.state)
+        key = jax.eval_shape(keys, np.uint32(0))[1]
+        self.names = tally.metric_names(system.update, one, batch, key)
+        self.tally = tally.empty(len(self.names), len(seeds))
+
+    def on(self, devices: Devices) -> tuple[Any, Tally]:
+        """State and tally, computed where they are to lie."""
+        # It runs once: less optimized it has the same bits, and is compiled in half the time.
+        options = {"xla_backend_optimization_level": 1}
+        init = jax.jit(self._make, out_shardings=devices.of_state(self.state), compiler_options=options)
+        return init(self._seed), devices.put(self.tally, devices.everywhere)
+
+
 def begin(
     config: Mapping[str, Any],
     source: Source,
@@ -102,18 +135,8 @@ def begin(
     Raises:
       JaxganError: there are checkpoints, and none can be restored.
     """
-    seeds, micro = seeds_of(config), system.micro_batches
-    batch = source.spec.zeros(*([micro] if micro > 1 else []), config["batch_size"])
-    make = make_init(system, batch, seeds)
-    abstract, (_, key) = jax.eval_shape(make, as_array(seeds)), jax.eval_shape(keys, np.uint32(0))
-    first = jax.eval_shape(lambda state: run_of(state, seeds, seeds[0]), abstract)
-    names = tally.metric_names(system.update, first, batch, key)
-    sums = tally.empty(len(names), len(seeds))
-    wanted = {"state": devices.placed(abstract), "tally": devices.placed(sums)}
+    untrained = Untrained(system, source.spec, config["batch_size"], seeds_of(config))
+    wanted = {"state": devices.placed(untrained.state), "tally": devices.placed(untrained.tally)}
     step, trees = checkpoints.restore_newest(wanted, report) or (0, {})
-    if trees:
-        return step, trees["state"], trees["tally"], names
-    # It runs once: less optimized it has the same bits, and is compiled in half the time.
-    options = {"xla_backend_optimization_level": 1}
-    init = jax.jit(make, out_shardings=devices.of_state(abstract), compiler_options=options)
-    return 0, init(as_array(seeds)), devices.put(sums, devices.everywhere), names
+    state, sums = (trees["state"], trees["tally"]) if trees else untrained.on(devices)
+    return step, state, sums, untrained.names

@@ -17,7 +17,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from jaxgan.data import images
-from jaxgan.data.listing import SUFFIXES
+from jaxgan.data.image_names import SUFFIXES
 from jaxgan.errors import JaxganError
 
 PIXELS = np.random.default_rng(5).integers(0, 256, (13, 17, 4), np.uint8)

@@ -8,9 +8,8 @@ from jaxgan.data import make_feed, open_source
 from jaxgan.data.toys import GAUSSIAN_A, GAUSSIAN_B
 from jaxgan.devices import Devices
 from jaxgan.systems import build_system
-from jaxgan.training import tally
-from jaxgan.training.program import make_call
-from jaxgan.training.seeds import keys
+from jaxgan.training.program import Untrained, make_call
+from jaxgan.training.seeds import as_array
 
 SEEDS = np.arange(5, dtype=np.uint32)
 
@@ -19,12 +18,11 @@ def errors(settings, seed):
     """Distance of the generated mean from b, and relative Frobenius distance of the covariance from A'A."""
     source = open_source(settings["data"], int(seed))
     system = build_system(settings, source.spec)
-    init_key, step_key = keys(seed)
-    feed = make_feed(source, settings["batch_size"], 1, (int(seed),), 2**20)
-    state = system.init(init_key, {})
-    names = tally.metric_names(system.update, state, source.spec.zeros(settings["batch_size"]), step_key)
-    call = make_call(system, feed, [0], Devices.first(1))
-    state, _, _ = call(state, tally.empty(len(names)), seed, feed.constants, next(feed.items(0, settings["steps"])))
+    size, seeds, devices = settings["batch_size"], [int(seed)], Devices.first(1)
+    feed = make_feed(source, size, 1, seeds, 2**20)
+    state, sums = Untrained(system, source.spec, size, seeds).on(devices)
+    call = make_call(system, feed, seeds, devices)
+    state, _, _ = call(state, sums, as_array(seeds), feed.constants, next(feed.items(0, settings["steps"])))
     layer = jax.device_get(state.average["params"]["Dense_0"])  # G is z W + b, so its law is known without sampling
     covariance, wanted = layer["kernel"].T @ layer["kernel"], GAUSSIAN_A.T @ GAUSSIAN_A
     return np.linalg.norm(layer["bias"] - GAUSSIAN_B), np.linalg.norm(covariance - wanted) / np.linalg.norm(wanted)
