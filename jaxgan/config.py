@@ -17,6 +17,7 @@ from ml_collections import ConfigDict
 from jaxgan.data import SOURCES
 from jaxgan.errors import JaxganError, unknown
 from jaxgan.evaluation import check_metric
+from jaxgan.literals import parsed
 from jaxgan.registry import Several, Table, complete, expected, lookup, matches
 from jaxgan.schedules import SHAPES
 from jaxgan.systems import SYSTEMS
@@ -168,7 +169,7 @@ def override(config: ConfigDict, assignments: Sequence[str]) -> ConfigDict:
                 raise JaxganError(f"--config.{key}: config.{path} is a value, not a group of settings.")
         if groups and last == "name" and target.get("name") != text:
             target.clear()
-        value, before = _literal(text), target.get(last)
+        value, before = parsed(text), target.get(last)
         if isinstance(value, str) and isinstance(before, dict) and "name" in before:  # objective=hinge is its name
             value = before if before["name"] == value else {"name": value}
         if isinstance(before, dict) and not isinstance(value, dict):
@@ -183,23 +184,6 @@ def override(config: ConfigDict, assignments: Sequence[str]) -> ConfigDict:
 def _groups_and_names_first(assignment: str) -> tuple[int, bool]:
     key = assignment.partition("=")[0]
     return key.count("."), not key.endswith(".name")
-
-
-class _DictCalls(ast.NodeTransformer):
-    """`dict(a=1)`, as recipes write it, becomes the literal `{"a": 1}`."""
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        self.generic_visit(node)
-        if not isinstance(node.func, ast.Name) or node.func.id != "dict" or node.args:
-            raise ValueError("a call")
-        return ast.Dict([ast.Constant(keyword.arg) for keyword in node.keywords], [k.value for k in node.keywords])
-
-
-def _literal(text: str) -> Any:
-    try:
-        return ast.literal_eval(_DictCalls().visit(ast.parse(text.strip(), mode="eval")))
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):  # whatever is no literal is a string
-        return {"true": True, "false": False}.get(text, text)
 
 
 def resolve(config: ConfigDict | Mapping[str, Any]) -> Settings:

@@ -157,16 +157,12 @@ class Devices:
         return jax.tree.map(lambda array: jax.make_array_from_process_local_data(sharding, array), arrays)
 
     def one(self, tree: Any) -> Any:
-        """A tree of arrays whole on one device of this host, where it can be worked on by itself.
+        """A tree of arrays whole on this host, where it can be worked on by itself: on one device, or, if it is split,
+        in the host's memory, from where a program takes what it needs of it.
 
         All hosts take part, since what is split lies on all of them.
         """
-        whole = self._gather(tree) if self.fsdp else tree
-        return jax.tree.map(lambda x: x.addressable_data(0), whole)
-
-    @functools.cached_property
-    def _gather(self) -> Any:
-        return jax.jit(lambda tree: tree, out_shardings=self.everywhere)
+        return jax.tree.map(on_host if self.fsdp else lambda x: x.addressable_data(0), tree)
 
 
 def on_host(array: Any) -> np.ndarray:

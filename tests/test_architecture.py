@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "augment": {"schedules", "errors"},
     "penalties": {"augment", "schedules", "errors"},
     "levels": set(),
+    "literals": set(),
     "rows": set(),
     "plotting": {"levels"},
     "outputs": {"errors"},
@@ -31,7 +32,7 @@ MAY_IMPORT = {
     "compilation": {"errors"},
     "ops": {"devices", "errors"},
     "networks": {"ops", "errors"},
-    "data": {"devices", "registry", "errors"},
+    "data": {"devices", "literals", "registry", "errors"},
     "systems": {
         "devices",
         "networks",
@@ -59,7 +60,7 @@ MAY_IMPORT = {
     },
     "pretrained": {"networks", "outputs", "compilation", "errors"},
     "style": {"pretrained", "networks", "data", "outputs", "errors"},
-    "config": {"systems", "evaluation", "data", "registry", "schedules", "errors"},
+    "config": {"systems", "evaluation", "data", "literals", "registry", "schedules", "errors"},
     "drawing": {"systems", "rows", "errors"},
     "training": {
         "config",

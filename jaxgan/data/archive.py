@@ -1,5 +1,6 @@
 """The image files of a zip archive, read where they lie by several threads, whoever made the archive."""
 
+import bz2
 import os
 import stat
 import struct
@@ -7,7 +8,7 @@ import threading
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path, PureWindowsPath
 from typing import BinaryIO, cast
@@ -23,6 +24,13 @@ _ENCRYPTED = 0x1
 
 # What zipfile raises for a file that is no archive: also for names that are not UTF-8, and versions to come.
 _NO_ARCHIVE = (OSError, zipfile.BadZipFile, ValueError, NotImplementedError, OverflowError, struct.error)
+
+# By method: what packed bytes stand for, up to a number of bytes, beyond which nothing is inflated.
+_INFLATE: dict[int, Callable[[bytes, int], bytes]] = {
+    zipfile.ZIP_STORED: lambda packed, most: packed,
+    zipfile.ZIP_DEFLATED: lambda packed, most: zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, most),
+    zipfile.ZIP_BZIP2: lambda packed, most: bz2.BZ2Decompressor().decompress(packed, most),
+}
 
 
 class Archive:
@@ -70,23 +78,22 @@ class Archive:
         return Archive, (self._path, self._split)  # another process opens it anew
 
     def read(self, name: str) -> bytes:
-        """Does what `ZipFile.read` does, for several threads at a time, where the method is one of the usual two.
+        """Does what `ZipFile.read` does, for several threads at a time.
 
         No more memory is taken than the member says that it needs, and no member may say more than LARGEST.
 
         Raises:
           zipfile.BadZipFile: the member is damaged, a link, or not what the archive says of it.
+          NotImplementedError: it is compressed by a method whose memory has no bound.
         """
         info = self._archive.getinfo(self._prefix + name)
         if stat.S_ISLNK(info.external_attr >> 16):
             raise zipfile.BadZipFile("it is a symbolic link, and links in archives are not followed")
         if info.file_size > LARGEST:
             raise zipfile.BadZipFile(f"it says that it has {info.file_size} bytes, more than {LARGEST_TEXT}")
-        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            with self._lock:  # ZipFile locks its reads, but not its count of open members: it closes the file at zero
-                return self._archive.read(info)  # which inflates no more than the size that is stated
-        packed = self._packed(info)
-        data = packed if info.compress_type == zipfile.ZIP_STORED else _inflated(packed, info.file_size)
+        if info.compress_type not in _INFLATE:
+            raise NotImplementedError(f"it is compressed by method {info.compress_type}, not by deflate or bzip2")
+        data = _INFLATE[info.compress_type](self._packed(info), info.file_size + 1)  # a byte over is a lie; no more
         if len(data) != info.file_size:
             raise zipfile.BadZipFile("its size is not the one that the archive states")
         if zlib.crc32(data) != info.CRC:
@@ -116,11 +123,6 @@ class Archive:
         if len(data) < size:
             raise EOFError("the archive ends within it")
         return data
-
-
-def _inflated(packed: bytes, size: int) -> bytes:
-    """What deflated bytes stand for, as long as that is not more than a byte over `size`; the rest is not inflated."""
-    return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, size + 1)
 
 
 def _lie_of(images: Sequence[zipfile.ZipInfo], prefix: str) -> str:

@@ -1,7 +1,6 @@
 """One policy for every picture that comes in: orientation, channels, depth, size. The result is uint8 `[h, w, c]`."""
 
 import io
-import lzma
 import re
 import struct
 import warnings
@@ -48,7 +47,6 @@ UNREADABLE = (
     TypeError,  # a TIFF whose numbers are of another kind than their tags': an offset that is a fraction
     struct.error,
     zlib.error,
-    lzma.LZMAError,
     zipfile.BadZipFile,
     Image.DecompressionBombError,
     Image.DecompressionBombWarning,

@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-import os
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from jaxgan.data import images
 from jaxgan.data.files import open_files
 from jaxgan.data.folder import SPLITS, classes_of, common_shape, folder, listing, size_text, try_each
 from jaxgan.errors import JaxganError, shown
+from jaxgan.literals import stated
 from jaxgan.registry import options_of
 
 DEFAULT_SIZE = 64
@@ -209,9 +209,7 @@ def command(settings: Mapping[str, Any]) -> str:
     given = {key: value for key, value in settings.items() if key != "name" and value != ""}
     if given["resize"] == options_of(folder)["resize"].default:
         del given["resize"]
-    if not given["data_dir"][0].isalpha():  # a name as 2024 would be taken for a number
-        given["data_dir"] = os.path.join(".", given["data_dir"])
-    options = (f"--config.data.{key}={shown(shlex.quote(str(value)))}" for key, value in given.items())
+    options = (f"--config.data.{key}={shown(shlex.quote(stated(value)))}" for key, value in given.items())
     return " ".join(["jaxgan train --config folder", *options])
 
 

@@ -4,8 +4,6 @@ It names no player and no system. What it computes depends on the settings and t
 killed goes on from its last checkpoint to the same bits as one that was not.
 """
 
-import bisect
-import functools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -20,7 +18,7 @@ from jaxgan.optim import with_clocks_of
 from jaxgan.systems import System
 from jaxgan.training import hosts, tally
 from jaxgan.training.checkpoints import Checkpoints
-from jaxgan.training.program import Hook, begin, make_call
+from jaxgan.training.program import Hook, Programs, begin
 from jaxgan.training.recorder import Writer
 from jaxgan.training.seeds import as_array, seeds_of
 from jaxgan.training.stopping import Stop
@@ -151,14 +149,13 @@ def train(
     recorder.begin(step)
 
     length = steps_per_call(config, system.stages, step)
-    program = functools.cache(lambda stage: watch(make_call(system, feed, seeds, devices, stage, recorder.compiled)))
+    programs = Programs(system, feed, seeds, devices, last, watch, recorder.compiled)
     constants = devices.put(feed.constants, devices.everywhere)
     items, heard, running, stopped_by = feed.items(step, length), hosts.Heard(devices), None, None
     with Stop() as stop, recorder.progress(step, last) as bar:
         while step < last and stopped_by is None:
             item = devices.join(recorder.waiting(lambda: next(items)), feed.batch_axis)
-            call = program(bisect.bisect_right(system.stages, step) - 1)
-            state, sums, latest = call(state, sums, as_array(seeds), constants, item)
+            state, sums, latest = programs(step, state, sums, as_array(seeds), constants, item)
             jax.block_until_ready(running)  # the call before: one is queued while the item after it is prepared
             running = latest
             step += length

@@ -18,9 +18,13 @@ def needed(program: jax.stages.Compiled, state: Any) -> int:
     sizes = program.memory_analysis()
     if sizes is None:
         return 0
-    held = sizes.argument_size_in_bytes + sizes.output_size_in_bytes - sizes.alias_size_in_bytes
     copied = sum(leaf.addressable_shards[0].data.nbytes for leaf in jax.tree.leaves(state))
-    return int(held + sizes.temp_size_in_bytes + copied)
+    return held(sizes) + sizes.temp_size_in_bytes + copied
+
+
+def held(sizes: Any) -> int:
+    """Bytes of what a program is given and makes, by its `memory_analysis`; what it may overwrite counts once."""
+    return int(sizes.argument_size_in_bytes + sizes.output_size_in_bytes - sizes.alias_size_in_bytes)
 
 
 def peak() -> int:
@@ -44,5 +48,6 @@ def estimate(program: jax.stages.Compiled, state: Any, constants: Any) -> int:
     """
     if jax.default_backend() != "cpu":
         return needed(program, state)
-    there = sum(leaf.addressable_shards[0].data.nbytes for leaf in jax.tree.leaves((state, constants)))
-    return peak() + max(needed(program, state) - there, 0) * jax.local_device_count()
+    leaves = jax.tree.leaves((state, constants))
+    there = sum(leaf.addressable_shards[0].data.nbytes for leaf in leaves)
+    return peak() + max(needed(program, state) - there, 0) * len(leaves[0].addressable_shards)

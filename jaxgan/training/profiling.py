@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import jax
 
 from jaxgan.errors import JaxganError
+from jaxgan.training import memory
 from jaxgan.training.program import Call, Program
 
 FIRST, LAST = 2, 3
@@ -180,5 +181,5 @@ def _memory(program: jax.stages.Compiled) -> str:
     sizes = program.memory_analysis()
     if sizes is None:  # not every backend tells
         return "memory unknown"
-    held = sizes.argument_size_in_bytes + sizes.output_size_in_bytes - sizes.alias_size_in_bytes
-    return f"memory {held / 2**20:.1f} MiB of state and data, {sizes.temp_size_in_bytes / 2**20:.1f} MiB while it runs"
+    held, working = memory.held(sizes) / 2**20, sizes.temp_size_in_bytes / 2**20
+    return f"memory {held:.1f} MiB of state and data, {working:.1f} MiB while it runs"

@@ -1,5 +1,7 @@
 """What is compiled for a run: the program of many steps, and the state that it begins with."""
 
+import bisect
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -79,6 +81,44 @@ def make_call(
 
 Hook: TypeAlias = Callable[[Program], Call]
 """Wraps the compiled call, to watch it."""
+
+
+class Programs:
+    """The programs of a run, one a stage, each built when it is first used.
+
+    Args:
+      system: what is trained.
+      feed: that hands it batches.
+      seeds: of the runs that are trained together.
+      devices: that share the work.
+      last: step at which training ends.
+      watch: wraps each of them.
+      told: of each when it is compiled.
+    """
+
+    def __init__(
+        self,
+        system: System,
+        feed: Feed,
+        seeds: list[int],
+        devices: Devices,
+        last: int,
+        watch: Hook,
+        told: Callable[..., None],
+    ):
+        self._stages, self._last = system.stages, last
+        self._made = functools.cache(lambda stage: make_call(system, feed, seeds, devices, stage, told))
+        self._watched = functools.cache(lambda stage: watch(self._made(stage)))
+
+    def __call__(self, step: int, *arguments: Any) -> tuple[Any, Tally, jax.Array]:
+        """Runs the program of the stage that a step is of."""
+        if len(self._stages) > 1:
+            # The last stage takes the most memory: whether there is enough is known at the start, not after days.
+            self._made(self._stage_of(self._last - 1)).compiled(*arguments)
+        return self._watched(self._stage_of(step))(*arguments)
+
+    def _stage_of(self, step: int) -> int:
+        return bisect.bisect_right(self._stages, step) - 1
 
 
 class Untrained:

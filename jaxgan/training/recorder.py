@@ -15,6 +15,7 @@ from jaxgan import plotting
 from jaxgan.data import Source
 from jaxgan.data.memory import stack
 from jaxgan.data.order import indices
+from jaxgan.devices import Devices
 from jaxgan.drawing import Sampler
 from jaxgan.evaluation import Metric
 from jaxgan.levels import as_written
@@ -47,6 +48,7 @@ class Recorder:
       system: what is trained.
       scorers: name -> metric with its reference loaded.
       command: that the user typed, for `run.json`.
+      devices: that share the work.
     """
 
     def __init__(
@@ -57,9 +59,11 @@ class Recorder:
         system: System,
         scorers: Mapping[str, Metric],
         command: str,
+        devices: Devices,
     ):
         self._config, self._run, self._source, self._system, self._scorers = config, run, source, system, scorers
-        self._command, self._sampler = command, Sampler(system)
+        self._command, self._devices, self._sampler = command, devices, Sampler(system)
+        self._told_of_memory = False
         self._previews = jax.jit(system.previews) if isinstance(system, Previewing) else None
         self._images_per_step = config["batch_size"] * system.micro_batches
         self._seeds = seeds_of(config)
@@ -79,7 +83,12 @@ class Recorder:
             self._run.check(self._config, f"set config.steps to more than {step}, to train with the new settings")
         networks = self._system.networks()
         self._run.describe(
-            self._source.spec, self._config, self._command, summarise(networks), parameter_counts(networks)
+            self._source.spec,
+            self._config,
+            self._command,
+            self._devices.count,
+            summarise(networks),
+            parameter_counts(networks),
         )
         self._run.cut(step)
         lines = read_lines(self._run.metrics)
@@ -103,7 +112,10 @@ class Recorder:
             plotting.save_scatter(path, {"real": examples})
 
     def compiled(self, program: jax.stages.Compiled, *arguments: Any) -> None:
-        """Tells what the program takes that is about to run, with these arguments."""
+        """Tells what the program takes, with these arguments: the first one, of several stages the most demanding."""
+        if self._told_of_memory:
+            return
+        self._told_of_memory = True
         state, _, _, constants, _ = arguments
         whose = "this process" if jax.default_backend() == "cpu" else "each device"
         self.report(f"memory    about {memory.estimate(program, state, constants) / 2**20:,.0f} MiB of {whose}")

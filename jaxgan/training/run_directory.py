@@ -193,7 +193,13 @@ class RunDirectory:
         return facts
 
     def describe(
-        self, spec: DataSpec, config: Mapping[str, Any], command: str, networks: str, parameters: Mapping[str, int]
+        self,
+        spec: DataSpec,
+        config: Mapping[str, Any],
+        command: str,
+        devices: int,
+        networks: str,
+        parameters: Mapping[str, int],
     ) -> None:
         """Writes config.json, networks.txt and run.json: where, with what and on what the run was made.
 
@@ -205,7 +211,7 @@ class RunDirectory:
             "command": command,
             "started": _now(),
             "stopped": None,
-            "device": f"{device.device_kind} ({device.platform}), 1 of {jax.device_count()}",
+            "device": f"{device.device_kind} ({device.platform}), {devices} of {jax.device_count()}",
             "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
             "python": platform.python_version(),
             "versions": {name: importlib.metadata.version(name) for name in PACKAGES},

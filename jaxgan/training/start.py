@@ -75,7 +75,7 @@ def run(
             _check(config, system, scorers)
             recorder: Writer = Bystander()
             if hosts.primary():
-                recorder = Recorder(config, directory, source, system, scorers, command)
+                recorder = Recorder(config, directory, source, system, scorers, command, devices)
                 stack.enter_context(directory.opened())
                 if not allow_changes:
                     directory.check(config)  # once more: another process may have trained in it meanwhile

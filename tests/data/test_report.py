@@ -84,15 +84,16 @@ def test_a_picture_turned_or_of_another_shape_is_another(tmp_path):
     assert examine(str(tmp_path), Wish(), LIMIT)["duplicates"]["groups"] == []
 
 
-@pytest.mark.parametrize("wish", [Wish(), Wish(split="train"), Wish(image_size=(8, 12)), Wish(resize="pad")])
+@pytest.mark.parametrize("wish", [Wish(), Wish(split="None"), Wish(image_size=(8, 12)), Wish(resize="pad")])
 @pytest.mark.parametrize("zipped", [False, True])
 def test_the_advice_can_be_followed(pets, tmp_path, wish, zipped, monkeypatch):
-    place = pets
+    (pets / "train").rename(pets / (wish.split or "train"))
+    place = pets.rename(tmp_path / "2024")  # it and the split might be taken for something else than a name
     if zipped:
-        place = tmp_path / "2024.zip"  # a name that might be taken for a number
+        place = tmp_path / "2024.zip"
         with zipfile.ZipFile(place, "w") as archive:
-            for file in pets.rglob("*.*"):
-                archive.write(file, file.relative_to(pets))
+            for file in (tmp_path / "2024").rglob("*.*"):
+                archive.write(file, file.relative_to(tmp_path / "2024"))
     monkeypatch.chdir(tmp_path)
     facts = examine(place.name, wish, LIMIT)
     jaxgan, train, *options = shlex.split(command(facts["settings"]))

@@ -118,7 +118,7 @@ assert lie["odd"] == lie["small"] == split.everywhere
 placed = {key: jax.device_put(value, lie[key]) for key, value in state.items()}
 assert placed["kernel"].addressable_shards[3].data.shape == (64, 12)
 one = split.one(placed)
-assert all(len(value.devices()) == 1 for value in one.values())
+assert all(isinstance(value, np.ndarray) for value in one.values())  # on no device: it may be too large for one
 for key, value in state.items():
     np.testing.assert_array_equal(one[key], value)
     np.testing.assert_array_equal(on_host(placed[key]), value)

@@ -8,7 +8,7 @@ import pytest
 from small_runs import ROOT, left_behind, train, write_recipe
 
 from jaxgan.devices import Devices
-from jaxgan.training import loop
+from jaxgan.training import loop, program
 from jaxgan.training.checkpoints import Checkpoints
 from jaxgan.training.recorder import Recorder
 
@@ -64,7 +64,7 @@ def test_between_log_points_the_host_touches_nothing(tmp_path, monkeypatch):
     """State, tally and step pass through the loop unopened; only what is due at a log point gets to see them."""
     train(tmp_path / "plain", sample_every=4, steps_per_call=1)
 
-    made, opened, make_call = [], set(), loop.make_call
+    made, opened, make_call = [], set(), program.make_call
 
     def make_held_call(*arguments):
         call = make_call(*arguments)
@@ -82,7 +82,7 @@ def test_between_log_points_the_host_touches_nothing(tmp_path, monkeypatch):
 
         return wrapper
 
-    monkeypatch.setattr(loop, "make_call", make_held_call)
+    monkeypatch.setattr(program, "make_call", make_held_call)
     monkeypatch.setattr(loop.tally, "means", opening(loop.tally.means))
     monkeypatch.setattr(Devices, "one", opening(Devices.one))
     monkeypatch.setattr(Recorder, "draw", opening(Recorder.draw))
@@ -94,7 +94,7 @@ def test_between_log_points_the_host_touches_nothing(tmp_path, monkeypatch):
 
 def test_only_the_feeds_items_and_the_seed_come_from_the_host(tmp_path, monkeypatch):
     """Each call gets its items and 4 bytes more; everything else that it is given lies on the device already."""
-    from_host, joined, make_call, join = [], [], loop.make_call, Devices.join
+    from_host, joined, make_call, join = [], [], program.make_call, Devices.join
 
     def make_noting_call(*arguments):
         call = make_call(*arguments)
@@ -110,7 +110,7 @@ def test_only_the_feeds_items_and_the_seed_come_from_the_host(tmp_path, monkeypa
         joined.append(item.nbytes)
         return join(devices, item, axis)
 
-    monkeypatch.setattr(loop, "make_call", make_noting_call)
+    monkeypatch.setattr(program, "make_call", make_noting_call)
     monkeypatch.setattr(Devices, "join", noting_join)
     train(tmp_path)
     assert from_host == [[0, 0, 4, 0, 0]] * 6  # state, tally, seed, data, items
