@@ -207,11 +207,14 @@ class Training:
             os.kill(self.process.pid or 0, number)
 
 
-def unfinished(workdir: Path) -> list[Path]:
-    """Checkpoints that are being written, or were when their writer was killed."""
+def unfinished(workdir: Path) -> set[tuple[str, int, int]]:
+    """Checkpoints that are being written, or were when their writer was killed: name, inode, time of last change."""
+    found = set()
     with contextlib.suppress(FileNotFoundError):
-        return [path for path in (workdir / "checkpoints").iterdir() if "tmp" in path.name]
-    return []
+        for path in (workdir / "checkpoints").iterdir():
+            if "tmp" in path.name:
+                found.add((path.name, path.stat().st_ino, path.stat().st_ctime_ns))
+    return found
 
 
 def reach(training: Training, workdir: Path, moment: str, chance: random.Random, spread: float) -> bool:

@@ -86,18 +86,26 @@ def kills(bench: Bench, count: int, seed: int) -> Found:
     pace = 2 * whole.duration / count
     for number in range(count):
         moment = MOMENTS[number % len(MOMENTS)]
+        left = runs.unfinished(workdir)
         training = bench.start(workdir)
         reached = runs.reach(training, workdir, moment, chance, 1.2 * whole.first if moment == "start" else pace)
         trained = training.trains()
         training.send(signal.SIGKILL)
         if training.wait() != -signal.SIGKILL:
             break  # it was finished
-        hits.append({"moment": moment, "reached": reached, **_at_a_kill(workdir, training, trained, whole)})
+        hits.append({"moment": moment, "reached": reached, **_at_a_kill(workdir, left, trained, whole)})
     return {**bench.end(workdir), "hits": hits}
 
 
-def _at_a_kill(workdir: Path, training: Training, trained: bool, whole: Whole) -> Found:
-    """What a kill met, and what it costs: steps and seconds since the checkpoint that the next start goes on from."""
+def _at_a_kill(workdir: Path, left: set[tuple[str, int, int]], trained: bool, whole: Whole) -> Found:
+    """What a kill met, and what it costs: steps and seconds since the checkpoint that the next start goes on from.
+
+    Args:
+      workdir: of the run.
+      left: checkpoints that were unfinished when the process began.
+      trained: whether it had come to a line.
+      whole: the undisturbed run.
+    """
     lines = workdir / "metrics.jsonl"
     raw = lines.read_bytes() if lines.exists() else b""
     steps = [json.loads(line)["step"] for line in raw.split(b"\n")[:-1]]
@@ -108,7 +116,8 @@ def _at_a_kill(workdir: Path, training: Training, trained: bool, whole: Whole) -
     clock = whole.clock | {0: 0.0}
     before = max(step for step in clock if step <= kept)
     return {
-        "in_checkpoint": bool(runs.unfinished(workdir)),
+        # A process that has not trained may have been removing what was left, which changes that.
+        "in_checkpoint": trained and bool(runs.unfinished(workdir) - left),
         "line_cut_short": bool(raw) and not raw.endswith(b"\n"),
         "steps_lost": lost,
         "seconds_lost": round(max(clock[reached] - clock[before], 0.0), 3) if lost else 0.0,

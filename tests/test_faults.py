@@ -1,6 +1,7 @@
 """The harness of `docs/faults.md`, and its short form: no run is lost, and no byte differs, whatever befell it."""
 
 import re
+import time
 from pathlib import Path
 
 import fault_cost
@@ -54,6 +55,26 @@ def test_kill_9_at_moments_of_every_kind_changes_nothing(bench):
     found = faults.kills(bench, 3, seed=1)
     assert (found["lost"], found["differing"]) == (0, 0), found
     assert found["hits"], "no kill hit the run"
+
+
+def test_a_kill_met_a_checkpoint_only_if_its_own_process_was_writing_it(tmp_path):
+    whole = fault_runs.Whole({}, 1.0, 1.0, {})
+    folder = tmp_path / "checkpoints" / "3.orbax-checkpoint-tmp"
+    folder.mkdir(parents=True)
+    left = fault_runs.unfinished(tmp_path)
+    assert [name for name, _, _ in left] == ["3.orbax-checkpoint-tmp"]
+
+    def met(trained):
+        return faults._at_a_kill(tmp_path, left, trained, whole)["in_checkpoint"]
+
+    assert not met(trained=True)  # of the process before
+    folder.rmdir()
+    time.sleep(0.05)  # the clock of a file system is coarse
+    folder.mkdir()
+    assert met(trained=True)  # the same step again
+    assert not met(trained=False)
+    folder.rename(folder.with_name("3"))
+    assert not met(trained=True)
 
 
 @pytest.mark.long
