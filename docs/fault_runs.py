@@ -115,8 +115,21 @@ SUBJECTS: Mapping[str, tuple[str, Sequence[str]]] = {
 # fmt: on
 """Name -> a recipe, and what is changed of it besides `BASE`: smaller networks, data that is at hand."""
 
-MOMENTS = ("start", "training", "checkpoint", "line", "sheet")
-"""Where kills are aimed: before the first line, at any time, into a write of each kind."""
+MOMENTS = ("sheet", "checkpoint", "start", "line", "training")
+"""Where kills are aimed: into a write of each kind, before the first line, at any time.
+
+A sheet comes first: by then two checkpoints are due, so that one is whole, and what follows goes on from it.
+"""
+
+NOISE = re.compile(
+    r"Traceback \(most recent call last\):\n"
+    r"  File \".*/asyncio/base_events\.py\", line \d+, in call_soon_threadsafe\n"
+    r"    self\._check_closed\(\)\n(?: +[~^]+\n)?"
+    r"  File \".*/asyncio/base_events\.py\", line \d+, in _check_closed\n"
+    r"    raise RuntimeError\('Event loop is closed'\)\n"
+    r"RuntimeError: Event loop is closed\n"
+)
+"""What a thread of Tensorstore prints whose save has failed."""
 
 
 def settings(name: str, folder: Path, more: Sequence[str] = ()) -> config.Settings:
@@ -174,8 +187,8 @@ class Training:
         self.process.start()
 
     def said(self) -> str:
-        """What it has said."""
-        return self._log.read_text()
+        """What it has said, without `NOISE`."""
+        return NOISE.sub("", self._log.read_text())
 
     def trains(self) -> bool:
         """Whether it has written a line of metrics."""
@@ -326,6 +339,12 @@ def undisturbed(recipe: Path, workdir: Path, log: Path) -> Whole:
         raise RuntimeError(f"two undisturbed runs differ: {different}")
     clock = {line["step"]: line["seconds"] for line in read_lines(workdir / "again" / "metrics.jsonl")}
     return Whole(again, first, duration, clock)
+
+
+def traceback(said: str) -> str:
+    """The first traceback in what a run has said without `NOISE`, and what follows; empty if there is none."""
+    found = re.search(r"^(?:Traceback \(|Exception ignored).*", said, re.MULTILINE | re.DOTALL)
+    return found[0] if found else ""
 
 
 def continued_at(said: str) -> int:

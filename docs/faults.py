@@ -10,6 +10,7 @@ import functools
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import fault_runs as runs
+from fault_checks import unmet
 from fault_runs import MOMENTS, SUBJECTS, Training, Whole
 
 from jaxgan.training.stopping import ASKING
@@ -74,6 +76,7 @@ class Bench:
             "lost": 0,
             "differing": sum(different.values()),
             "where": sorted(different)[:9],
+            "printed": runs.traceback(said),
             "continued_at": runs.continued_at(said),
             "seconds_to_train_again": round(back, 3),
         }
@@ -83,6 +86,7 @@ def kills(bench: Bench, count: int, seed: int) -> Found:
     """Kills a run at moments of every kind, as often as asked, and lets it finish."""
     workdir, chance, whole = bench.folder / "killed", random.Random(seed), bench.whole
     hits: list[Found] = []
+    finished: list[Found] = []
     pace = 2 * whole.duration / count
     for number in range(count):
         moment = MOMENTS[number % len(MOMENTS)]
@@ -91,10 +95,20 @@ def kills(bench: Bench, count: int, seed: int) -> Found:
         reached = runs.reach(training, workdir, moment, chance, 1.2 * whole.first if moment == "start" else pace)
         trained = training.trains()
         training.send(signal.SIGKILL)
-        if training.wait() != -signal.SIGKILL:
-            break  # it was finished
-        hits.append({"moment": moment, "reached": reached, **_at_a_kill(workdir, left, trained, whole)})
-    return {**bench.end(workdir), "hits": hits}
+        code, said = training.wait(), training.said()
+        (hits if code == -signal.SIGKILL else finished).append(
+            {
+                "moment": moment,
+                "reached": reached,
+                "code": code,
+                "continued_at": runs.continued_at(said) if trained else None,
+                "printed": runs.traceback(said),
+                **_at_a_kill(workdir, left, trained, whole),
+            }
+        )
+        if finished:
+            break
+    return {**bench.end(workdir), "hits": hits, "finished": finished}
 
 
 def _at_a_kill(workdir: Path, left: set[tuple[str, int, int]], trained: bool, whole: Whole) -> Found:
@@ -109,15 +123,15 @@ def _at_a_kill(workdir: Path, left: set[tuple[str, int, int]], trained: bool, wh
     lines = workdir / "metrics.jsonl"
     raw = lines.read_bytes() if lines.exists() else b""
     steps = [json.loads(line)["step"] for line in raw.split(b"\n")[:-1]]
-    folder = workdir / "checkpoints"
-    saved = [int(path.name) for path in folder.iterdir() if path.name.isdecimal()] if folder.is_dir() else []
-    reached, kept = max(steps, default=0), max(saved, default=0)
+    reached, kept = max(steps, default=0), max(_steps(workdir), default=0)
     lost = max(reached - kept, 0) if trained else 0
     clock = whole.clock | {0: 0.0}
     before = max(step for step in clock if step <= kept)
     return {
         # A process that has not trained may have been removing what was left, which changes that.
         "in_checkpoint": trained and bool(runs.unfinished(workdir) - left),
+        "step": reached,
+        "kept": kept,
         "line_cut_short": bool(raw) and not raw.endswith(b"\n"),
         "steps_lost": lost,
         "seconds_lost": round(max(clock[reached] - clock[before], 0.0), 3) if lost else 0.0,
@@ -154,20 +168,22 @@ DAMAGES: Mapping[str, Callable[[Path, random.Random], None]] = {
 def damage(bench: Bench, kind: str, most: int, seed: int) -> Found:
     """Damages each file of the newest checkpoint in turn, and lets the run finish each time."""
     chance, each = random.Random(seed), []
-    newest = _newest(_half_way(bench))
+    steps = _steps(_half_way(bench))
+    newest = bench.folder / "damaged" / "checkpoints" / str(steps[-1])
     files = [path.relative_to(newest) for path in sorted(newest.rglob("*")) if path.is_file()]
     for name in files if len(files) <= most else chance.sample(files, most):
         workdir = _half_way(bench)
-        DAMAGES[kind](_newest(workdir) / name, chance)
+        DAMAGES[kind](newest / name, chance)
         found = bench.end(workdir)
-        each.append({"file": str(name), "stepped_over": found.get("continued_at", 0) < int(newest.name), **found})
-    return {"each": each, **_sums(each), "stepped_over": sum(one["stepped_over"] for one in each)}
+        aside = (workdir / "damaged_checkpoints" / newest.name).is_dir()
+        each.append({"file": str(name), "newest": steps[-1], "before": steps[-2], "set_aside": aside, **found})
+    return {"each": each, **_sums(each), "stepped_over": sum(one["set_aside"] for one in each)}
 
 
-def _newest(workdir: Path) -> Path:
-    return max(
-        (path for path in (workdir / "checkpoints").iterdir() if path.name.isdecimal()), key=lambda p: int(p.name)
-    )
+def _steps(workdir: Path) -> list[int]:
+    """Of the checkpoints that are whole, ascending."""
+    folder = workdir / "checkpoints"
+    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdecimal()) if folder.is_dir() else []
 
 
 def _sums(each: Sequence[Found]) -> Found:
@@ -184,9 +200,15 @@ def signals(bench: Bench, numbers: Sequence[signal.Signals], seed: int) -> Found
         sent = time.time()
         training.send(number)
         code, took = training.wait(), time.time() - sent
-        kept = "stopped and saved at step" in training.said()
+        saved = re.search(r"^stopped and saved at step (\d+)", training.said(), re.MULTILINE)
         each.append(
-            {"signal": number.name, "code": code, "seconds": round(took, 3), "saved": kept, **bench.end(workdir)}
+            {
+                "signal": number.name,
+                "code": code,
+                "seconds": round(took, 3),
+                "saved": saved and int(saved[1]),
+                **bench.end(workdir),
+            }
         )
     return {"each": each, **_sums(each), "slowest": max(one["seconds"] for one in each)}
 
@@ -215,8 +237,8 @@ def second_process(bench: Bench) -> Found:
     second = bench.start(workdir, "second")
     refused = second.wait() == 1 and "another process is training in" in second.said()
     alive = first.process.is_alive()
-    first.wait()
-    return {**bench.end(workdir), "refused": refused, "while_the_first_ran": alive}
+    code = first.wait()
+    return {**bench.end(workdir), "code": code, "refused": refused, "while_the_first_ran": alive}
 
 
 @contextlib.contextmanager
@@ -240,7 +262,7 @@ def _failed(training: Training) -> Found:
         "code": code,
         "message": error,
         "lines": len(error.splitlines()),
-        "traceback": "Traceback" in training.said(),
+        "traceback": runs.traceback(training.said()),
     }
 
 
@@ -358,7 +380,7 @@ def table(found: Mapping[str, Found]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Does what is asked for and prints the table; 1 if a run was lost, or differs from the undisturbed one."""
+    """Does what is asked for and prints the table, and below it what is not as it should be; 1 if anything is not."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder of the runs and of what was found")
     parser.add_argument("--only", help="parts, with commas: kills_SYSTEM, damage_flip, signals, ...; by default all")
@@ -380,9 +402,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 result = everything[name](out)
                 path.write_text(json.dumps(result | {"took": round(time.time() - began, 1)}, indent=1) + "\n")
             found[name] = json.loads(path.read_text())
-            print(f"{name}: lost {found[name].get('lost')}, bytes differing {found[name].get('differing')}", flush=True)
-    print(table(found))
-    return int(any(one.get("lost") or one.get("differing") for one in found.values()))
+            print(f"{name}: {len(unmet(name, found[name]))} unmet", flush=True)
+    failures = [f"- `{name}`: {sentence}" for name, one in found.items() for sentence in unmet(name, one)]
+    print("\n".join([table(found), "", *failures]))
+    return int(bool(failures))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """The harness of `docs/faults.md`, and its short form: no run is lost, and no byte differs, whatever befell it."""
 
+import json
 import re
 import time
 from pathlib import Path
 
+import fault_checks
 import fault_cost
 import fault_runs
 import faults
@@ -51,10 +53,9 @@ def test_runs_of_other_seeds_differ_in_everything_that_is_compared(tmp_path):
     assert wanted <= set(different)
 
 
-def test_kill_9_at_moments_of_every_kind_changes_nothing(bench):
-    found = faults.kills(bench, 3, seed=1)
-    assert (found["lost"], found["differing"]) == (0, 0), found
-    assert found["hits"], "no kill hit the run"
+def test_kill_9_changes_nothing(bench):
+    """As a sheet and a checkpoint are written, and before the first line."""
+    assert fault_checks.unmet("kills_gan", faults.kills(bench, 3, seed=1)) == []
 
 
 def test_a_kill_met_a_checkpoint_only_if_its_own_process_was_writing_it(tmp_path):
@@ -82,14 +83,11 @@ def test_a_kill_met_a_checkpoint_only_if_its_own_process_was_writing_it(tmp_path
 def test_kill_9_changes_nothing_of_any_system(tmp_path, name):
     with fault_runs.compiled_once(tmp_path):
         found = faults.kills(faults.Bench(name, tmp_path), 5, seed=2)
-    assert (found["lost"], found["differing"]) == (0, 0), found
-    assert found["hits"]
+    assert fault_checks.unmet(f"kills_{name}", found) == []
 
 
 def test_a_signal_saves_and_the_same_command_goes_on(bench):
-    found = faults.signals(bench, ASKING[:1], seed=3)
-    assert (found["lost"], found["differing"]) == (0, 0), found
-    assert [(one["code"], one["saved"]) for one in found["each"]] == [(130, True)]
+    assert fault_checks.unmet("signals", faults.signals(bench, ASKING[:1], seed=3)) == []
 
 
 @pytest.mark.long
@@ -98,9 +96,97 @@ def test_no_other_fault_loses_a_run(bench, fault):
     found = faults.faults(toy=True)[fault](bench)
     if "skipped" in found:
         pytest.skip(found["skipped"])
-    assert (found["lost"], found["differing"]) == (0, 0), found
-    assert found.get("lines", 1) <= 2, found["message"]
-    assert found.get("code", 1) == 1, found
+    assert fault_checks.unmet(fault, found) == []
+
+
+END = {"lost": 0, "differing": 0, "where": [], "printed": "", "continued_at": 6}
+HIT = {"step": 8, "kept": 6, "continued_at": None, "printed": ""}
+DAMAGED = END | {"file": "state/x", "newest": 6, "before": 3, "set_aside": False}
+SIGTERM = END | {"signal": "SIGTERM", "code": 143, "saved": 6}
+SECOND = END | {"code": 0, "refused": True, "while_the_first_ran": True}
+FULL = END | {"code": 1, "lines": 2, "message": "m", "traceback": ""}
+GOOD = {
+    "kills_gan": END | {"hits": [HIT], "finished": []},
+    "damage_flip": {"each": [DAMAGED, DAMAGED | {"continued_at": 3, "set_aside": True}]},
+    "signals": {"each": [SIGTERM]},
+    "twice": {"each": [SIGTERM | {"code": -15}]},
+    "second_process": SECOND,
+    **dict.fromkeys(("full_at_a_save", "full_at_a_line", "read_only", "vanished"), FULL),
+}
+
+
+def test_what_is_as_it_should_be_is_not_told():
+    assert set(GOOD) >= {fault for fault in faults.faults(toy=False) if not fault.startswith("damage")}
+    assert {part: fault_checks.unmet(part, found) for part, found in GOOD.items()} == {part: [] for part in GOOD}
+    assert fault_checks.unmet("vanished", {"skipped": "no right to mount"}) == []
+
+
+@pytest.mark.parametrize(
+    ("part", "found", "told"),
+    [
+        ("kills_gan", {"lost": 1, "said": "error: x"}, "the run was lost: error: x"),
+        ("kills_gan", {"differing": 3, "where": ["samples/1.png"]}, "3 bytes differ, of samples/1.png"),
+        ("kills_gan", {"printed": "Traceback"}, "it printed Traceback"),
+        ("kills_gan", {"continued_at": 3}, "it went on from step 3, not from the checkpoint of step 6"),
+        ("kills_gan", {"hits": [HIT | {"printed": "Traceback"}]}, "it printed Traceback"),
+        ("kills_gan", {"finished": [HIT | {"code": 1}]}, "a start after 1 kills ended with code 1"),
+        ("kills_gan", {"hits": [HIT | {"step": 0}]}, "no kill met a run that had trained"),
+        ("kills_gan", {"hits": [HIT | {"kept": 0}], "continued_at": 0}, "no start went on from a checkpoint"),
+        ("second_process", {"refused": False}, "the second process was not refused"),
+        ("second_process", {"while_the_first_ran": False}, "the first process had ended before the second did"),
+        ("second_process", {"code": 1}, "exit code 1, not 0"),
+        ("full_at_a_line", {"code": 0}, "exit code 0, not 1"),
+        ("read_only", {"lines": 3}, "its message has 3 lines, not 2: m"),
+        ("vanished", {"traceback": "Traceback"}, "it printed Traceback"),
+        ("vanished", {"continued_at": 0}, "it did not go on from a checkpoint"),
+    ],
+)
+def test_what_is_not_as_it_should_be_is_told(part, found, told):
+    assert fault_checks.unmet(part, GOOD[part] | found) == [told]
+
+
+@pytest.mark.parametrize(
+    ("part", "one", "told"),
+    [
+        ("damage_flip", DAMAGED | {"continued_at": 0, "set_aside": True}, "it went on from step 0, not from 6 or 3"),
+        ("damage_flip", DAMAGED | {"continued_at": 3}, "the checkpoint is not in damaged_checkpoints"),
+        ("damage_flip", DAMAGED | {"set_aside": True}, "the checkpoint is in damaged_checkpoints"),
+        ("signals", SIGTERM | {"code": 1}, "exit code 1, not 143"),
+        ("signals", SIGTERM | {"saved": None}, "it did not say that it saved"),
+        ("signals", SIGTERM | {"saved": 7}, "it went on from step 6, and had said that it saved at step 7"),
+        ("twice", SIGTERM, "exit code 143, not -15"),
+    ],
+)
+def test_it_is_told_of_each_run(part, one, told):
+    whose = "state/x" if part == "damage_flip" else "SIGTERM"
+    assert fault_checks.unmet(part, {"each": [one]}) == [f"{whose}: {told}"]
+
+
+NOISE = """Traceback (most recent call last):
+  File "/lib/python3.11/asyncio/base_events.py", line 806, in call_soon_threadsafe
+    self._check_closed()
+  File "/lib/python3.11/asyncio/base_events.py", line 519, in _check_closed
+    raise RuntimeError('Event loop is closed')
+RuntimeError: Event loop is closed
+"""
+
+
+def test_of_tracebacks_only_the_one_of_tensorstore_is_no_failure(tmp_path):
+    later = NOISE.replace("_closed()\n", "_closed()\n    ~~~~~~~~~~~~~~~~~~^^\n")  # as Python 3.13 prints it
+    said = f"step 2/4\n{NOISE}{later}error: x\n"
+    assert fault_runs.NOISE.sub("", said) == "step 2/4\nerror: x\n"
+    for other in (NOISE.replace("Event loop", "The pool"), NOISE.replace("/asyncio/", "/jaxgan/")):
+        assert fault_runs.traceback(fault_runs.NOISE.sub("", f"{said}{other}")) == other
+    assert fault_runs.traceback("Exception ignored in: x\n")
+    assert fault_runs.traceback("error: a Traceback (\n") == ""
+
+
+@pytest.mark.parametrize(("change", "code"), [({}, 0), ({"refused": False}, 1)])
+def test_the_exit_code_is_that_of_everything_expected(tmp_path, capsys, change, code):
+    (tmp_path / "found").mkdir()
+    (tmp_path / "found" / "second_process.json").write_text(json.dumps(SECOND | change))
+    assert faults.main(["--out", str(tmp_path), "--only", "second_process"]) == code
+    assert ("- `second_process`: the second process was not refused" in capsys.readouterr().out) is bool(code)
 
 
 def test_the_page_names_every_fault_every_subject_and_every_signal():
