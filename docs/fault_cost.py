@@ -28,9 +28,16 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
     "mnist_dcgan": dict(data=dict(name="digits", image_size=28), **PRESETS["gans_in_action_dcgan"]),
 }
 
+LONGEST = 600
+"""Seconds that a checkpoint is waited for."""
+
 
 class Cost(NamedTuple):
-    """Of a recipe: size in MiB; seconds of one step, of `save`, and until it is on disk; steps between saves."""
+    """Of a recipe: size in MiB; seconds of one step, of `save`, and until it is on disk; steps between saves.
+
+    `save` brings the files of the one before from memory to the disk, which is counted; until then, "on disk" is that
+    the checkpoint has its name.
+    """
 
     mib: float
     step: float
@@ -43,12 +50,16 @@ class Cost(NamedTuple):
         return self.save / (self.save + self.save_every * self.step)
 
 
-def cost(recipe: str, folder: Path, saves: int = 5) -> Cost:
-    """Trains a recipe for some calls, saves after each, and takes medians."""
-    settings = config.load(recipe)
+def settings(recipe: str) -> config.Settings:
+    """The resolved settings of one of `RECIPES`."""
+    loaded = config.load(recipe)
     for key, value in RECIPES[recipe].items():
-        settings[key] = value
-    settings = config.resolve(settings)
+        loaded[key] = value
+    return config.resolve(loaded)
+
+
+def cost(settings: config.Settings, folder: Path, saves: int = 5) -> Cost:
+    """Trains and saves in turn, as training does: calls go on while a checkpoint is written. Takes medians."""
     source = open_source(settings["data"], 0)
     system = build_system(settings, source.spec)
     devices = Devices.first(1)
@@ -60,18 +71,30 @@ def cost(recipe: str, folder: Path, saves: int = 5) -> Cost:
     folder.mkdir(parents=True)
     checkpoints = Checkpoints(folder, settings["keep_checkpoints"])
     times: dict[str, list[float]] = {"step": [], "save": [], "done": []}
-    for number in range(saves + 1):
+    step = 0
+
+    def train() -> float:
+        """Makes a call; seconds of one of its steps."""
+        nonlocal state, sums, step
         before = time.perf_counter()
         state, sums, latest = call(state, sums, as_array([0]), constants, devices.join(next(items), feed.batch_axis))
-        jax.block_until_ready(latest)
-        trained = time.perf_counter()
-        checkpoints.save(int(latest), {"state": state, "tally": sums})
-        saved = time.perf_counter()
-        checkpoints.wait()
-        if number:  # the first call compiles
-            times["step"].append((trained - before) / length)
-            times["save"].append(saved - trained)
-            times["done"].append(time.perf_counter() - trained)
+        step = int(latest)
+        return (time.perf_counter() - before) / length
+
+    train()  # compiles
+    for number in range(saves + 1):
+        undisturbed = train()
+        began, before = time.time(), time.perf_counter()
+        checkpoints.save(step, {"state": state, "tally": sums})
+        held = time.perf_counter() - before
+        place = folder / str(step)
+        while not place.is_dir() and time.time() < began + LONGEST:
+            train()
+        if number:  # before the first there was none whose files it had to wait for
+            times["step"].append(undisturbed)
+            times["save"].append(held)
+            times["done"].append(place.stat().st_ctime - began)  # its last change is that it got this name
+    checkpoints.wait()
     checkpoints.close()
     size = sum(leaf.nbytes for leaf in jax.tree.leaves(state)) / 2**20
     return Cost(
@@ -87,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print("| recipe | state | a step | `save` holds the loop | on disk after | share of training |")
     print("|---|---|---|---|---|---|")
     for recipe in RECIPES:
-        one = cost(recipe, options.out / recipe)
+        one = cost(settings(recipe), options.out / recipe)
         print(
             f"| {recipe} | {one.mib:.1f} MiB | {one.step:.3f} s | {one.save:.3f} s | {one.done:.2f} s "
             f"| {one.share():.2%} of {one.save_every} steps |",

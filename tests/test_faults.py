@@ -10,9 +10,10 @@ import fault_cost
 import fault_runs
 import faults
 import pytest
-from small_runs import train
+from small_runs import settings, train
 
 from jaxgan.systems import SYSTEMS
+from jaxgan.training import checkpoints
 from jaxgan.training.stopping import ASKING, INSISTING
 
 PAGE = " ".join((Path(faults.__file__).parent / "faults.md").read_text().split())
@@ -197,10 +198,22 @@ def test_the_page_names_every_fault_every_subject_and_every_signal():
     assert set(INSISTING) < set(ASKING)
 
 
-def test_what_a_checkpoint_costs_is_measured(tmp_path):
+def test_what_a_checkpoint_costs_is_what_holds_the_loop(tmp_path, monkeypatch):
+    settle = checkpoints._settle
+    monkeypatch.setattr(checkpoints, "_settle", lambda folder: time.sleep(0.3) or settle(folder))
+    cost = fault_cost.cost(settings("points", save_every=3), tmp_path / "checkpoints", saves=2)
+    assert cost.save > 0.3
+    assert cost.mib > 0
+    assert cost.step > 0
+    assert cost.done > 0
+    assert cost.save_every == 3
+
+
+def test_the_share_of_a_checkpoint_and_the_recipes_of_the_page():
     cost = fault_cost.Cost(mib=7.0, step=0.01, save=0.1, done=0.5, save_every=10)
     assert cost.share() == pytest.approx(0.5)
     assert all(f"| {recipe} |" in PAGE for recipe in fault_cost.RECIPES)
+    assert all(fault_cost.settings(recipe)["data"]["name"] == "digits" for recipe in fault_cost.RECIPES)
 
 
 def test_a_table_has_a_row_for_every_part_and_says_what_kills_met():
