@@ -7,6 +7,7 @@ import json
 import math
 import os
 import shutil
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ Trees = dict[str, Any]
 
 OF_TABLE = "table_sha256"
 """In a checkpoint's table of contents, beside the names of the trees: the digest of the rest of it."""
+
+SLOW = 5.0
+"""Seconds; whoever waits for a checkpoint for longer is told so."""
 
 
 def digest(arrays: Any) -> str:
@@ -78,12 +82,13 @@ class Checkpoints:
         """Steps that have a complete checkpoint, ascending."""
         return sorted(self._manager.all_steps())
 
-    def save(self, step: int, trees: Mapping[str, Any]) -> None:
+    def save(self, step: int, trees: Mapping[str, Any], report: Callable[[str], None] | None = None) -> None:
         """Copies the arrays of some trees and writes them in the background.
 
         Args:
           step: names the checkpoint.
           trees: name -> tree of arrays on devices; `restore` can ask for some of them.
+          report: told if the one before was not on disk for long.
 
         Raises:
           Diverged: a number is not finite; earlier checkpoints are untouched.
@@ -91,7 +96,7 @@ class Checkpoints:
         """
         if not self._directory.is_dir():
             raise self._failure(step, "")
-        self.wait()  # so that the one before is on disk when this one's success removes an older one
+        self.wait(report)  # so that the one before is on disk when this one's success removes an older one
         self._before = max(self._names(), default=None)
         # Copies, because the next call of the training program overwrites these buffers while orbax still writes.
         arrays = {
@@ -129,12 +134,16 @@ class Checkpoints:
             raise self._failure(step, f"step {step} is not later than the newest checkpoint")
         self._unsettled = step
 
-    def wait(self) -> None:
+    def wait(self, report: Callable[[str], None] | None = None) -> None:
         """Returns when what was saved is on disk, where a loss of power leaves it too.
+
+        Args:
+          report: told if that took long.
 
         Raises:
           JaxganError: as `save`.
         """
+        step, before = self._unsettled, time.perf_counter()
         try:
             self._manager.wait_until_finished()
             if self._unsettled is not None and hosts.primary():
@@ -142,6 +151,9 @@ class Checkpoints:
                 self._unsettled = None
         except (OSError, ValueError) as error:
             raise self._failure(None, str(error).splitlines()[0][:200]) from error
+        waited = time.perf_counter() - before
+        if report and step is not None and waited > SLOW:
+            report(f"the disk is slow: training waited {waited:.0f} s for the checkpoint of step {step}.")
 
     def _names(self) -> list[int]:
         """Steps that have a folder of their own, which a checkpoint has once it is complete."""

@@ -96,7 +96,7 @@ def _noted(
     better, *flags = hosts.agreed([better, *(alarm in begun for alarm in ALARMS)])
     if better and best:
         best.save(step, {"state": state})
-        best.wait()  # before a checkpoint from which it would not be made again
+        best.wait(recorder.report)  # before a checkpoint from which it would not be made again
     return better, frozenset(alarm for alarm, flag in zip(ALARMS, flags, strict=True) if flag)
 
 
@@ -175,6 +175,6 @@ def train(
             if now.saving or stopped_by is not None or (better and config["roll_back_on"]):
                 if not any(now):
                     tally.means(sums, names, seeds)  # the same
-                kept.last.save(step, {"state": state, "tally": sums})
+                kept.last.save(step, {"state": state, "tally": sums}, recorder.report)
         kept.last.wait()
     return Outcome(step, stopped_by)

@@ -1,6 +1,7 @@
 """Checkpoints: what is kept, what damage is noticed, and what a full disk costs."""
 
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -14,7 +15,7 @@ from small_runs import DAMAGE_NOISE, left_behind, train
 
 from jaxgan import cli
 from jaxgan.errors import JaxganError
-from jaxgan.training.checkpoints import Checkpoints, OtherStructureError
+from jaxgan.training.checkpoints import Checkpoints, OtherStructureError, _settle
 
 pytestmark = DAMAGE_NOISE
 
@@ -294,6 +295,31 @@ def test_a_slow_disk_holds_the_next_save_up_so_that_writes_do_not_pile_up(tmp_pa
         whole = {int(path.name) for path in tmp_path.iterdir() if path.name.isdecimal()}
         assert whole >= set(steps[:number])  # at most this one is still written
     checkpoints.close()
+
+
+@pytest.mark.parametrize("slow", [0.1, 60.0])
+def test_who_waits_for_a_slow_disk_is_told(tmp_path, monkeypatch, slow):
+    original, said = _settle, []
+    monkeypatch.setattr("jaxgan.training.checkpoints.SLOW", slow)
+    monkeypatch.setattr("jaxgan.training.checkpoints._settle", lambda folder: time.sleep(0.6) or original(folder))
+    checkpoints = Checkpoints(tmp_path, 9)
+    checkpoints.save(2, tree(2), said.append)
+    assert said == []  # there was none before
+    checkpoints.save(4, tree(4), said.append)
+    assert [re.sub(r"\d+ s", "n s", line) for line in said] == (
+        ["the disk is slow: training waited n s for the checkpoint of step 2."] if slow < 1 else []
+    )
+    checkpoints.wait(said.append)
+    checkpoints.wait(said.append)  # nothing is left to wait for
+    assert [re.search(r"step (\d+)", line)[1] for line in said] == (["2", "4"] if slow < 1 else [])
+    checkpoints.close()
+
+
+def test_training_tells_of_a_slow_disk(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("jaxgan.training.checkpoints.SLOW", 0.0)
+    train(tmp_path, steps=12, save_every=4)
+    said = re.findall(r"^the disk is slow: .* step (\d+)\.$", capsys.readouterr().out, re.MULTILINE)
+    assert said == ["4", "8"]
 
 
 @pytest.fixture
