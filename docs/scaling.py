@@ -111,8 +111,8 @@ def volume(recipes: Sequence[str], toy: bool) -> None:
     jax.lax.platform_dependent = choose
     heads = " | ".join(f"{count}: {LINKS[count][2]}" for count in LINKS)
     print(f"\n| recipe | operations a device and step | {heads} |\n|---|---|{'---|' * len(LINKS)}")
-    for recipe, (number, size, flops) in told.items():
-        cells = [f"{efficiency(count, number, size, flops):.0%}" for count in LINKS]
+    for recipe, (number, sent, flops) in told.items():
+        cells = [f"{efficiency(count, number, sent, flops):.0%}" for count in LINKS]
         print(f"| `{recipe}` | {flops / 1e9:.2f} G | {' | '.join(cells)} |")
 
 
