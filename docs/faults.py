@@ -139,12 +139,15 @@ def _at_a_kill(workdir: Path, left: set[tuple[str, int, int]], trained: bool, wh
 
 
 def _half_way(bench: Bench) -> Path:
-    """A run that was stopped after at least two checkpoints; each caller gets a copy."""
+    """A run that was killed after at least two checkpoints; each caller gets a copy.
+
+    One that is asked to stop would save there too, and a short run would still have that checkpoint at its end.
+    """
     model = bench.folder / "half"
     if not (model / "run.json").exists():
         training = bench.start(model)
         training.until(lambda: "\nstep 20/" in training.said())
-        training.send(signal.SIGTERM)
+        training.send(signal.SIGKILL)
         training.wait()
     copy = bench.folder / "damaged"
     shutil.rmtree(copy, ignore_errors=True)
@@ -196,7 +199,8 @@ def signals(bench: Bench, numbers: Sequence[signal.Signals], seed: int) -> Found
     for number in numbers:
         workdir = bench.folder / f"signal_{number.name}"
         training = bench.start(workdir)
-        runs.reach(training, workdir, "training", chance, bench.whole.duration / 2)
+        # Early, so that what it saves there has gone by the end, as newer ones push it out.
+        runs.reach(training, workdir, "training", chance, bench.whole.duration / 4)
         sent = time.time()
         training.send(number)
         code, took = training.wait(), time.time() - sent
@@ -404,7 +408,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             found[name] = json.loads(path.read_text())
             print(f"{name}: {len(unmet(name, found[name]))} unmet", flush=True)
     failures = [f"- `{name}`: {sentence}" for name, one in found.items() for sentence in unmet(name, one)]
-    print("\n".join([table(found), "", *failures]))
+    print("\n".join([table(found), *([""] if failures else []), *failures]))
     return int(bool(failures))
 
 
