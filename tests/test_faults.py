@@ -55,8 +55,8 @@ def test_runs_of_other_seeds_differ_in_everything_that_is_compared(tmp_path):
 
 
 def test_kill_9_changes_nothing(bench):
-    """As a sheet and a checkpoint are written, and before the first line."""
-    assert fault_checks.unmet("kills_gan", faults.kills(bench, 3, seed=1)) == []
+    """As a sheet and as a checkpoint is written; the long form has the other moments."""
+    assert fault_checks.unmet("kills_gan", faults.kills(bench, 2, seed=1)) == []
 
 
 def test_a_kill_met_a_checkpoint_only_if_its_own_process_was_writing_it(tmp_path):
