@@ -24,20 +24,22 @@ GO_ON = "Start all of them again with the same command; it continues from the la
 
 
 def join(coordinator: str | None = None, count: int | None = None, index: int | None = None) -> None:
-    """Connects this process with those of the other hosts, before anything has been computed.
+    """Connects this process with those of the other hosts, before JAX has been asked for devices.
 
     Args:
       coordinator: HOST:PORT at which process 0 can be reached; by default it, and the two numbers, are those of Slurm,
-        Open MPI, mpi4py, Kubernetes or a TPU pod, as `jax.distributed` finds them.
+        Open MPI, Kubernetes or a TPU pod, as `jax.distributed` finds them.
       count: number of processes.
       index: of this one, from 0.
 
     Raises:
-      JaxganError: the others are not found, or there are none. Training alone instead would be another run.
+      JaxganError: the others are not found.
     """
     given = (coordinator, count, index)
     if any(value is None for value in given) and any(value is not None for value in given):
         raise JaxganError("--coordinator-address, --num-processes and --process-id belong together; give all or none.")
+    # Its handler of SIGTERM would take the place of our own, and of the system's, which ends what does not train yet.
+    jax.config.update("jax_enable_preemption_service", False)
     try:
         jax.distributed.initialize(coordinator, count, index, initialization_timeout=START_TIMEOUT)
     except (ValueError, RuntimeError) as error:
@@ -46,11 +48,20 @@ def join(coordinator: str | None = None, count: int | None = None, index: int | 
             f"--distributed: the processes did not find each other ({reason}).\nOutside of Slurm, MPI, Kubernetes and "
             "TPU pods give --coordinator-address HOST:PORT --num-processes N --process-id I to each."
         ) from error
-    if jax.process_count() == 1:
+
+
+def meet() -> None:
+    """Waits until all hosts are there, before any of them begins what takes long, if this process was to `join` some.
+
+    Raises:
+      JaxganError: there are none. Training alone instead would be another run.
+    """
+    if jax.distributed.is_initialized() and not several():
         raise JaxganError(
             "--distributed: this is the only process. Start one on each host, or leave --distributed out to train on "
             "this one alone."
         )
+    wait_for_all()  # Gloo gives them 30 s, and no more, to come to the first thing that they do together
 
 
 def several() -> bool:

@@ -61,7 +61,8 @@ def run(
       JaxganError: anything the user can put right; what was on disk before is still there.
     """
     directory = RunDirectory(workdir)
-    with contextlib.ExitStack() as stack:
+    with hosts.noticing(), contextlib.ExitStack() as stack:
+        hosts.meet()
         with hosts.all_or_none():
             if hosts.primary():
                 directory.check_free()
@@ -82,8 +83,7 @@ def run(
         watch = stack.enter_context(profiled(directory.profile, recorder.report)) if profile else _unwatched
         recorder.report(_introduction(config, source.spec, system, devices, workdir))
         try:
-            with hosts.noticing():
-                outcome = _train(config, source, system, devices, directory, recorder, watch)
+            outcome = _train(config, source, system, devices, directory, recorder, watch)
             pictures = recorder.finish()
             finished = outcome.step == config["steps"]
             if hosts.primary():

@@ -7,9 +7,12 @@ import subprocess
 import sys
 import time
 
+import jax
 import numpy as np
 import pytest
 from small_runs import ROOT, left_behind, metrics, start, train, write_recipe
+
+from jaxgan.training import hosts
 
 OFTEN = dict(batch_size=8, steps=40, steps_per_call=2, log_every=4, sample_every=20, save_every=4, keep_checkpoints=2)
 
@@ -119,6 +122,22 @@ def test_a_refusal_on_one_host_stops_all(tmp_path):
     for _, errors in said:
         assert "config.batch_size is 9, which 2 devices do not share evenly; set it to 8 or 10." in errors
     assert not (tmp_path / "run").exists()
+
+
+def test_joining_asks_for_no_devices_and_leaves_sigterm_alone(monkeypatch):
+    """What to compute on is settled after it; a notifier of JAX's own would take the signal that stops a run."""
+
+    def initialize(*_, **__):
+        assert not jax.config.jax_enable_preemption_service
+
+    monkeypatch.setattr(jax.distributed, "initialize", initialize)
+    for question in ("devices", "local_devices", "process_count", "process_index", "default_backend"):
+        monkeypatch.setattr(jax, question, lambda *_: pytest.fail("a device was asked for"))
+    before = jax.config.jax_enable_preemption_service
+    try:
+        hosts.join("127.0.0.1:1", 2, 0)
+    finally:
+        jax.config.update("jax_enable_preemption_service", before)
 
 
 ALONE = """
