@@ -49,30 +49,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = VERBS[options.verb](options, overrides, shlex.join(["jaxgan", *arguments]))
         sys.stdout.flush()  # here, where a reader that has gone is an ordinary end
         return code
-    except JaxganError as error:
-        return _failed(str(error), options)
-    except MemoryError as error:
-        return _failed(f"not enough memory ({error}); {_LESS}", options)
-    except RuntimeError as error:
-        if "RESOURCE_EXHAUSTED" not in str(error):
+    except BaseException as error:
+        failure = _explained(error, options.verb)
+        if getattr(options, "distributed", False):
+            from jaxgan.training import hosts
+
+            hosts.leave(failure)
+        if failure is None:
             raise
-        reason = str(error).splitlines()[0].partition("RESOURCE_EXHAUSTED: ")[2]
-        return _failed(f"not enough memory ({reason}); {_LESS}", options)
-    except BrokenPipeError:  # whoever read our output is gone, as in `jaxgan list | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more at its exit
-        return 128 + signal.SIGPIPE
-    except KeyboardInterrupt:  # before training started, or a second time while it was stopping
-        goes_on = ", and the same command continues" if options.verb in ("train", "study") else ""
-        print(f"interrupted; what was saved is kept{goes_on}.", file=sys.stderr)
-        return 128 + signal.SIGINT
+        return failure
 
 
-def _failed(message: str, options: argparse.Namespace) -> int:
+def _explained(error: BaseException, verb: str) -> int | None:
+    """Tells the user what ended a verb, and returns the exit code; None where only a traceback can tell."""
+    match error:
+        case JaxganError():
+            return _failed(str(error))
+        case MemoryError():
+            return _failed(f"not enough memory ({error}); {_LESS}")
+        case RuntimeError() if "RESOURCE_EXHAUSTED" in str(error):
+            reason = str(error).splitlines()[0].partition("RESOURCE_EXHAUSTED: ")[2]
+            return _failed(f"not enough memory ({reason}); {_LESS}")
+        case BrokenPipeError():  # whoever read our output is gone, as in `jaxgan list | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more at its exit
+            return 128 + signal.SIGPIPE
+        case KeyboardInterrupt():  # before training started, or a second time while it was stopping
+            goes_on = ", and the same command continues" if verb in ("train", "study") else ""
+            print(f"interrupted; what was saved is kept{goes_on}.", file=sys.stderr)
+            return 128 + signal.SIGINT
+    return None
+
+
+def _failed(message: str) -> int:
     print("\n".join(map(shown, f"error: {message}".split("\n"))), file=sys.stderr)
-    if getattr(options, "distributed", False):
-        from jaxgan.training import hosts
-
-        hosts.leave(FAILURE)
     return FAILURE
 
 

@@ -89,18 +89,20 @@ def write_recipe(path: Path, kind: str, **changes: Any) -> Path:
     return path
 
 
-def start(*arguments: str | Path, cached: bool = False) -> subprocess.Popen[str]:
+def start(*arguments: str | Path, cached: bool = False, program: str | None = None) -> subprocess.Popen[str]:
     """Starts `python train.py ...` and returns at once.
 
     Args:
-      arguments: of train.py.
+      arguments: of it.
       cached: take compiled programs from the folder that the tests share, and keep them there; otherwise compile anew.
+      program: Python, in the place of train.py.
     """
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "JAX_PLATFORMS": "cpu"}
     if not cached:
         del environment["JAX_COMPILATION_CACHE_DIR"]
     none = [] if cached else ["--compilation-cache", "off"]
-    command = [sys.executable, str(ROOT / "train.py"), *none, *map(str, arguments)]
+    script = [str(ROOT / "train.py")] if program is None else ["-c", program]
+    command = [sys.executable, *script, *none, *map(str, arguments)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

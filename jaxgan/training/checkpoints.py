@@ -121,13 +121,14 @@ class Checkpoints:
             )
         table = {name: {"sha256": digest(tree), "layout": layout(tree)} for name, tree in arrays.items()}
         try:
-            saved = self._manager.save(
-                step,
-                args=ocp.args.Composite(
-                    **{name: ocp.args.StandardSave(tree) for name, tree in arrays.items()},
-                    contents=ocp.args.JsonSave({**table, OF_TABLE: _sum(table)}),
-                ),
-            )
+            with hosts.noticing():
+                saved = self._manager.save(
+                    step,
+                    args=ocp.args.Composite(
+                        **{name: ocp.args.StandardSave(tree) for name, tree in arrays.items()},
+                        contents=ocp.args.JsonSave({**table, OF_TABLE: _sum(table)}),
+                    ),
+                )
         except (OSError, ValueError) as error:  # tensorstore reports a failing disk as ValueError
             raise self._failure(step, str(error).splitlines()[0][:200]) from error
         if not saved:
@@ -145,7 +146,8 @@ class Checkpoints:
         """
         step, before = self._unsettled, time.perf_counter()
         try:
-            self._manager.wait_until_finished()
+            with hosts.noticing():
+                self._manager.wait_until_finished()
             if self._unsettled is not None and hosts.primary():
                 _settle(self._directory / str(self._unsettled))
                 self._unsettled = None

@@ -6,7 +6,10 @@ the decisions that depend on them; all write their parts of a checkpoint, into o
 
 import contextlib
 import os
+import re
 import sys
+import time
+import traceback
 from collections.abc import Iterator, Sequence
 
 import jax
@@ -20,7 +23,14 @@ from jaxgan.errors import JaxganError
 START_TIMEOUT = 300
 """Seconds that hosts wait for each other when they start."""
 
+LAST = 2
+"""Seconds by which process 0 leaves after the others: when it is gone JAX ends them, in the middle of a sentence."""
+
 GO_ON = "Start all of them again with the same command; it continues from the last checkpoint."
+
+
+class Gone(JaxganError):
+    """Another host ended, or cannot be reached."""
 
 
 def join(coordinator: str | None = None, count: int | None = None, index: int | None = None) -> None:
@@ -79,16 +89,14 @@ def all_or_none() -> Iterator[None]:
     """What every host has to get through before any goes on; one that cannot stops them all.
 
     Raises:
-      JaxganError: this host could not, or another one.
+      JaxganError: another host could not.
     """
-    failure = None
     try:
         yield
-    except JaxganError as error:
-        failure = error
-    failed = [index for index, flag in enumerate(_gathered(failure is not None)) if flag]
-    if failure is not None:
-        raise failure
+    except Exception:  # whatever it is, the others are told, and it goes on up
+        _gathered(True)
+        raise
+    failed = [index for index, flag in enumerate(_gathered(False)) if flag]
     if failed:
         raise JaxganError(f"host {failed[0]} of {jax.process_count()} stopped; its output says why.")
 
@@ -149,23 +157,39 @@ def noticing() -> Iterator[None]:
     """Tells of another host that has gone, whatever this one was waiting for.
 
     Raises:
-      JaxganError: instead of what the lost connection raised.
+      Gone: instead of what the lost connection raised.
     """
     try:
         yield
-    except jax.errors.JaxRuntimeError as error:
-        if not several() or "RESOURCE_EXHAUSTED" in str(error):
+    except (jax.errors.JaxRuntimeError, ValueError) as error:
+        if not _of_a_connection(error):
             raise
         reason = str(error).splitlines()[0][:200]
-        raise JaxganError(f"the connection to another host is gone ({reason}).\n{GO_ON}") from error
+        raise Gone(f"the connection to another host is gone ({reason}).\n{GO_ON}") from error
 
 
-def leave(code: int) -> None:
+def _of_a_connection(error: Exception) -> bool:
+    """Whether others that are gone may be behind it: of what JAX itself raises, anything but a lack of memory."""
+    if isinstance(error, ValueError):  # as which it hands on what fails while a call is being put to the devices
+        return several() and re.match(r"[A-Z_]+: Gloo .* failed", str(error)) is not None
+    return several() and "RESOURCE_EXHAUSTED" not in str(error)
+
+
+def leave(code: int | None) -> None:
     """Ends this process at once, if it is connected with others, who notice by that.
 
     An orderly end would wait for all of them first, while they wait for this one.
+
+    Args:
+      code: to exit with; None if an exception is being handled whose traceback has not been shown.
     """
-    if jax.distributed.is_initialized():
+    if not jax.distributed.is_initialized():
+        return
+    if code is None:
+        traceback.print_exc()
+    with contextlib.suppress(OSError):  # whoever read it may be gone too
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(code)
+    if jax.process_index() == 0:
+        time.sleep(LAST)
+    os._exit(1 if code is None else code)

@@ -121,12 +121,15 @@ def _train(
 ) -> Outcome:
     best = _best(directory, config) if config["keep_best"] else None
     kept = Kept(Checkpoints(directory.checkpoints, config["keep_checkpoints"]), best)
-    try:
-        with jax.default_matmul_precision(config["matmul_precision"]):
-            return train(config, source, system, devices, kept, recorder, watch)
-    finally:
+    with contextlib.ExitStack() as stack:
         for checkpoints in filter(None, kept):
-            checkpoints.close()
+            stack.callback(checkpoints.close)
+        try:
+            with hosts.noticing(), jax.default_matmul_precision(config["matmul_precision"]):
+                return train(config, source, system, devices, kept, recorder, watch)
+        except hosts.Gone:
+            stack.pop_all()  # what is being written waits for the host that is gone, and to close would be to wait too
+            raise
 
 
 def _best(directory: RunDirectory, config: Mapping[str, Any]) -> Checkpoints:

@@ -23,10 +23,15 @@ def free_port():
         return listener.getsockname()[1]
 
 
-def launch(count, *arguments):
-    """Starts as many processes of one training."""
+def launch(count, *arguments, programs=None):
+    """Starts as many processes of one training; some of them, by their number, with another program than train.py."""
     where = ("--distributed", "--coordinator-address", f"127.0.0.1:{free_port()}", "--num-processes", count)
-    return [start(*arguments, *map(str, where), "--process-id", str(index), cached=True) for index in range(count)]
+    return [
+        start(
+            *arguments, *map(str, where), "--process-id", str(index), cached=True, program=(programs or {}).get(index)
+        )
+        for index in range(count)
+    ]
 
 
 def ended(processes, timeout=240):
@@ -122,6 +127,52 @@ def test_a_refusal_on_one_host_stops_all(tmp_path):
     for _, errors in said:
         assert "config.batch_size is 9, which 2 devices do not share evenly; set it to 8 or 10." in errors
     assert not (tmp_path / "run").exists()
+
+
+HARMED = """
+import os, signal, sys, time
+from jaxgan.cli import main
+from jaxgan.training import start
+
+untouched = start.{name}
+
+def harmed(*arguments):
+    print("harmed at", time.time(), file=sys.stderr, flush=True)
+    {harm}
+    return untouched(*arguments)
+
+start.{name} = harmed
+sys.exit(main(["train", *sys.argv[1:]]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("harm", "code", "own", "other"),
+    [
+        ("os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)", -signal.SIGTERM, "", "connection to another host"),
+        pytest.param("signal.raise_signal(signal.SIGINT)", 130, "interrupted", "connection to another host",
+                     marks=pytest.mark.long),
+        pytest.param("1 / 0", 1, "ZeroDivisionError", "host 1 of 2 stopped", marks=pytest.mark.long),
+    ],
+    ids=["SIGTERM", "SIGINT", "a fault of the library"],
+)  # fmt: skip
+def test_what_ends_one_before_it_trains_ends_all_at_once(tmp_path, harm, code, own, other):
+    recipe = write_recipe(tmp_path / "recipe.py", "points", batch_size=8)
+    programs = {1: HARMED.format(name="open_source", harm=harm)}
+    codes, said = ended(launch(2, "--config", recipe, "--workdir", tmp_path / "run", programs=programs))
+    now = time.time()
+    assert codes == [1, code], said
+    assert own in said[1][1], said
+    assert other in said[0][1], said
+    assert now - float(re.search(r"harmed at (\S+)", said[1][1])[1]) < 25  # JAX's own patience is 30 s and more
+
+
+@pytest.mark.long
+def test_one_may_take_longer_than_gloo_waits_to_begin(tmp_path):
+    recipe = write_recipe(tmp_path / "recipe.py", "points", batch_size=8)
+    programs = {0: HARMED.format(name="make_metrics", harm="time.sleep(45)")}
+    codes, said = ended(launch(2, "--config", recipe, "--workdir", tmp_path / "run", programs=programs))
+    assert codes == [0, 0], said
 
 
 def test_joining_asks_for_no_devices_and_leaves_sigterm_alone(monkeypatch):
