@@ -77,6 +77,14 @@ class Checkpoints:
                 max_to_keep=keep, create=keep is not None, cleanup_tmp_directories=keep is not None
             ),
         )
+        # It waits for no other host, of which one that meets damage never comes; `restore` has them agree instead.
+        alone = ocp.options.MultiprocessingOptions(
+            primary_host=jax.process_index(), active_processes={jax.process_index()}
+        )
+        self._reader = ocp.Checkpointer(
+            ocp.CompositeCheckpointHandler(composite_options=ocp.CompositeOptions(multiprocessing_options=alone)),
+            multiprocessing_options=alone,
+        )
 
     def steps(self) -> list[int]:
         """Steps that have a complete checkpoint, ascending."""
@@ -183,8 +191,18 @@ class Checkpoints:
 
         Raises:
           OtherStructureError: the files hold a state of another structure.
-          JaxganError: the files are damaged.
+          JaxganError: the files are damaged, or another host could not read them.
         """
+        with hosts.all_or_none(f"could not read checkpoint {step}"):
+            saved, sums = self._read_trees(step, abstract)
+        with hosts.all_or_none(f"found checkpoint {step} damaged"):
+            # All of them, whatever the first comes to: what is split over the hosts is brought together by all of them.
+            if {name: digest(saved[name]) for name in abstract} != sums:
+                raise JaxganError(f"checkpoint {step} is damaged (its arrays do not match their SHA-256)")
+        return {name: serialization.from_state_dict(tree, saved[name]) for name, tree in abstract.items()}
+
+    def _read_trees(self, step: int, abstract: Trees) -> tuple[Any, dict[str, str]]:
+        """What this host is to have of the trees, and the digests that the whole of them were saved with."""
         here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
         targets = {
             name: jax.tree.map(
@@ -204,13 +222,11 @@ class Checkpoints:
         for name, target in targets.items():
             _compare(step, name, facts[name][0], layout(target))
         saved = self._read(step, {name: ocp.args.StandardRestore(target) for name, target in targets.items()})
-        if any(digest(saved[name]) != facts[name][1] for name in abstract):
-            raise JaxganError(f"checkpoint {step} is damaged (its arrays do not match their SHA-256)")
-        return {name: serialization.from_state_dict(tree, saved[name]) for name, tree in abstract.items()}
+        return saved, {name: sha256 for name, (_, sha256) in facts.items()}
 
     def _read(self, step: int, parts: Mapping[str, Any]) -> Any:
         try:
-            return self._manager.restore(step, args=ocp.args.Composite(**parts))
+            return self._reader.restore(self._directory / str(step), args=ocp.args.Composite(**parts))
         # Damage surfaces as whatever the reader of the damaged part raises; each becomes a message of its own.
         except Exception as error:
             raise JaxganError(f"checkpoint {step} cannot be read ({str(error).splitlines()[0][:200]})") from error
@@ -228,16 +244,12 @@ class Checkpoints:
         """
         steps = self.steps()
         for step in reversed(steps):
-            found, failure = None, "another host could not read it"
             try:
-                found = self.restore(step, abstract)
+                return step, self.restore(step, abstract)
             except OtherStructureError:
                 raise
             except JaxganError as error:
-                failure = str(error)
-            if hosts.all_can(found is not None) and found is not None:
-                return step, found
-            report(f"{failure}; falling back to the one before it.")
+                report(f"{str(error).removesuffix('.')}; falling back to the one before it.")
         if steps:
             raise JaxganError(f"none of the checkpoints in {self._directory} can be restored: {steps}.")
         return None
@@ -268,6 +280,7 @@ class Checkpoints:
         """Ends the background writer; a failure to write has been raised by `save` or `wait`."""
         with contextlib.suppress(OSError, ValueError):
             self._manager.close()
+            self._reader.close()
 
 
 def _settle(folder: Path) -> None:

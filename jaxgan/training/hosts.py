@@ -85,8 +85,11 @@ def primary() -> bool:
 
 
 @contextlib.contextmanager
-def all_or_none() -> Iterator[None]:
-    """What every host has to get through before any goes on; one that cannot stops them all.
+def all_or_none(otherwise: str = "stopped; its output says why") -> Iterator[None]:
+    """What every host has to get through before any goes on; where one cannot, none does.
+
+    Args:
+      otherwise: what the others say of one that could not.
 
     Raises:
       JaxganError: another host could not.
@@ -98,12 +101,7 @@ def all_or_none() -> Iterator[None]:
         raise
     failed = [index for index, flag in enumerate(_gathered(False)) if flag]
     if failed:
-        raise JaxganError(f"host {failed[0]} of {jax.process_count()} stopped; its output says why.")
-
-
-def all_can(this_one: bool) -> bool:
-    """Whether every host can; each says it of itself."""
-    return all(_gathered(this_one))
+        raise JaxganError(f"host {failed[0]} of {jax.process_count()} {otherwise}.")
 
 
 def wait_for_all() -> None:

@@ -1,6 +1,8 @@
 """Several processes that train one run, as on several hosts: here all on this machine, connected by Gloo."""
 
+import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -117,6 +119,21 @@ def test_a_signal_to_one_stops_all_at_one_step_a_death_stops_the_others_and_the_
     codes, said = ended(launch(count, *arguments))
     assert codes == [0] * count, said
     assert "continuing at step" in said[0][0]
+    assert left_behind(run) == left_behind(folder)
+
+
+@pytest.mark.long
+def test_from_a_damaged_checkpoint_all_fall_back_together(together, tmp_path):
+    """Of split parameters each host reads its own files: one of them meets the damage, and the others do not."""
+    count, recipe, folder, _ = together
+    run = shutil.copytree(folder, tmp_path / "run")
+    newest = run / "checkpoints" / str(OFTEN["steps"])
+    largest = max((newest / "state").rglob("d/*"), key=lambda path: path.stat().st_size)
+    os.truncate(largest, largest.stat().st_size // 2)
+    codes, said = ended(launch(count, "--config", recipe, "--workdir", run))
+    assert codes == [0] * count, said
+    assert "falling back to the one before it" in said[0][0]
+    assert f"continuing at step {OFTEN['steps'] - OFTEN['save_every']}" in said[0][0]
     assert left_behind(run) == left_behind(folder)
 
 
