@@ -7,10 +7,12 @@ the decisions that depend on them; all write their parts of a checkpoint, into o
 import contextlib
 import os
 import re
+import secrets
 import sys
 import time
 import traceback
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +27,9 @@ START_TIMEOUT = 300
 
 LAST = 2
 """Seconds by which process 0 leaves after the others: when it is gone JAX ends them, in the middle of a sentence."""
+
+SEEN_WITHIN = 10
+"""Seconds after which what one host wrote is seen by all, where they share a file system."""
 
 GO_ON = "Start all of them again with the same command; it continues from the last checkpoint."
 
@@ -107,6 +112,42 @@ def all_or_none(otherwise: str = "stopped; its output says why") -> Iterator[Non
 def wait_for_all() -> None:
     """Returns once every host has come here."""
     _gathered(True)
+
+
+def check_shared(folder: Path) -> None:
+    """Makes sure that all hosts see one folder, and not each a folder of its own by that name.
+
+    Args:
+      folder: in which the primary may write.
+
+    Raises:
+      JaxganError: they do not.
+    """
+    if not several():
+        return
+    number = multihost_utils.broadcast_one_to_all(np.array(secrets.randbits(31), np.int32))  # the primary's
+    token = folder / f".seen_by_all_{number}"
+    try:
+        with all_or_none():
+            if primary():
+                token.touch()
+        with all_or_none("does not see the same --workdir; its output says more"):
+            _find(token)
+    finally:
+        if primary():
+            token.unlink(missing_ok=True)
+
+
+def _find(file: Path) -> None:
+    """Waits for a file to be seen here: a network file system may show it seconds after it was written."""
+    until = time.monotonic() + SEEN_WITHIN
+    while not (file.parent.is_dir() and file.name in os.listdir(file.parent)):  # which asks anew, as `exists` may not
+        if time.monotonic() > until:
+            raise JaxganError(
+                f"{file.parent} is not the directory that host 0 writes to: --distributed needs one that all share.\n"
+                "Put --workdir on a file system that every host mounts; each may name it by its own path."
+            )
+        time.sleep(0.1)
 
 
 def agreed(flags: Sequence[bool]) -> list[bool]:

@@ -81,8 +81,9 @@ def run(
                 if not allow_changes:
                     directory.check(config)  # once more: another process may have trained in it meanwhile
         watch = stack.enter_context(profiled(directory.profile, recorder.report)) if profile else _unwatched
-        recorder.report(_introduction(config, source.spec, system, devices, workdir))
         try:
+            hosts.check_shared(workdir)
+            recorder.report(_introduction(config, source.spec, system, devices, workdir))
             outcome = _train(config, source, system, devices, directory, recorder, watch)
             pictures = recorder.finish()
             finished = outcome.step == config["steps"]

@@ -208,6 +208,25 @@ def test_joining_asks_for_no_devices_and_leaves_sigterm_alone(monkeypatch):
         jax.config.update("jax_enable_preemption_service", before)
 
 
+ELSEWHERE = """
+import sys
+from jaxgan.cli import main
+sys.exit(main(["train", *sys.argv[1:], "--workdir", sys.argv[sys.argv.index("--workdir") + 1] + "_elsewhere"]))
+"""
+
+
+def test_hosts_that_do_not_share_the_directory_are_told_before_they_train(tmp_path):
+    recipe = write_recipe(tmp_path / "recipe.py", "points", batch_size=8)
+    arguments = ("--config", recipe, "--workdir", tmp_path / "run")
+    codes, said = ended(launch(2, *arguments, programs={1: ELSEWHERE}))
+    assert codes == [1, 1], said
+    assert "host 1 of 2 does not see the same --workdir" in said[0][1], said
+    assert "run_elsewhere is not the directory that host 0 writes to" in said[1][1], said
+    assert "compiling" not in said[0][0]
+    assert not (tmp_path / "run_elsewhere").exists()
+    assert not list((tmp_path / "run").glob(".seen*"))
+
+
 ALONE = """
 import sys
 from jaxgan.cli import main
