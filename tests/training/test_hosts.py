@@ -1,5 +1,6 @@
 """Several processes that train one run, as on several hosts: here all on this machine, connected by Gloo."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -8,12 +9,16 @@ import socket
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import jax
 import numpy as np
 import pytest
 from small_runs import ROOT, left_behind, metrics, start, train, write_recipe
 
+from jaxgan.data import make_feed
+from jaxgan.data.memory import ArraySource
+from jaxgan.devices import Devices
 from jaxgan.training import hosts
 
 OFTEN = dict(batch_size=8, steps=40, steps_per_call=2, log_every=4, sample_every=20, save_every=4, keep_checkpoints=2)
@@ -146,6 +151,45 @@ def test_a_refusal_on_one_host_stops_all(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+class Noting(ArraySource):
+    """Keeps the numbers of the examples that were read one by one."""
+
+    def __init__(self, images):
+        super().__init__(images)
+        self.read = []
+
+    def __getitem__(self, index):
+        self.read.append(int(index))
+        return super().__getitem__(index)
+
+
+@pytest.mark.parametrize("micro", [1, 2])
+@pytest.mark.parametrize(("count", "each"), [(2, 1), (4, 1), (2, 4)])
+def test_each_example_of_an_epoch_is_read_once_by_the_host_whose_row_it_is(monkeypatch, count, each, micro):
+    size, batch = 1024, 8
+    steps = size // (batch * micro)  # an epoch
+    places = [SimpleNamespace(process_index=host) for host in range(count) for _ in range(each)]
+    devices = Devices(SimpleNamespace(devices=places, size=len(places)))
+    # Example i is the point (i, i): what a host is handed says which examples these are.
+    points = np.repeat(np.arange(size, dtype=np.float32)[:, None], 2, axis=1)
+    whole = next(make_feed(ArraySource(points), batch, micro, (3,), 2**20).items(0, steps))
+    seen = []
+    for host in range(count):
+        monkeypatch.setattr(jax, "process_index", lambda host=host: host)
+        rows, source = devices.rows(batch), Noting(points)
+        assert rows == slice(host * batch // count, (host + 1) * batch // count)
+        streamed = make_feed(source, batch, micro, (3,), 0, rows)
+        with contextlib.closing(streamed.items(0, 1)) as items:
+            next(items)
+        assert set(source.read) <= set(whole[..., rows].ravel().tolist())  # also of what is read ahead
+        with contextlib.closing(streamed.items(0, steps)) as items:
+            seen.append(next(items)["image"][..., 0])
+        resident = make_feed(source, batch, micro, (3,), 2**20, rows)
+        np.testing.assert_array_equal(next(resident.items(0, steps)), seen[-1])
+    np.testing.assert_array_equal(np.concatenate(seen, axis=-1), whole)
+    assert sorted(np.ravel(whole)) == list(range(size))
+
+
 HARMED = """
 import os, signal, sys, time
 from jaxgan.cli import main
@@ -230,6 +274,9 @@ def test_hosts_that_do_not_share_the_directory_are_told_before_they_train(tmp_pa
 ALONE = """
 import sys
 from jaxgan.cli import main
+from jaxgan.data import make_feed
+from jaxgan.data.memory import ArraySource
+from jaxgan.devices import Devices
 from jaxgan.training import hosts
 hosts.START_TIMEOUT = 3
 sys.exit(main(sys.argv[1:]))
