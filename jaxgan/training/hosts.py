@@ -207,6 +207,22 @@ def noticing() -> Iterator[None]:
         raise Gone(f"the connection to another host is gone ({reason}).\n{GO_ON}") from error
 
 
+@contextlib.contextmanager
+def together() -> Iterator[None]:
+    """Around all that hosts do together: as `noticing`, and where it fails on all the primary is the last to go.
+
+    Raises:
+      Gone: as `noticing`.
+    """
+    try:
+        with noticing():
+            yield
+    except BaseException:
+        if several() and primary():
+            time.sleep(LAST)
+        raise
+
+
 def _of_a_connection(error: Exception) -> bool:
     """Whether others that are gone may be behind it: of what JAX itself raises, anything but a lack of memory."""
     if isinstance(error, ValueError):  # as which it hands on what fails while a call is being put to the devices
@@ -229,6 +245,4 @@ def leave(code: int | None) -> None:
     with contextlib.suppress(OSError):  # whoever read it may be gone too
         sys.stdout.flush()
         sys.stderr.flush()
-    if jax.process_index() == 0:
-        time.sleep(LAST)
     os._exit(1 if code is None else code)

@@ -61,7 +61,7 @@ def run(
       JaxganError: anything the user can put right; what was on disk before is still there.
     """
     directory = RunDirectory(workdir)
-    with hosts.noticing(), contextlib.ExitStack() as stack:
+    with hosts.together(), contextlib.ExitStack() as stack:
         hosts.meet()
         with hosts.all_or_none():
             if hosts.primary():
