@@ -9,8 +9,10 @@ from typing import Any
 
 import jax
 
-sys.path[:0] = [str(folder) for folder in Path(__file__).resolve().parents[1:3]]  # tests, and the package
+TESTS, ROOT = Path(__file__).resolve().parents[1:3]
+sys.path[:0] = [str(TESTS), str(ROOT), str(ROOT / "docs")]
 
+import fault_runs  # noqa: E402
 from small_runs import settings  # noqa: E402
 
 from jaxgan.errors import JaxganError  # noqa: E402
@@ -38,6 +40,21 @@ RUNS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+# Eight of those that the fault harness trains a batch, four steps of each.
+SHORT = ("steps=4", "batch_size=8", "steps_per_call=2", "sample_every=4", "save_every=4", "evaluate_every=0")
+PLAIN = ("metrics=()", "keep_best=''", "roll_back_on=()")
+
+
+def one_of_each_system(folder: Path, names: tuple[str, ...]) -> None:
+    """Trains subjects of the fault harness on one device and on eight."""
+    for name in names:
+        (folder / name).mkdir()
+        fault_runs.write_recipe(name, folder / name)
+        for count in (1, 8):
+            short = fault_runs.settings(name, folder / name, (*SHORT, *PLAIN))
+            run(short, folder / f"{name}_{count}", "a test", count=count)
+
+
 def main(folder: Path, *names: str) -> None:
     """Trains some of them, and lets one move between numbers of devices."""
     assert jax.device_count() == 8
@@ -57,4 +74,7 @@ def main(folder: Path, *names: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), *sys.argv[2:])
+    if sys.argv[2] == "systems":
+        one_of_each_system(Path(sys.argv[1]), tuple(sys.argv[3:]))
+    else:
+        main(Path(sys.argv[1]), *sys.argv[2:])
