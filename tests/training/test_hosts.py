@@ -60,7 +60,7 @@ def assert_close(folder, other, atol):
         assert shape == b["state"][path][0]
     for one, two in zip(a["metrics"], b["metrics"], strict=True):
         assert one.keys() == two.keys()
-        np.testing.assert_allclose([*one.values()], [*two.values()], rtol=0, atol=atol * 10)
+        np.testing.assert_allclose([*one.values()], [*two.values()], rtol=0, atol=atol)
 
 
 @pytest.fixture(
@@ -226,6 +226,17 @@ def test_what_ends_one_before_it_trains_ends_all_at_once(tmp_path, harm, code, o
     assert own in said[1][1], said
     assert other in said[0][1], said
     assert now - float(re.search(r"harmed at (\S+)", said[1][1])[1]) < 25  # JAX's own patience is 30 s and more
+
+
+@pytest.mark.long
+def test_when_process_0_is_killed_the_other_ends_by_itself_or_by_jax(tmp_path):
+    recipe = write_recipe(tmp_path / "recipe.py", "points", batch_size=8)
+    programs = {0: HARMED.format(name="open_source", harm="time.sleep(5); os.kill(os.getpid(), signal.SIGKILL)")}
+    codes, said = ended(launch(2, "--config", recipe, "--workdir", tmp_path / "run", programs=programs))
+    assert time.time() - float(re.search(r"harmed at (\S+)", said[0][1])[1]) < 30
+    assert codes[0] == -signal.SIGKILL
+    message = {1: "the connection to another host is gone", -signal.SIGABRT: "the JAX distributed service detected"}
+    assert message[codes[1]] in said[1][1], said
 
 
 @pytest.mark.long
