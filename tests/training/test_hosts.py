@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import jax
@@ -43,7 +44,8 @@ def launch(count, *arguments, programs=None):
 
 def ended(processes, timeout=240):
     """What they printed, and with which codes they ended."""
-    said = [process.communicate(timeout=timeout) for process in processes]
+    with ThreadPoolExecutor(len(processes)) as readers:  # or one whose output is not read yet would wait
+        said = list(readers.map(lambda process: process.communicate(timeout=timeout), processes))
     return [process.returncode for process in processes], said
 
 
