@@ -1,4 +1,4 @@
-"""What `docs/faults.py` has found and is not as `docs/faults.md` says, a sentence each."""
+"""What `docs/faults.py` has found: as a table, and, a sentence each, what of it is not as `docs/faults.md` says."""
 
 import itertools
 import signal
@@ -102,3 +102,28 @@ EXPECTED: Mapping[str, Callable[[Found], Iterator[str]]] = {
     "vanished": _of_a_directory,
 }
 """First word of a part's name -> what is expected of it, or of each of its runs."""
+
+
+def table(found: Mapping[str, Found]) -> str:
+    """What was found, as a table of Markdown: a row a part."""
+    rows = [
+        "| fault | times | of them while a checkpoint is written | runs lost | bytes differing "
+        "| steps lost a kill: mean, most | seconds lost a kill: mean, most |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, one in found.items():
+        if "skipped" in one:
+            rows.append(f"| `{name}` | skipped: {one['skipped']} | | | | | |")
+            continue
+        hits = one.get("hits", [])
+        times = len(hits) or len(one.get("each", [])) or 1
+        cells = ["", "", ""]
+        if hits:
+            cells[0] = str(sum(hit["in_checkpoint"] for hit in hits))
+            for place, key in ((1, "steps_lost"), (2, "seconds_lost")):
+                values = [hit[key] for hit in hits]
+                cells[place] = f"{sum(values) / len(values):.2g}, {max(values):.2g}"
+        rows.append(
+            f"| `{name}` | {times} | {cells[0]} | {one['lost']} | {one['differing']} | {cells[1]} | {cells[2]} |"
+        )
+    return "\n".join(rows)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import fault_runs as runs
-from fault_checks import unmet
+from fault_checks import table, unmet
 from fault_runs import MOMENTS, SUBJECTS, Training, Whole
 
 from jaxgan.training.stopping import ASKING
@@ -44,20 +44,17 @@ class Bench:
       name: of the subject.
       folder: made if it is not there.
       more: settings besides.
+
+    Attributes:
+      whole: the undisturbed run.
     """
 
     def __init__(self, name: str, folder: Path, more: Sequence[str] = ()):
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.recipe = runs.write_recipe(name, folder, more)
-        self._whole: Whole | None = None
-
-    @property
-    def whole(self) -> Whole:
-        """The undisturbed run, made when it is first asked for."""
-        if self._whole is None:
-            self._whole = runs.undisturbed(self.recipe, self.folder / "whole", self.folder / "log")
-        return self._whole
+        # At once: whoever asked for it while another run trains would wait until that has ended.
+        self.whole = runs.undisturbed(self.recipe, folder / "whole", folder / "log")
 
     def start(self, workdir: Path, log: str = "log", *options: str) -> Training:
         """Starts a run, or goes on with it."""
@@ -70,7 +67,7 @@ class Bench:
         back = time.time() - training.began
         if training.wait():
             return {"lost": 1, "differing": 0, "said": training.said()[-500:]}
-        said = training.said()  # the undisturbed run may be made now, and write there
+        said = training.said()
         different = runs.differing(self.whole.left, runs.left_behind(workdir))
         return {
             "lost": 0,
@@ -356,31 +353,6 @@ def parts(names: Sequence[str], count: int, toy: bool) -> dict[str, Callable[[Pa
     return {f"kills_{name}": killed(name) for name in names} | {
         name: faulted(fault) for name, fault in faults(toy).items()
     }
-
-
-def table(found: Mapping[str, Found]) -> str:
-    """What was found, as a table of Markdown: a row a part."""
-    rows = [
-        "| fault | times | of them while a checkpoint is written | runs lost | bytes differing "
-        "| steps lost a kill: mean, most | seconds lost a kill: mean, most |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for name, one in found.items():
-        if "skipped" in one:
-            rows.append(f"| `{name}` | skipped: {one['skipped']} | | | | | |")
-            continue
-        hits = one.get("hits", [])
-        times = len(hits) or len(one.get("each", [])) or 1
-        cells = ["", "", ""]
-        if hits:
-            cells[0] = str(sum(hit["in_checkpoint"] for hit in hits))
-            for place, key in ((1, "steps_lost"), (2, "seconds_lost")):
-                values = [hit[key] for hit in hits]
-                cells[place] = f"{sum(values) / len(values):.2g}, {max(values):.2g}"
-        rows.append(
-            f"| `{name}` | {times} | {cells[0]} | {one['lost']} | {one['differing']} | {cells[1]} | {cells[2]} |"
-        )
-    return "\n".join(rows)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

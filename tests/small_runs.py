@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 import pytest
+from fault_runs import CLOCK
 
 from jaxgan import config
 from jaxgan.data.spec import DataSpec
@@ -18,7 +20,6 @@ from jaxgan.systems import build_system
 from jaxgan.training.start import Result, run
 
 ROOT = Path(__file__).parents[1]
-CLOCK = ("seconds", "images_per_second", "data_wait")  # what may differ between two equal runs
 
 INTERVALS = dict(
     steps=12, steps_per_call=2, log_every=4, sample_every=6, save_every=4, batch_size=4, keep_checkpoints=9
@@ -112,10 +113,25 @@ def left_behind(workdir: Path) -> dict[str, Any]:
     leaves = jax.tree_util.tree_leaves_with_path({seed: trained.state for seed, trained in runs.items()})
     return {
         "step": next(iter(runs.values())).step,
-        "state": {jax.tree_util.keystr(path): (leaf.shape, leaf.tobytes()) for path, leaf in leaves},
+        "state": {jax.tree_util.keystr(path): (leaf.shape, leaf.dtype.str, leaf.tobytes()) for path, leaf in leaves},
         "metrics": [{k: v for k, v in line.items() if k not in CLOCK} for line in metrics(workdir)],
         "sheets": {str(path.relative_to(workdir)): path.read_bytes() for path in (workdir / "samples").rglob("*.png")},
     }
+
+
+def assert_close(one: Path, other: Path, atol: float = 1e-5) -> None:
+    """Two runs came to the same states and metrics, but for rounding: no number differs by more than `atol`."""
+    a, b = left_behind(one), left_behind(other)
+    assert a["step"] == b["step"]
+    assert a["state"].keys() == b["state"].keys()
+    for path, (*kind, data) in a["state"].items():
+        *other_kind, other_data = b["state"][path]
+        assert kind == other_kind, path
+        x, y = (np.frombuffer(each, kind[1]) for each in (data, other_data))
+        np.testing.assert_allclose(x, y, rtol=0, atol=atol if x.dtype.kind == "f" else 0, err_msg=path)
+    for first, second in zip(a["metrics"], b["metrics"], strict=True):
+        assert first.keys() == second.keys()
+        np.testing.assert_allclose(jax.tree.leaves(first), jax.tree.leaves(second), rtol=0, atol=atol)
 
 
 def metrics(workdir: Path) -> list[dict[str, Any]]:

@@ -221,7 +221,7 @@ def test_a_table_has_a_row_for_every_part_and_says_what_kills_met():
             {"in_checkpoint": False, "steps_lost": 3, "seconds_lost": 1.5}]  # fmt: skip
     found = {"kills_gan": {"lost": 0, "differing": 0, "hits": hits}, "read_only": {"skipped": "no right to mount"},
              "signals": {"lost": 1, "differing": 7, "each": [{}, {}, {}]}}  # fmt: skip
-    assert faults.table(found).splitlines()[2:] == [
+    assert fault_checks.table(found).splitlines()[2:] == [
         "| `kills_gan` | 2 | 1 | 0 | 0 | 2, 3 | 1, 1.5 |",
         "| `read_only` | skipped: no right to mount | | | | | |",
         "| `signals` | 3 |  | 1 | 7 |  |  |",

@@ -278,9 +278,9 @@ class Checkpoints:
 
     def close(self) -> None:
         """Ends the background writer; a failure to write has been raised by `save` or `wait`."""
+        self._reader.close()
         with contextlib.suppress(OSError, ValueError):
             self._manager.close()
-            self._reader.close()
 
 
 def _settle(folder: Path) -> None:

@@ -93,7 +93,7 @@ class Programs:
       devices: that share the work.
       last: step at which training ends.
       watch: wraps each of them.
-      told: of each when it is compiled.
+      told: of the one that takes the most memory, when it is compiled.
     """
 
     def __init__(
@@ -106,15 +106,18 @@ class Programs:
         watch: Hook,
         told: Callable[..., None],
     ):
-        self._stages, self._last = system.stages, last
-        self._made = functools.cache(lambda stage: make_call(system, feed, seeds, devices, stage, told))
+        self._stages = system.stages
+        self._largest = self._stage_of(last - 1)
+        self._made = functools.cache(
+            lambda stage: make_call(system, feed, seeds, devices, stage, told if stage == self._largest else None)
+        )
         self._watched = functools.cache(lambda stage: watch(self._made(stage)))
 
     def __call__(self, step: int, *arguments: Any) -> tuple[Any, Tally, jax.Array]:
         """Runs the program of the stage that a step is of."""
         if len(self._stages) > 1:
             # The last stage takes the most memory: whether there is enough is known at the start, not after days.
-            self._made(self._stage_of(self._last - 1)).compiled(*arguments)
+            self._made(self._largest).compiled(*arguments)
         return self._watched(self._stage_of(step))(*arguments)
 
     def _stage_of(self, step: int) -> int:

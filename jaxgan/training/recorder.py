@@ -63,7 +63,6 @@ class Recorder:
     ):
         self._config, self._run, self._source, self._system, self._scorers = config, run, source, system, scorers
         self._command, self._devices, self._sampler = command, devices, Sampler(system)
-        self._told_of_memory = False
         self._previews = jax.jit(system.previews) if isinstance(system, Previewing) else None
         self._images_per_step = config["batch_size"] * system.micro_batches
         self._seeds = seeds_of(config)
@@ -112,10 +111,7 @@ class Recorder:
             plotting.save_scatter(path, {"real": examples})
 
     def compiled(self, program: jax.stages.Compiled, *arguments: Any) -> None:
-        """Tells what the program takes, with these arguments: the first one, of several stages the most demanding."""
-        if self._told_of_memory:
-            return
-        self._told_of_memory = True
+        """Tells what the program takes, with these arguments: of several stages the most demanding one."""
         state, _, _, constants, _ = arguments
         whose = "this process" if jax.default_backend() == "cpu" else "each device"
         self.report(f"memory    about {memory.estimate(program, state, constants) / 2**20:,.0f} MiB of {whose}")

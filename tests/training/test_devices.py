@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from small_runs import left_behind
+from small_runs import assert_close
 
 from jaxgan.devices import Devices, over_devices
 from jaxgan.errors import JaxganError
@@ -27,25 +27,6 @@ def eight(folder, *names):
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-def assert_close(one, other, atol=1e-5):
-    """Two runs came to the same losses and states, but for rounding; their sheets are alike."""
-    a, b = left_behind(one), left_behind(other)
-    assert a["step"] == b["step"]
-    assert a["state"].keys() == b["state"].keys()
-    for path, (shape, data) in a["state"].items():
-        assert shape == b["state"][path][0]
-        kind = np.float32 if len(data) == 4 * np.prod(shape, dtype=int) else np.uint8
-        x, y = (np.frombuffer(each, kind) for each in (data, b["state"][path][1]))
-        if x.size and np.abs(x).max() < 1e-30:  # integers, read as numbers
-            np.testing.assert_array_equal(x, y, path)
-        np.testing.assert_allclose(x, y, rtol=0, atol=atol, err_msg=path)
-    for first, second in zip(a["metrics"], b["metrics"], strict=True):
-        flat = [
-            np.concatenate([np.ravel(v) for v in line.values() if not isinstance(v, dict)]) for line in (first, second)
-        ]
-        np.testing.assert_allclose(*flat, rtol=1e-4, atol=1e-4)
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 import os
 import signal
 
+import jax
 import pytest
 from long_forms import thinned
 from small_runs import left_behind, train
@@ -16,9 +17,14 @@ GROWING = dict(data=dict(image_size=16), system=dict(fade_steps=4, stable_steps=
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """What an uninterrupted run leaves behind, and its compiled calls."""
-    calls, workdir = [], tmp_path_factory.mktemp("whole")
+    calls, workdir, compile_ = [], tmp_path_factory.mktemp("whole"), jax.stages.Lowered.compile
+
+    def noting(lowered, *arguments, **options):
+        calls.append(compile_(lowered, *arguments, **options))
+        return calls[-1]
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Recorder, "compiled", lambda self, program, *arguments: calls.append(program))
+        patch.setattr(jax.stages.Lowered, "compile", noting)
         train(workdir, "growing", **GROWING)
     return left_behind(workdir), calls
 

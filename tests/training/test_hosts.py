@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import jax
 import numpy as np
 import pytest
-from small_runs import ROOT, left_behind, metrics, start, train, write_recipe
+from small_runs import ROOT, assert_close, left_behind, metrics, start, train, write_recipe
 
 from jaxgan.data import make_feed
 from jaxgan.data.memory import ArraySource
@@ -47,22 +47,6 @@ def ended(processes, timeout=240):
     with ThreadPoolExecutor(len(processes)) as readers:  # or one whose output is not read yet would wait
         said = list(readers.map(lambda process: process.communicate(timeout=timeout), processes))
     return [process.returncode for process in processes], said
-
-
-def assert_close(folder, other, atol):
-    """Two runs came to the same numbers, but for rounding."""
-    a, b = left_behind(folder), left_behind(other)
-    assert a["step"] == b["step"]
-    assert a["state"].keys() == b["state"].keys()
-    for path, (shape, data) in a["state"].items():
-        dtype = np.int32 if path.endswith((".step", "count")) else np.float32
-        np.testing.assert_allclose(
-            np.frombuffer(data, dtype), np.frombuffer(b["state"][path][1], dtype), rtol=0, atol=atol, err_msg=path
-        )
-        assert shape == b["state"][path][0]
-    for one, two in zip(a["metrics"], b["metrics"], strict=True):
-        assert one.keys() == two.keys()
-        np.testing.assert_allclose([*one.values()], [*two.values()], rtol=0, atol=atol)
 
 
 @pytest.fixture(
