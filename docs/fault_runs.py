@@ -219,6 +219,19 @@ class Training:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.process.pid or 0, number)
 
+    def freeze(self) -> None:
+        """Halts it until it is sent SIGCONT; when this returns, none of its threads runs any more."""
+        self.send(signal.SIGSTOP)
+        self.until(lambda: set(self.threads()) <= {"T"})
+
+    def threads(self) -> list[str]:
+        """What each of its threads does, as Linux says it in one letter; R runs, T is halted."""
+        states = []
+        for path in Path(f"/proc/{self.process.pid}/task").glob("*/stat"):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+                states.append(path.read_text().rpartition(") ")[2][0])
+        return states
+
 
 def unfinished(workdir: Path) -> set[tuple[str, int, int]]:
     """Checkpoints that are being written, or were when their writer was killed: name, inode, time of last change."""

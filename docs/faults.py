@@ -286,14 +286,16 @@ def read_only(bench: Bench) -> Found:
     workdir = bench.folder / "read_only"
     training = bench.start(workdir)
     training.until(lambda: "\nstep 20/" in training.said())
-    training.send(signal.SIGSTOP)  # or it may open a file between the two, and the second is refused
+    training.freeze()  # or it may open a file between the two, and the second is refused
     bind = ["mount", "--bind", str(workdir), str(workdir)]  # over itself, as its files are open in what is below
     if subprocess.run(bind, capture_output=True).returncode:
         training.send(signal.SIGKILL)
         return {"skipped": "no right to mount"}
     try:
-        subprocess.run(["mount", "-o", "remount,bind,ro", workdir], check=True)
-        training.send(signal.SIGCONT)
+        try:
+            subprocess.run(["mount", "-o", "remount,bind,ro", workdir], check=True)
+        finally:
+            training.send(signal.SIGCONT)
         failed = _failed(training)
     finally:
         subprocess.run(["umount", "-l", workdir], check=True)

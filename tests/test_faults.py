@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import time
 from pathlib import Path
 
@@ -89,6 +90,20 @@ def test_kill_9_changes_nothing_of_any_system(tmp_path, name):
 
 def test_a_signal_saves_and_the_same_command_goes_on(bench):
     assert fault_checks.unmet("signals", faults.signals(bench, ASKING[:1], seed=3)) == []
+
+
+def test_a_process_that_is_frozen_does_nothing_until_it_is_let_go(bench):
+    training = bench.start(bench.folder / "frozen")
+    training.until(training.trains)
+    training.freeze()
+    try:
+        assert set(training.threads()) == {"T"}
+        said = training.said()
+        time.sleep(0.3)
+        assert training.said() == said
+    finally:
+        training.send(signal.SIGCONT)
+    assert training.wait() == 0
 
 
 @pytest.mark.long

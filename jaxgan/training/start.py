@@ -80,7 +80,9 @@ def run(
                 stack.enter_context(directory.opened())
                 if not allow_changes:
                     directory.check(config)  # once more: another process may have trained in it meanwhile
-        watch = stack.enter_context(profiled(directory.profile, recorder.report)) if profile else _unwatched
+        watch: Hook = _unwatched
+        if profile and hosts.primary():  # all hosts run the same program
+            watch = stack.enter_context(profiled(directory.profile, recorder.report))
         try:
             hosts.check_shared(workdir)
             recorder.report(_introduction(config, source.spec, system, devices, workdir))

@@ -63,11 +63,13 @@ def together(request, tmp_path_factory):
     count, kind, changes = request.param
     folder = tmp_path_factory.mktemp("together")
     recipe = write_recipe(folder / "recipe.py", kind, **OFTEN | changes)
-    codes, said = ended(launch(count, "--config", recipe, "--workdir", folder / "run"))
+    codes, said = ended(launch(count, "--config", recipe, "--workdir", folder / "run", "--profile"))
     assert codes == [0] * count, said
     assert f"{count} of them on {count} hosts" in said[0][0]
     assert "step 40/40" in said[0][0]
     assert all("step 40/40" not in text for text, _ in said[1:])  # one of them tells, and writes
+    assert "steps, " in said[0][0].partition("\nprofile ")[2]
+    assert len([*(folder / "run" / "profile").rglob("*.xplane.pb")]) == 1
     return count, recipe, folder / "run", train(folder / "alone", kind, **OFTEN | changes) and folder / "alone"
 
 
