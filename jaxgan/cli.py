@@ -350,7 +350,8 @@ def _summary(options: argparse.Namespace, overrides: list[str], command: str) ->
 
     settings = config.resolve(config.override(config.load(options.config), overrides))
     _use(options.device)
-    system = build_system(settings, open_source(settings["data"], 0).spec)
+    source = open_source(settings["data"], 0, lambda spec: build_system(settings, spec))
+    system = build_system(settings, source.spec)
     print(summarise(system.networks()), end="")
     return 0
 

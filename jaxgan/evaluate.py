@@ -11,7 +11,8 @@ import jax
 from tqdm import tqdm
 
 from jaxgan.data import Source
-from jaxgan.data.folder import folder
+from jaxgan.data.files import open_files
+from jaxgan.data.folder import Undecoded
 from jaxgan.errors import JaxganError, unknown
 from jaxgan.evaluation import Metric, comparisons, make_metrics
 from jaxgan.evaluation.progress import progress
@@ -122,7 +123,8 @@ def _pictures(place: Path, image_size: int) -> Source:
     if not place.exists():
         raise JaxganError(f"there is no directory or .zip at {place.absolute()}.")
     try:
-        return folder(0, data_dir=str(place), image_size=image_size, memory_gib=0.0)
+        files = open_files(str(place), split="")
+        return Undecoded(files, image_size, "crop", channels=0, broken="refuse").decoded(memory_gib=0.0)
     except JaxganError as error:
         wrong, _, advice = str(error).partition("\n")
         ours = "\n--image-size fits them to one size; what cannot be read must be repaired or removed."

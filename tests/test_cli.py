@@ -90,7 +90,10 @@ BAD = {
     ),
     "no pictures": ([*CONDITIONAL_FOLDER, "--config.data.data_dir=empty"], "empty"),
     "no folder": ([*CONDITIONAL_FOLDER, "--config.data.data_dir=nowhere"], "nowhere"),
-    "broken picture": ([*CONDITIONAL_FOLDER, "--config.data.data_dir=broken"], r"2\.png"),
+    "broken picture": (
+        [*CONDITIONAL_FOLDER, "--config.system.conditional=False", "--config.data.data_dir=broken"],
+        r"2\.png",
+    ),
     "no labels": (CONDITIONAL_FOLDER, "config.system.conditional needs labels.*sub-folder"),
     "no GPU": (["--device", "gpu"], r"--device gpu: JAX finds no GPU here, only cpu. Install jaxgan\[cuda\]"),
     "unwritable": (["--workdir", "broken/2.png/run"], "cannot write the run directory .*: Not a directory"),

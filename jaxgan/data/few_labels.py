@@ -8,7 +8,7 @@ import numpy as np
 from jaxgan.data import digits, folder, images, tfds
 from jaxgan.data.memory import read
 from jaxgan.data.order import CHOSEN_LABELS, epoch_permutation
-from jaxgan.data.spec import Example, Source
+from jaxgan.data.spec import Accept, DataSpec, Example, Source
 from jaxgan.errors import JaxganError
 from jaxgan.registry import build, lookup, options_of
 
@@ -17,6 +17,7 @@ LABELLED: dict[str, Callable[..., Source]] = {"digits": digits.digits, "folder":
 
 def few_labels(
     seed: int,
+    accept: Accept,
     dataset: str,
     *,
     labels: int = 100,
@@ -33,6 +34,7 @@ def few_labels(
 
     Args:
       seed: the labelled examples are chosen by it; all seeds of one run learn from the same.
+      accept: is asked as of the set.
       dataset: "digits", "folder" or "tfds:NAME".
       labels: how many examples keep their label; a multiple of the number of classes.
       split: of the set.
@@ -46,7 +48,8 @@ def few_labels(
     """
     settings = dict(split=split, data_dir=data_dir, image_size=image_size, resize=resize, channels=channels)
     whole = underlying({"name": f"few_labels:{dataset}", **settings})
-    source = build(whole, LABELLED, "config.data", seed=seed, dataset=dataset.partition(":")[2])
+    name, given = dataset.partition(":")[2], lambda spec: accept(_told(spec))
+    source = build(whole, LABELLED, "config.data", seed=seed, dataset=name, accept=given)
     return _FewLabels(source, choose(source, labels, seed, "config.data.labels"))
 
 
@@ -98,11 +101,16 @@ def choose(source: Source, count: int, seed: int, setting: str) -> list[Example]
     )
 
 
+def _told(spec: DataSpec) -> DataSpec:
+    """What examples are like of a set of which few labels are told."""
+    return spec._replace(other=spec.shape)
+
+
 class _FewLabels:
     """A set without its labels, and labelled examples."""
 
     def __init__(self, source: Source, labelled: Sequence[Example]) -> None:
-        self.spec = source.spec._replace(other=source.spec.shape)
+        self.spec = _told(source.spec)
         self._source = source
         self._other = np.stack([example["image"] for example in labelled])
         self._labels = np.array([example["label"] for example in labelled], np.int32)

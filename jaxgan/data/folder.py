@@ -1,6 +1,5 @@
 """A user's own images, checked before training starts."""
 
-import math
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -12,9 +11,10 @@ import numpy as np
 
 from jaxgan.data import images
 from jaxgan.data.classes import check_classes, leaving_out
+from jaxgan.data.feed import decoded_bytes
 from jaxgan.data.files import Files, open_files
 from jaxgan.data.memory import ArraySource, empty, stack
-from jaxgan.data.spec import DataSpec, Example, Source
+from jaxgan.data.spec import Accept, DataSpec, Example, Source
 from jaxgan.data.workers import Workers
 from jaxgan.errors import JaxganError, check_range, shown
 
@@ -29,6 +29,7 @@ SPLITS = frozenset(("test", "train", "val", "valid", "validation"))
 
 def folder(
     seed: int,
+    accept: Accept,
     *,
     data_dir: str = "",
     split: str = "",
@@ -45,6 +46,7 @@ def folder(
 
     Args:
       seed: not used; the set is fixed.
+      accept: is asked when the headers are read, before any image is decoded.
       data_dir: the directory, or the `.zip`, which is read without being unpacked.
       split: sub-folder that holds the images or the class folders, e.g. "train"; "" = `data_dir` itself.
       image_size: 0 = as they are, all of one size; n = n x n; or (height, width).
@@ -58,49 +60,81 @@ def folder(
       JaxganError: no images, unreadable ones, images beside class folders, sizes that differ without a policy, or an
         unknown class.
     """
-    files = open_files(data_dir, split)
-    return decoded_files(files, image_size, resize, channels, broken, memory_gib, without, images.decode)
-
-
-def decoded_files(
-    files: Files,
-    image_size: images.ImageSize,
-    resize: images.Resize,
-    channels: int,
-    broken: Literal["refuse", "skip"],
-    memory_gib: float,
-    without: tuple[str, ...],
-    decode: Decode,
-) -> Source:
-    """The source of files that are listed already; as `folder`, but for what makes an image of a file's bytes."""
-    images.target_size(image_size, native=(1, 1))  # what is wrong is refused now, not when all have been read
     check_range("config.data.memory_gib", memory_gib, 0, 2**20)
-    class_names, label_of = classes_of(files.names)
-    check_classes(without, class_names)
-    headers, failures = try_each(lambda name: images.probe(files.read(name)), files.names, "reading headers")
-    if not headers:
-        _report(failures, readable=0, broken=broken)  # raises
-    shape = common_shape(headers, image_size, resize, channels)
-    fits = len(headers) * math.prod(shape) <= memory_gib * 2**30
-    pixels = empty((len(headers) if fits else 0, *shape), np.uint8)
-    rows = {name: row for row, name in enumerate(headers)}
+    undecoded = Undecoded(open_files(data_dir, split), image_size, resize, channels, broken, without)
+    accept(undecoded.spec)
+    return undecoded.decoded(memory_gib)
 
-    def check(name: str) -> None:
-        image = decode(files.read(name), shape, resize)
+
+class Undecoded:
+    """Images whose headers have been read.
+
+    Args:
+      files: that hold them.
+      image_size: as of `folder`, like all that follow but the last.
+      resize: how an image is fitted to `image_size`.
+      channels: 1, 3 or 0.
+      broken: "refuse" or "skip" unreadable images.
+      without: names of classes to leave out.
+      decode: makes an image of a file's bytes.
+
+    Attributes:
+      spec: of the images, with classes that are left out, and with unreadable ones whose headers are not.
+
+    Raises:
+      JaxganError: as of `folder`, but for images that cannot be read.
+    """
+
+    def __init__(
+        self,
+        files: Files,
+        image_size: images.ImageSize,
+        resize: images.Resize,
+        channels: int,
+        broken: Literal["refuse", "skip"],
+        without: tuple[str, ...] = (),
+        decode: Decode = images.decode,
+    ):
+        images.target_size(image_size, native=(1, 1))  # what is wrong is refused now, not when all have been read
+        class_names, self._label_of = classes_of(files.names)
+        check_classes(without, class_names)
+        headers, self._failures = try_each(lambda name: images.probe(files.read(name)), files.names, "reading headers")
+        if not headers:
+            _report(self._failures, readable=0, broken=broken)  # raises
+        shape = common_shape(headers, image_size, resize, channels)
+        self.spec = DataSpec(shape, "uint8", class_names, len(headers))
+        self._names, self._decode = list(headers), _Decoder(files, shape, resize, decode)
+        self._broken, self._without = broken, without
+
+    def decoded(self, memory_gib: float) -> Source:
+        """The source of these images. Every one is decoded once here.
+
+        Args:
+          memory_gib: as of `folder`.
+
+        Raises:
+          JaxganError: unreadable images, or none that are not left out.
+        """
+        fits = decoded_bytes(self.spec) <= memory_gib * 2**30
+        pixels = empty((self.spec.size if fits else 0, *self.spec.shape), np.uint8)
+        rows = {name: row for row, name in enumerate(self._names)}
+
+        def check(name: str) -> None:
+            image = self._decode.one(name)
+            if fits:
+                pixels[rows[name]] = image
+
+        checked, damaged = try_each(check, self._names, "checking images")
+        _report(self._failures | damaged, len(checked), self._broken)
+        names = list(checked)
+        labels = np.array([self._label_of[name] for name in names], np.int32) if self._label_of else None
+        source: Source
         if fits:
-            pixels[rows[name]] = image
-
-    checked, damaged = try_each(check, list(headers), "checking images")
-    _report(failures | damaged, len(checked), broken)
-    names = list(checked)
-    labels = np.array([label_of[name] for name in names], np.int32) if label_of else None
-    source: Source
-    if fits:
-        source = ArraySource(pixels[[rows[name] for name in names]] if damaged else pixels, labels, class_names)
-    else:
-        spec = DataSpec(shape, "uint8", class_names, len(names))
-        source = _FolderSource(_Decoder(files, shape, resize, decode), names, labels, spec)
-    return leaving_out(source, without, lambda: np.asarray(labels))
+            kept = pixels[[rows[name] for name in names]] if damaged else pixels
+            source = ArraySource(kept, labels, self.spec.class_names)
+        else:
+            source = _FolderSource(self._decode, names, labels, self.spec._replace(size=len(names)))
+        return leaving_out(source, self._without, lambda: np.asarray(labels))
 
 
 @dataclass(frozen=True)
@@ -113,11 +147,15 @@ class _Decoder:
     decode: Decode
 
     def __call__(self, names: Sequence[str]) -> np.ndarray:
-        return np.stack([self._decode(name) for name in names])
+        return np.stack([self._again(name) for name in names])
 
-    def _decode(self, name: str) -> np.ndarray:
+    def one(self, name: str) -> np.ndarray:
+        """uint8 `shape`; raises one of `images.UNREADABLE`."""
+        return self.decode(self.files.read(name), self.shape, self.resize)
+
+    def _again(self, name: str) -> np.ndarray:
         try:
-            return self.decode(self.files.read(name), self.shape, self.resize)
+            return self.one(name)
         except images.UNREADABLE as error:
             raise JaxganError(f"{name} was readable when the run started and is not now: {error}.") from error
 

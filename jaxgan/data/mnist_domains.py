@@ -5,13 +5,14 @@ import numpy as np
 from jaxgan.data import images
 from jaxgan.data.memory import ArraySource
 from jaxgan.data.order import HUES, random_raw
-from jaxgan.data.spec import Source
+from jaxgan.data.spec import Accept, DataSpec, Source
 from jaxgan.data.tfds import tfds
 from jaxgan.errors import JaxganError, check_range
 
 
 def mnist_domains(
     seed: int,
+    accept: Accept,
     *,
     paired: bool = False,
     hues: tuple[float, float] = (0.0, 1.0),
@@ -30,6 +31,7 @@ def mnist_domains(
 
     Args:
       seed: hues are drawn with it.
+      accept: is asked before any digit is decoded.
       paired: give every digit of the split with itself in colour instead.
       hues: colours are drawn from this part of the circle: (0, 1) is all of it, (0.6, 0.6) one blue.
       split: of MNIST.
@@ -44,10 +46,13 @@ def mnist_domains(
         check_range("config.data.hues", hue, 0, 1)
     if hues[0] > hues[1]:
         raise JaxganError(f"config.data.hues is {hues}, but must go upwards.")
-    digits = tfds(seed, "mnist", split=split, data_dir=data_dir, image_size=image_size, resize=resize).arrays()["image"]
-    half = len(digits) // 2
+    source = tfds(seed, "mnist", split=split, data_dir=data_dir, image_size=image_size, resize=resize)
+    half = source.spec.size // 2
     if not (paired or half):
         raise JaxganError(f"config.data.split={split} has one digit; two domains need at least 2.")
+    shape = (*source.spec.shape[:2], 3)
+    accept(DataSpec(shape, "uint8", (), source.spec.size if paired else half, other=shape))
+    digits = source.arrays()["image"]
     plain, other = (digits, digits) if paired else (digits[:half], digits[half : 2 * half])
     return ArraySource(np.repeat(plain, 3, axis=-1), others=coloured(other, drawn_hues(seed, len(other), hues)))
 

@@ -1,23 +1,24 @@
 """Images in pairs, {"image", "other"}: of two domains that chance brings together, or an image and what it becomes."""
 
 import posixpath
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 
 from jaxgan.data import images
 from jaxgan.data.feed import decoded_bytes
-from jaxgan.data.files import open_files
-from jaxgan.data.folder import decoded_files, folder, listing
+from jaxgan.data.files import Files, open_files
+from jaxgan.data.folder import Undecoded, listing
 from jaxgan.data.memory import ArraySource, read
 from jaxgan.data.order import PARTNERS, epoch_permutation, indices
-from jaxgan.data.spec import DataSpec, Example, Source
-from jaxgan.errors import JaxganError
+from jaxgan.data.spec import Accept, DataSpec, Example, Source
+from jaxgan.errors import JaxganError, check_range
 
 
 def unpaired(
     seed: int,
+    accept: Accept,
     *,
     data_dir: str = "",
     first: str = "trainA",
@@ -37,6 +38,7 @@ def unpaired(
 
     Args:
       seed: of that chance.
+      accept: is asked when the headers are read, before any image is decoded.
       data_dir: the directory, or the `.zip`.
       first: sub-folder of domain A: "trainA" of CycleGAN's published sets, "train/horse" of a set of class folders.
       second: of domain B.
@@ -50,13 +52,8 @@ def unpaired(
       JaxganError: as of `folder`, or domains that are one, or differ in size or channels.
     """
     _check_places(first, second)
-    a, b = _sides(
-        data_dir,
-        first,
-        second,
-        dict(image_size=image_size, resize=resize, channels=channels, broken=broken),
-        memory_gib,
-    )
+    files = {split: open_files(data_dir, split) for split in (first, second)}
+    a, b = _sides(files, image_size, resize, channels, broken, memory_gib, accept)
     size = max(a.spec.size, b.spec.size)
     rows = [indices(seed, 0, size, domain.spec.size, _partners) for domain in (a, b)]
     rows[b.spec.size > a.spec.size] = np.arange(size)
@@ -70,6 +67,7 @@ def _partners(seed: int, turn: int, size: int) -> np.ndarray:
 
 def paired(
     seed: int,
+    accept: Accept,
     *,
     data_dir: str = "",
     first: str = "A/train",
@@ -83,6 +81,7 @@ def paired(
 
     Args:
       seed: not used; the set is fixed.
+      accept: is asked when the headers are read, before any image is decoded.
       data_dir: the directory, or the `.zip`.
       first: sub-folder of what is given.
       second: sub-folder of what it is to become.
@@ -95,20 +94,21 @@ def paired(
       JaxganError: files without a partner, or as of `unpaired`.
     """
     _check_places(first, second)
-    names = [set(open_files(data_dir, split).names) for split in (first, second)]
-    for split, other, alone in ((first, second, names[0] - names[1]), (second, first, names[1] - names[0])):
-        if alone:
+    files = {split: open_files(data_dir, split) for split in (first, second)}
+    for split, other in ((first, second), (second, first)):
+        if alone := set(files[split].names) - set(files[other].names):
             raise JaxganError(
                 f"{len(alone)} of the images in {split} have no partner of the same name in {other}: "
                 f"{listing(sorted(alone))}."
             )
-    a, b = _sides(data_dir, first, second, dict(image_size=image_size, resize=resize, channels=channels), memory_gib)
+    a, b = _sides(files, image_size, resize, channels, "refuse", memory_gib, accept)
     each = np.arange(a.spec.size)  # a folder is sorted by name
     return PairSource(a, b, np.stack([each, each], axis=1))
 
 
 def combined(
     seed: int,
+    accept: Accept,
     *,
     data_dir: str = "",
     split: str = "train",
@@ -125,6 +125,7 @@ def combined(
 
     Args:
       seed: not used; the set is fixed.
+      accept: is asked when the headers are read, before any image is decoded.
       data_dir: the directory, or the `.zip`.
       split: sub-folder that holds the images; "" = `data_dir` itself.
       direction: "AtoB" makes `"image"` of the left half and `"other"` of the right one, "BtoA" the reverse.
@@ -139,9 +140,11 @@ def combined(
     """
     height, width = images.target_size(image_size, native=(0, 0))
     joined = (height, 2 * width) if image_size else 0
+    check_range("config.data.memory_gib", memory_gib, 0, 2**20)
     files = open_files(data_dir, split)
-    whole = decoded_files(files, joined, resize, channels, broken, memory_gib, (), images.decode_halves)
-    return _HalvesSource(whole, ("image", "other") if direction == "AtoB" else ("other", "image"))
+    whole = Undecoded(files, joined, resize, channels, broken, decode=images.decode_halves)
+    accept(_halves(whole.spec))
+    return _HalvesSource(whole.decoded(memory_gib), ("image", "other") if direction == "AtoB" else ("other", "image"))
 
 
 class PairSource:
@@ -159,7 +162,7 @@ class PairSource:
           second: of `"other"`.
           rows: int64 `[n, 2]`, the positions that make each pair.
         """
-        self.spec = first.spec._replace(class_names=(), size=len(rows), other=second.spec.shape)
+        self.spec = _both(first.spec, second.spec, len(rows))
         self._sides, self._rows = {"image": first, "other": second}, rows
 
     def __getitem__(self, index: int) -> Example:
@@ -182,9 +185,7 @@ class _HalvesSource:
     """Pairs that stand side by side in one image; `keys` names the left half and the right one."""
 
     def __init__(self, whole: Source, keys: tuple[str, str]) -> None:
-        height, width, channels = whole.spec.shape
-        half = (height, width // 2, channels)
-        self.spec = whole.spec._replace(shape=half, other=half, class_names=())
+        self.spec = _halves(whole.spec)
         self._whole, self._keys = whole, keys
 
     def __getitem__(self, index: int) -> Example:
@@ -213,11 +214,19 @@ def _check_places(first: str, second: str) -> None:
         )
 
 
-def _sides(data_dir: str, first: str, second: str, options: dict[str, Any], memory_gib: float) -> tuple[Source, Source]:
-    """Two sub-folders whose images are of one shape."""
-    a = folder(0, data_dir=data_dir, split=first, memory_gib=memory_gib, **options)
-    taken = decoded_bytes(a.spec) / 2**30 if isinstance(a, ArraySource) else 0
-    b = folder(0, data_dir=data_dir, split=second, memory_gib=max(memory_gib - taken, 0), **options)
+def _sides(
+    files: Mapping[str, Files],
+    image_size: images.ImageSize,
+    resize: images.Resize,
+    channels: int,
+    broken: Literal["refuse", "skip"],
+    memory_gib: float,
+    accept: Accept,
+) -> tuple[Source, Source]:
+    """The images of two sub-folders, given by their names, which are of one shape."""
+    check_range("config.data.memory_gib", memory_gib, 0, 2**20)
+    sides = {name: Undecoded(each, image_size, resize, channels, broken) for name, each in files.items()}
+    (first, a), (second, b) = sides.items()
     if a.spec.shape[2] != b.spec.shape[2]:
         raise JaxganError(
             f"the images in {first} have {a.spec.shape[2]} channels, those in {second} {b.spec.shape[2]}; set "
@@ -227,7 +236,22 @@ def _sides(data_dir: str, first: str, second: str, options: dict[str, Any], memo
         raise JaxganError(
             f"the images in {first} are {_size(a.spec)}, those in {second} {_size(b.spec)}; set config.data.image_size."
         )
-    return a, b
+    accept(_both(a.spec, b.spec, max(a.spec.size, b.spec.size)))
+    source = a.decoded(memory_gib)
+    taken = decoded_bytes(source.spec) / 2**30 if isinstance(source, ArraySource) else 0
+    return source, b.decoded(max(memory_gib - taken, 0))
+
+
+def _both(first: DataSpec, second: DataSpec, size: int) -> DataSpec:
+    """What pairs of two sources are like."""
+    return first._replace(class_names=(), size=size, other=second.shape)
+
+
+def _halves(whole: DataSpec) -> DataSpec:
+    """What pairs are like that stand side by side in one image."""
+    height, width, channels = whole.shape
+    half = (height, width // 2, channels)
+    return whole._replace(shape=half, other=half, class_names=())
 
 
 def _size(spec: DataSpec) -> str:

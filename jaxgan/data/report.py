@@ -195,7 +195,7 @@ def _image_size(sizes: set[tuple[int, int]]) -> images.ImageSize:
 
 
 def _where(size: int, device_limit_mib: int) -> str:
-    """Where a decoded set of so many bytes is kept, as `decoded_files` and `feed.make_feed` decide it."""
+    """Where a decoded set of so many bytes is kept, as `Undecoded.decoded` and `feed.make_feed` decide it."""
     memory_gib = options_of(folder)["memory_gib"].default
     if size > memory_gib * 2**30:
         return f"decoded anew whenever read: over memory_gib={memory_gib:g}"

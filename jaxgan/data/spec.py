@@ -1,6 +1,6 @@
 """What a system has to know about a data set, and nothing more."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol, get_type_hints
 
 import numpy as np
@@ -57,6 +57,10 @@ class DataSpec(NamedTuple):
             raise ValueError(f"data: {', '.join(wrong) or 'size, shape or dtype'} cannot be that")
         tuples: dict[str, Any] = {key: tuple(value) for key, value in fields.items() if isinstance(value, list)}
         return cls(**{**fields, **tuples})
+
+
+Accept = Callable[[DataSpec], object]
+"""Is told what examples will be like, before all of them are read; what it raises ends that."""
 
 
 class Source(Protocol):

@@ -1,5 +1,6 @@
 """Carrying a study out, cell by cell, and going on where an earlier start left off."""
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -106,7 +107,9 @@ def _aims(cells: Mapping[Cell, Settings]) -> dict[str, Aim]:
         data = repr(settings["data"])
         try:
             if data not in sources:
-                sources[data] = open_source(settings["data"], settings["seed"])
+                sources[data] = open_source(
+                    settings["data"], settings["seed"], functools.partial(build_system, settings)
+                )
             source = sources[data]
             system = build_system(settings, source.spec)
             kind = (data, settings["system"]["name"], system.num_classes)

@@ -68,8 +68,7 @@ def run(
                 directory.check_free()
             if not allow_changes:
                 directory.check(config)
-            source = open_source(config["data"], config["seed"])
-            system = build_system(config, source.spec)
+            source, system = _opened(config)
             devices = Devices.first(count, config["fsdp"])
             devices.check_batch(config["batch_size"])
             scorers = make_metrics(config["metrics"], source.spec, system, config["data"]) if hosts.primary() else {}
@@ -99,6 +98,12 @@ def run(
                 f"Put that right and run the same command again; it continues from {directory.goes_on_from()}."
             ) from error
     return Result(outcome, finished, pictures)
+
+
+def _opened(config: Mapping[str, Any]) -> tuple[Source, System]:
+    """What a recipe trains on, and its system; one that these images do not fit is refused before they are decoded."""
+    source = open_source(config["data"], config["seed"], lambda spec: build_system(config, spec))
+    return source, build_system(config, source.spec)
 
 
 def _check(config: Mapping[str, Any], system: System, scorers: Mapping[str, Metric]) -> None:

@@ -6,8 +6,10 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from jaxgan.data import SOURCES, DataSpec, open_source
+from jaxgan.data.folder import _Decoder
 from jaxgan.data.toys import GAUSSIAN_A, GAUSSIAN_B, grid_centres, ring_centres
 from jaxgan.errors import JaxganError
 
@@ -44,6 +46,49 @@ def test_reading_by_position_agrees_with_the_arrays(name):
 def test_a_wrong_recipe_is_told_what_exists(options, message):
     with pytest.raises(JaxganError, match=message):
         open_source(options, seed=0)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """Of two classes, each side of a pair in the other, 4x8."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for side in "ab":
+        (folder / side).mkdir()
+        for i in range(3):
+            Image.fromarray(np.full((4, 8, 3), i, np.uint8)).save(folder / side / f"{i}.png")
+    return str(folder)
+
+
+DECODING = {
+    "folder": {"without": ("a",)},
+    "few_labels:folder": {"labels": 2, "split": ""},
+    "unpaired": {"first": "a", "second": "b"},
+    "paired": {"first": "a", "second": "b"},
+    "combined": {"split": "a"},
+}
+
+
+@pytest.mark.parametrize("name", DECODING)
+def test_what_examples_are_like_is_told_before_any_is_decoded(monkeypatch, pictures, name):
+    options = {"name": name, "data_dir": pictures, **DECODING[name]}
+    told = []
+    source = open_source(options, 0, told.append)
+    assert [spec._replace(size=source.spec.size) for spec in told] == [source.spec]  # with what is left out
+
+    def refuse(spec):
+        raise JaxganError("these do not fit")
+
+    monkeypatch.delattr(_Decoder, "one")
+    with pytest.raises(JaxganError, match=r"^these do not fit$"):  # not a fault of config.data
+        open_source(options, 0, refuse)
+
+
+def test_what_the_digits_of_two_domains_are_like_is_told_before_any_is_decoded(shared_data):
+    few = {"name": "mnist_domains", "data_dir": str(shared_data / "tfds"), "split": "test[:10]"}
+    for paired in (False, True):
+        told = []
+        source = open_source(few | {"paired": paired}, 0, told.append)
+        assert told == [source.spec]
 
 
 def test_listing_the_sources_loads_no_data_library_and_touches_no_device():
