@@ -1,8 +1,8 @@
 """LAPGAN on MNIST: a dense GAN of 7x7 images, and two convolutional ones that add what 14x14 and 28x28 lack.
 
-Source: Denton et al. 2015 (arXiv:1506.05751), which has no MNIST: the networks are those for CIFAR-10, above 7x7
-an eighth as wide. Ours: Adam 2e-4 with b1 = 0.5 for all players (theirs gradient descent with momentum), averaged
-generators, normal latents (theirs uniform), no dropout in the smallest D.
+Source: Denton et al. 2015 (arXiv:1506.05751), which has no MNIST: the networks are those for CIFAR-10, at 7x7 a
+quarter and above an eighth as wide. Ours: Adam 2e-4 with b1 = 0.5 for all players (theirs gradient descent with
+momentum), averaged generators, normal latents (theirs uniform), no dropout in the smallest D.
 
 Command: `jaxgan train --config mnist_lapgan --config.data.data_dir=DIR`.
 

@@ -2,7 +2,7 @@
 
 Source: Salimans et al. 2016 (arXiv:1606.03498), section 6.1, and the authors' code: K + 1 classes, feature matching,
 dense networks; D with noise on its input and on every layer, and weights of fixed length; Adam 0.003 with b1 = 0.5,
-batches of 100. They report 93 ± 6.5 errors on the 10,000 test digits after 300 epochs.
+batches of 100. They report 93 ± 6.5 errors on the 10,000 test digits after 300 epochs, 99.1 % right.
 
 Ours: 20 epochs; images in [-1, 1], so twice the noise on them (0.6); ReLU in G (theirs softplus) and normal latents
 (theirs uniform); layers that are not scaled by the first batch; the rate falls by a cosine (theirs by a line);

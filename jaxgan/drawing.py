@@ -12,6 +12,7 @@ import numpy as np
 from jaxgan.errors import Diverged, JaxganError
 from jaxgan.rows import Rows
 from jaxgan.systems import Generative, System, Translating
+from jaxgan.systems.inputs import in_range
 
 CHUNK = 64
 """Samples are computed this many at a time, whatever number is asked for, and sample i always at place i % CHUNK. So
@@ -173,4 +174,4 @@ def _fetched(chunks: Iterator[tuple[jax.Array, ...]]) -> Iterator[tuple[np.ndarr
             raise Diverged(
                 "what the generator makes is not finite: training diverged, or latents are far from those of training."
             )
-        yield fetched
+        yield in_range(fetched[0]), *fetched[1:]

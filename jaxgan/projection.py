@@ -24,6 +24,7 @@ from jaxgan.drawing import Samples, generative
 from jaxgan.errors import JaxganError, check_range
 from jaxgan.sampling import Trained
 from jaxgan.systems import Generative
+from jaxgan.systems.inputs import in_range
 
 POOL = 1024
 """Samples that the starts are chosen from."""
@@ -155,14 +156,14 @@ def _descend(
     spread = jnp.maximum(jnp.std(squares), LEAST_SPREAD * mean)
     optimizer = optax.adam(optax.cosine_decay_schedule(learning_rate, steps))
 
-    def losses(z: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-        """Of each start: what is minimised, the error in it (both [starts]), and the image."""
+    def losses(z: jax.Array) -> jax.Array:
+        """What is minimised of each start, [starts]; not clipped, so that what is out of range has a gradient."""
         made = system.generate(state, z, labels)
         errors = jnp.mean((made - image[None]) ** 2, axis=_numbers(made))
-        return errors + pull * ((jnp.sum(z**2, axis=_numbers(z)) - mean) / spread) ** 2, errors, made
+        return errors + pull * ((jnp.sum(z**2, axis=_numbers(z)) - mean) / spread) ** 2
 
     def total(z: jax.Array) -> tuple[jax.Array, jax.Array]:
-        each = losses(z)[0]
+        each = losses(z)
         return jnp.sum(each), each
 
     def better(z: jax.Array, each: jax.Array, least: Best) -> Best:
@@ -179,7 +180,7 @@ def _descend(
     first = jnp.asarray(start.latents)
     none = Best(first, jnp.full(len(first), jnp.inf))
     (last, _, least), _ = jax.lax.scan(step, (first, optimizer.init(first), none), length=steps)
-    found = better(last, losses(last)[0], least)
+    found = better(last, losses(last), least)
     best = jnp.argmin(found.loss)
-    _, errors, made = losses(found.latents)
-    return found.latents[best], made[best], labels[best], errors[best]
+    made = in_range(system.generate(state, found.latents, labels))[best]
+    return found.latents[best], made, labels[best], jnp.mean((made - image) ** 2)

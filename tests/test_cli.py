@@ -192,9 +192,9 @@ def test_bad_input_to_sample_is_a_message_before_any_work(here, capsys, monkeypa
 
 def test_train_names_its_pictures_and_the_next_command(here, capsys, finished):
     recipe = write_recipe(here / "small.py", "points")
-    assert cli.main(["train", "--config", str(recipe), "--config.steps=4"]) == 0
+    assert cli.main(["train", "--config", str(recipe), "--config.steps=4", "--config.batch_size=40"]) == 0
     said = capsys.readouterr().out
-    assert "gaussian: 32 examples of (2,) float32, no classes" in said
+    assert "gaussian: 32 examples of (2,) float32, no classes; a batch of 40 has some of them twice\n" in said
     assert "generator 22 parameters, discriminator 17 parameters" in said
     assert "(cpu), float32, 2 steps a call" in said
     for picture in ("samples/0000004.png", "samples/real.png", "figures/loss.png"):

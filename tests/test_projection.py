@@ -55,7 +55,9 @@ def test_the_pull_is_towards_the_length_of_the_prior(linear):
 
 
 def test_the_class_is_found(linear):
-    own = linear.sample(12, seed=5)
+    drawn = linear.sample(12, seed=5)
+    own = linear.generate(drawn.latents / 4, drawn.labels)
+    assert np.abs(own.images).max() < 1  # nothing of them is clipped
     found, errors = project(linear, own.images, pull=0.0)
     np.testing.assert_array_equal(found.labels, own.labels)
     np.testing.assert_allclose(found.latents, own.latents, atol=1e-3)

@@ -76,11 +76,14 @@ class Generative(System, Protocol):
         ...
 
     def generate(self, state: Any, latents: jax.Array, labels: jax.Array, truncation: float | None = None) -> jax.Array:
-        """Examples [n, *shape] from latents and labels int32 [n] (not looked at where there are no classes)."""
+        """Examples [n, *shape] from latents and labels int32 [n] (not looked at where there are no classes).
+
+        As the generator makes them: images of one that ends in no tanh may leave [-1, 1]; whoever shows them clips.
+        """
         ...
 
     def sample(self, state: Any, key: jax.Array, labels_or_count: jax.Array | int) -> jax.Array:
-        """Examples [n, *shape]; sample i depends only on (key, i) and its label."""
+        """Examples [n, *shape], images in [-1, 1]; sample i depends only on (key, i) and its label."""
         ...
 
 

@@ -62,7 +62,12 @@ class Sampling:
             labels = indices % max(self.num_classes, 1)
         else:
             indices, labels = first + jnp.arange(len(labels_or_count), dtype=jnp.int32), labels_or_count
-        return self.generate(state, self.latents(key, indices), labels)
+        return in_range(self.generate(state, self.latents(key, indices), labels))
+
+
+def in_range(examples: Any) -> Any:
+    """Images [n, h, w, c] clipped to [-1, 1], which those of a G that ends in no tanh may leave; points as they are."""
+    return examples.clip(-1, 1) if examples.ndim == 4 else examples
 
 
 def has_styles(generator: nn.Module) -> bool:

@@ -162,11 +162,12 @@ def _introduction(config: Mapping[str, Any], spec: DataSpec, system: System, dev
     several = f", {devices.count} of them" if devices.count > 1 else ""
     several += f" on {jax.process_count()} hosts" if hosts.several() else ""
     several += ", which share the parameters" if config["fsdp"] else ""
+    few = f"; a batch of {config['batch_size']} has some of them twice" if config["batch_size"] > spec.size else ""
     seeds = f", {config['seeds']} seeds together" if config["seeds"] > 1 else ""
     short = "" if length > config["steps_per_call"] // 4 else " (all that divides steps and intervals)"
     return (
         f"data      {config['data']['name']}: {spec.size} examples of {spec.shape} {spec.dtype}, "
-        f"{_classes(spec.class_names)}\n"
+        f"{_classes(spec.class_names)}{few}\n"
         f"networks  {', '.join(f'{name} {count:,} parameters' for name, count in counts.items())}\n"
         f"device    {device.device_kind} ({device.platform}){several}, {config['precision']}, "
         f"{length} steps a call{short}{seeds}\n"

@@ -246,6 +246,20 @@ def test_samples_are_of_the_average_of_the_parameters(trained):
         assert (moved > 1e-6) == wanted
 
 
+def test_images_stay_in_their_range_whatever_the_parameters(trained):
+    """Also those of a generator that ends in no tanh, as BEGAN's, LAPGAN's and Progressive GAN's."""
+    system, sampler = trained.system, trained.sampler
+    large = jax.tree.map(lambda leaf: leaf * 30 if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf, trained.state)
+    samples = sampler(large, 3, 7)
+    if samples.images.ndim != 4:
+        pytest.skip("points have none")
+    again = sampler.generate(large, samples.latents, samples.labels)
+    drawn = jax.jit(system.sample, static_argnums=2)(system.settled(large), sample_key(np.uint32(3)), 7)
+    for images in (samples.images, again.images, np.asarray(drawn)):
+        assert np.abs(images).max() <= 1
+    assert np.abs(samples.images).max() > 0.9
+
+
 def test_ways_lead_from_sample_to_sample_and_back(trained):
     """Closed ways of two stops, one a class: what is met on the way back was met on the way out."""
     classes = max(trained.system.num_classes, 1)
