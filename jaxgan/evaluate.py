@@ -1,5 +1,6 @@
 """Scoring what is finished: checkpoints of a run, or any two folders of images."""
 
+import contextlib
 import functools
 import itertools
 import sys
@@ -114,17 +115,38 @@ def _metrics(saved: Saved, names: Sequence[str], data_dir: str | None) -> dict[s
     return make_metrics(wanted, saved.spec, saved.system, data)
 
 
-def _pictures(place: Path, image_size: int) -> Source:
-    """A folder or `.zip` of images, refused in words of options that this verb has."""
+def _pictures(images: Path, against: Path, image_size: int) -> tuple[Source, Source]:
+    """The images of two folders or zips, which are of one shape."""
+    made, real = (_undecoded(place, image_size) for place in (images, against))
+    if made.spec.shape != real.spec.shape:
+        sizes = made.spec.shape[:2] != real.spec.shape[:2]
+        what_to_do = "Fit them to one size with --image-size." if sizes else "Convert the grey or the coloured ones."
+        raise JaxganError(
+            f"{images} has images of {made.spec.shape} and {against} of {real.spec.shape}: their scores would be about "
+            f"that. {what_to_do}"
+        )
+    with _our_words(images):
+        first = made.decoded(memory_gib=0.0)
+    with _our_words(against):
+        return first, real.decoded(memory_gib=0.0)
+
+
+def _undecoded(place: Path, image_size: int) -> Undecoded:
     if (place / "config.json").is_file():
         raise JaxganError(
             f"{place} is a run directory, not images: draw some first, jaxgan sample {place} --num 10000 --out FOLDER"
         )
     if not place.exists():
         raise JaxganError(f"there is no directory or .zip at {place.absolute()}.")
+    with _our_words(place):
+        return Undecoded(open_files(str(place), split=""), image_size, "crop", channels=0, broken="refuse")
+
+
+@contextlib.contextmanager
+def _our_words(place: Path) -> Iterator[None]:
+    """What is refused of the images there is refused in words of options that this verb has."""
     try:
-        files = open_files(str(place), split="")
-        return Undecoded(files, image_size, "crop", channels=0, broken="refuse").decoded(memory_gib=0.0)
+        yield
     except JaxganError as error:
         wrong, _, advice = str(error).partition("\n")
         ours = "\n--image-size fits them to one size; what cannot be read must be repaired or removed."
@@ -154,14 +176,7 @@ def compare(
     for name in statistics:
         if name not in known:
             raise unknown("statistic of two folders", name, known)
-    made, real = (_pictures(place, image_size) for place in (images, against))
-    if made.spec.shape != real.spec.shape:
-        sizes = made.spec.shape[:2] != real.spec.shape[:2]
-        what_to_do = "Fit them to one size with --image-size." if sizes else "Convert the grey or the coloured ones."
-        raise JaxganError(
-            f"{images} has images of {made.spec.shape} and {against} of {real.spec.shape}: their scores would be about "
-            f"that. {what_to_do}"
-        )
+    made, real = _pictures(images, against, image_size)
     library = comparisons.Library({"name": "tfds:mnist", "data_dir": data_dir}, made.spec.shape)
     network = library.network(features)
     reference = functools.cache(lambda: real_features(network.extractor, real, str(against)))

@@ -150,7 +150,7 @@ def _descend(
       squares: [n], |z|^2 of latents that the generator was trained on.
 
     Returns:
-      its latents, image, label and error.
+      its latents, image, label and error, which is not finite if no descent came to a finite image.
     """
     labels, mean = jnp.asarray(start.labels), jnp.mean(squares)
     spread = jnp.maximum(jnp.std(squares), LEAST_SPREAD * mean)
@@ -183,4 +183,5 @@ def _descend(
     found = better(last, losses(last), least)
     best = jnp.argmin(found.loss)
     made = in_range(system.generate(state, found.latents, labels))[best]
-    return found.latents[best], made, labels[best], jnp.mean((made - image) ** 2)
+    error = jnp.where(jnp.isfinite(found.loss[best]), jnp.mean((made - image) ** 2), jnp.nan)  # clipped, it would be
+    return found.latents[best], made, labels[best], error

@@ -128,6 +128,20 @@ def test_a_descent_that_breaks_does_not_win():
     assert float(error) < 1e-6
 
 
+class Endless:
+    """G(z) is infinite, which would be 1 if it were clipped."""
+
+    def generate(self, state, latents, labels, truncation=None):
+        return jnp.full((len(latents), 1, 1, 1), jnp.inf)
+
+
+def test_infinite_images_are_no_result():
+    start = Samples(np.zeros((1, 1, 1, 1), np.float32), np.ones((1, 1), np.float32), np.zeros(1, np.int32))
+    image, squares = np.ones((1, 1, 1), np.float32), np.array([1.0, 2.0], np.float32)
+    *_, error = _descend(Endless(), 2, 0.1, 0.0, None, image, start, squares)
+    assert not np.isfinite(error)
+
+
 def test_a_descent_that_overshoots_keeps_the_best_it_has_seen():
     """The first step of Adam goes as far as its rate: from 1 towards 0.25 to -99, never to come back in two."""
     start = Samples(np.zeros((1, 1), np.float32), np.ones((1, 1), np.float32), np.zeros(1, np.int32))

@@ -12,6 +12,7 @@ from jaxgan.registry import build, lookup
 
 __all__ = [
     "SOURCES",
+    "Accept",
     "DataSpec",
     "Example",
     "Feed",

@@ -48,8 +48,12 @@ def few_labels(
     """
     settings = dict(split=split, data_dir=data_dir, image_size=image_size, resize=resize, channels=channels)
     whole = underlying({"name": f"few_labels:{dataset}", **settings})
-    name, given = dataset.partition(":")[2], lambda spec: accept(_told(spec))
-    source = build(whole, LABELLED, "config.data", seed=seed, dataset=name, accept=given)
+
+    def asked(spec: DataSpec) -> None:
+        check_count(spec.num_classes, labels, "config.data.labels")
+        accept(_told(spec))
+
+    source = build(whole, LABELLED, "config.data", seed=seed, dataset=dataset.partition(":")[2], accept=asked)
     return _FewLabels(source, choose(source, labels, seed, "config.data.labels"))
 
 
@@ -67,6 +71,19 @@ def underlying(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {"name": dataset, **kept}
 
 
+def check_count(classes: int, count: int, setting: str) -> None:
+    """Refuses a number of labels that is not as many of each class.
+
+    Raises:
+      JaxganError: it is no multiple of the number of classes, or there are none.
+    """
+    if not classes:
+        raise JaxganError("config.data: there are no labels to learn from; put the images into one folder a class.")
+    if count < classes or count % classes:
+        low = max(count // classes, 1) * classes
+        raise JaxganError(f"{setting} is {count}, but must be a multiple of {classes} classes, such as {low}.")
+
+
 def choose(source: Source, count: int, seed: int, setting: str) -> list[Example]:
     """As many examples of each class, in an order that is drawn from the seed, the classes in turn.
 
@@ -80,11 +97,7 @@ def choose(source: Source, count: int, seed: int, setting: str) -> list[Example]
       JaxganError: the number is no multiple of that of the classes, or a class has too few examples.
     """
     classes = source.spec.num_classes
-    if not classes:
-        raise JaxganError("config.data: there are no labels to learn from; put the images into one folder a class.")
-    if count < classes or count % classes:
-        low = max(count // classes, 1) * classes
-        raise JaxganError(f"{setting} is {count}, but must be a multiple of {classes} classes, such as {low}.")
+    check_count(classes, count, setting)
     each = count // classes
     found: list[list[Example]] = [[] for _ in range(classes)]
     for index in epoch_permutation(seed, CHOSEN_LABELS, source.spec.size):

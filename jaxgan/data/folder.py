@@ -79,10 +79,10 @@ class Undecoded:
       decode: makes an image of a file's bytes.
 
     Attributes:
-      spec: of the images, with classes that are left out, and with unreadable ones whose headers are not.
+      spec: of the images, counting those of classes that are left out, and those of which only the header is readable.
 
     Raises:
-      JaxganError: as of `folder`, but for images that cannot be read.
+      JaxganError: as of `folder`; for images that cannot be read only if no header can.
     """
 
     def __init__(

@@ -5,13 +5,14 @@ import numpy as np
 from jaxgan.data import images
 from jaxgan.data.memory import empty
 from jaxgan.data.order import STACKED_DIGITS, random_raw
-from jaxgan.data.spec import DataSpec, Example, Source
+from jaxgan.data.spec import Accept, DataSpec, Example, Source
 from jaxgan.data.tfds import tfds
 from jaxgan.errors import check_range
 
 
 def stacked_mnist(
     seed: int,
+    accept: Accept,
     *,
     num: int = 128_000,
     split: str = "train",
@@ -27,6 +28,7 @@ def stacked_mnist(
 
     Args:
       seed: the digits are drawn with it.
+      accept: is asked before any digit is decoded.
       num: number of images; 128,000 as in the code published with PacGAN.
       split: of MNIST, that the digits are drawn from; "train+test" as in that code.
       data_dir: where tensorflow-datasets prepared MNIST; "" = its default folder.
@@ -39,7 +41,9 @@ def stacked_mnist(
     Source: L. Metz et al., Unrolled GAN, 2017; A. Srivastava et al., VEEGAN, 2017; Z. Lin et al., PacGAN, 2018.
     """
     check_range("config.data.num", num, 1, 2**30)
-    digits = tfds(seed, "mnist", split=split, data_dir=data_dir, image_size=image_size, resize=resize).arrays()["image"]
+    source = tfds(seed, "mnist", split=split, data_dir=data_dir, image_size=image_size, resize=resize)
+    accept(DataSpec((*source.spec.shape[:2], 3), "uint8", (), num))
+    digits = source.arrays()["image"]
     return _StackedSource(digits, digit_table(seed, num, len(digits)))
 
 

@@ -1,6 +1,6 @@
 """Generators, discriminators and encoders: Flax Linen modules from arrays to arrays.
 
-Generator: `(z [b, d], labels=None, *, train) -> examples [b, *shape]`, images in [-1, 1].
+Generator: `(z [b, d], labels=None, *, train) -> examples [b, *shape]`, images in [-1, 1] where it ends in tanh.
 Discriminator: `(x [b, *shape], labels=None, *, train) -> logits [b]` float32.
 Encoder: `(x [b, *shape], labels=None, *, train) -> [b, outputs]` float32.
 Translator: `(x [b, *shape], *, train) -> images [b, *shape]`, all in [-1, 1], each made of its own image only.

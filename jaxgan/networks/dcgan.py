@@ -164,7 +164,7 @@ class DCGANGenerator(nn.Module):
 
     @nn.compact
     def __call__(self, z: jax.Array, labels: jax.Array | None = None, *, train: bool) -> jax.Array:
-        """Latents [b, d] (and labels int32 [b]) -> images [b, *shape] float32 in [-1, 1]."""
+        """Latents [b, d] (and labels int32 [b]) -> images [b, *shape] float32, in [-1, 1] under tanh."""
         init = INITIALISERS[self.kernel_init]
         base, features, layers = _generator_layers(self)
         use_bias = _use_bias(self)

@@ -29,7 +29,7 @@ from jaxgan.systems.averages import averaged, with_singular_vectors
 from jaxgan.systems.building import check_numbers, given_of, options_of, parts_of
 from jaxgan.systems.codes import Codes
 from jaxgan.systems.features import features_of, sizes
-from jaxgan.systems.inputs import SHOWN, Batch, Metrics, Sampling, examples_of, normal_latents, scaled
+from jaxgan.systems.inputs import SHOWN, Batch, Metrics, Sampling, examples_of, in_range, normal_latents, scaled
 from jaxgan.systems.judging import judgement
 from jaxgan.systems.players import FEATURES, Player, Variables, fakes_of, new_players, passes, stepped, train_pass
 
@@ -263,7 +263,7 @@ class InfoGan(Sampling):
             columns = varied.shape[1]
             kept = jnp.broadcast_to(noise[:, None], (SHOWN, columns, self.latent_size))
             latents = jnp.concatenate([kept, varied], axis=-1).reshape(SHOWN * columns, -1)
-            images = examples_of(self.generator, state.average, (latents,), None)
+            images = in_range(examples_of(self.generator, state.average, (latents,), None))
             sheets[name] = images.reshape(SHOWN, columns, *self.shape)
         return sheets
 

@@ -54,7 +54,7 @@ def run(
       workdir: the run directory; made if it is not there.
       command: that the user typed, for `run.json`.
       allow_changes: go on although the directory holds a run with other settings.
-      profile: watch two calls of the program, and tell what takes the time.
+      profile: watch two calls of the program on the first host, and tell what takes the time.
       count: of devices that share the work; by default all that JAX sees.
 
     Raises:
@@ -68,9 +68,9 @@ def run(
                 directory.check_free()
             if not allow_changes:
                 directory.check(config)
-            source, system = _opened(config)
             devices = Devices.first(count, config["fsdp"])
             devices.check_batch(config["batch_size"])
+            source, system = _opened(config)
             scorers = make_metrics(config["metrics"], source.spec, system, config["data"]) if hosts.primary() else {}
             _check(config, system, scorers)
             recorder: Writer = Bystander()

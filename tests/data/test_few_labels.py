@@ -114,9 +114,13 @@ def test_what_cannot_be_is_refused(changes, message):
         open_source(DIGITS | changes, seed=0)
 
 
-def test_a_set_without_classes_is_refused():
+def test_a_set_without_classes_is_refused(tmp_path):
     with pytest.raises(JaxganError, match="there are no labels to learn from"):
         choose(ArraySource(np.zeros((4, 2, 2, 1), np.uint8)), 2, 0, "a number")
+    Image.fromarray(np.zeros((2, 2), np.uint8)).save(tmp_path / "0.png")
+    options = dict(name="few_labels:folder", data_dir=str(tmp_path), split="")
+    with pytest.raises(JaxganError, match="there are no labels to learn from"):  # nor is it asked whether they fit
+        open_source(options, 0, lambda spec: pytest.fail("asked"))
 
 
 def test_messages_name_the_setting_that_asked():

@@ -83,11 +83,11 @@ def test_what_examples_are_like_is_told_before_any_is_decoded(monkeypatch, pictu
         open_source(options, 0, refuse)
 
 
-def test_what_the_digits_of_two_domains_are_like_is_told_before_any_is_decoded(shared_data):
-    few = {"name": "mnist_domains", "data_dir": str(shared_data / "tfds"), "split": "test[:10]"}
-    for paired in (False, True):
+def test_what_is_made_of_mnist_is_told_before_any_digit_is_decoded(shared_data):
+    few = {"data_dir": str(shared_data / "tfds"), "split": "test[:10]"}
+    for made in ({"name": "mnist_domains"}, {"name": "mnist_domains", "paired": True}, {"name": "stacked_mnist"}):
         told = []
-        source = open_source(few | {"paired": paired}, 0, told.append)
+        source = open_source(few | made, 0, told.append)
         assert told == [source.spec]
 
 

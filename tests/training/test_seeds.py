@@ -33,7 +33,7 @@ def runs(request, tmp_path_factory):
     folder, changes = tmp_path_factory.mktemp("seeds"), request.param
     kind = "images" if changes == KINDS["images"] else "points"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("jaxgan.training.start.open_source", lambda data, seed: open_source(data, SEEDS[0]))
+        patch.setattr("jaxgan.training.start.open_source", lambda data, seed, accept: open_source(data, SEEDS[0]))
         train(folder / "together", kind, seed=SEEDS[0], seeds=len(SEEDS), **changes)
         for seed in SEEDS:
             train(folder / str(seed), kind, seed=seed, **changes)
