@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -38,6 +40,17 @@ def test_a_program_is_compiled_once_and_told_of_before_it_runs():
     ((compiled, first),) = told
     assert first == 1
     assert compiled is program.compiled(np.float32(7))
+
+
+def test_what_a_process_has_held_is_not_what_its_parent_holds():
+    """Linux' own figure has it: a process is a copy of its parent until it runs a program of its own."""
+    parent = (
+        "import subprocess, sys; held = b'x' * 2**30;"
+        "code = 'from jaxgan.training import memory; print(memory.peak())';"
+        "subprocess.run([sys.executable, '-c', code], check=True)"
+    )
+    done = subprocess.run([sys.executable, "-c", parent], capture_output=True, text=True, check=True)
+    assert 2**26 < int(done.stdout) < 2**30
 
 
 def test_what_is_told_before_the_start_is_what_was_taken(tmp_path):
