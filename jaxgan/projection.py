@@ -183,5 +183,6 @@ def _descend(
     found = better(last, losses(last), least)
     best = jnp.argmin(found.loss)
     made = in_range(system.generate(state, found.latents, labels))[best]
-    error = jnp.where(jnp.isfinite(found.loss[best]), jnp.mean((made - image) ** 2), jnp.nan)  # clipped, it would be
+    # Clipped, an infinite image has a finite error.
+    error = jnp.where(jnp.isfinite(found.loss[best]), jnp.mean((made - image) ** 2), jnp.nan)
     return found.latents[best], made, labels[best], error

@@ -119,8 +119,8 @@ def left_behind(workdir: Path) -> dict[str, Any]:
     }
 
 
-def assert_close(one: Path, other: Path, atol: float = 1e-5) -> None:
-    """Two runs came to the same states and metrics, but for rounding: no number differs by more than `atol`."""
+def assert_close(one: Path, other: Path, atol: float = 1e-5, rtol: float = 0.0) -> None:
+    """Two runs came to the same states and metrics, but for rounding: by no more than `atol` and `rtol` of a number."""
     a, b = left_behind(one), left_behind(other)
     assert a["step"] == b["step"]
     assert a["state"].keys() == b["state"].keys()
@@ -128,10 +128,13 @@ def assert_close(one: Path, other: Path, atol: float = 1e-5) -> None:
         *other_kind, other_data = b["state"][path]
         assert kind == other_kind, path
         x, y = (np.frombuffer(each, kind[1]) for each in (data, other_data))
-        np.testing.assert_allclose(x, y, rtol=0, atol=atol if x.dtype.kind == "f" else 0, err_msg=path)
+        if x.dtype.kind == "f":
+            np.testing.assert_allclose(x, y, rtol=rtol, atol=atol, err_msg=path)
+        else:
+            np.testing.assert_array_equal(x, y, err_msg=path)
     for first, second in zip(a["metrics"], b["metrics"], strict=True):
         assert first.keys() == second.keys()
-        np.testing.assert_allclose(jax.tree.leaves(first), jax.tree.leaves(second), rtol=0, atol=atol)
+        np.testing.assert_allclose(jax.tree.leaves(first), jax.tree.leaves(second), rtol=rtol, atol=atol)
 
 
 def metrics(workdir: Path) -> list[dict[str, Any]]:
